@@ -1,0 +1,84 @@
+//! Who calls, and what the pipeline knows about the request: the first argument of every handler.
+
+use std::sync::Arc;
+
+/// One request's context. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Context {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    request_id: String,
+    caller: Caller,
+    idempotency: Option<Idempotency>,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// Nobody signed in; limits are kept by address.
+    Anonymous {
+        /// The peer's address.
+        address: std::net::IpAddr,
+    },
+    /// Somebody.
+    Known(Identity),
+}
+
+/// An authenticated caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// `ten_…`: everything that the caller sees belongs to it.
+    pub tenant_id: String,
+    /// `usr_…`: the user behind the token or the key.
+    pub user_id: String,
+    /// `key_…` or `ses_…`: what was presented.
+    pub credential_id: String,
+    /// What the caller may do: `wallets:write`, `wallets:*`, `*`.
+    pub permissions: Arc<[String]>,
+    /// `free`, `basic`, `premium`, `enterprise` or `admin`.
+    pub tier: String,
+}
+
+/// A POST's idempotency key, to be recorded in the transaction that makes the change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Caller, operation and key, hashed.
+    pub scope: [u8; 32],
+    /// Keyed hash of the request body.
+    pub fingerprint: [u8; 32],
+    /// The success status of the operation.
+    pub status: u16,
+}
+
+impl Context {
+    /// Used by the pipeline only.
+    pub fn new(request_id: String, caller: Caller, idempotency: Option<Idempotency>) -> Self {
+        Self { inner: Arc::new(Inner { request_id, caller, idempotency }) }
+    }
+
+    /// The id that the answer's `X-Request-Id` carries.
+    pub fn request_id(&self) -> &str {
+        &self.inner.request_id
+    }
+
+    /// Who calls.
+    pub fn caller(&self) -> &Caller {
+        &self.inner.caller
+    }
+
+    /// The authenticated caller; an error where the operation let an anonymous one through.
+    pub fn identity(&self) -> Result<&Identity, super::Error> {
+        match &self.inner.caller {
+            Caller::Known(identity) => Ok(identity),
+            Caller::Anonymous { .. } => Err(super::Error::unauthenticated()),
+        }
+    }
+
+    /// The idempotency key that came with the request, if any.
+    pub fn idempotency(&self) -> Option<&Idempotency> {
+        self.inner.idempotency.as_ref()
+    }
+}
