@@ -323,7 +323,10 @@ pub enum TypeRef {
     /// A string; `format` as in the spec (`date-time`, `uri`, `email`, `uuid`, ...).
     String(Option<String>),
     /// An integer of 32 or 64 bits.
-    Integer { bits: u8 },
+    Integer {
+        /// 32 or 64.
+        bits: u8,
+    },
     /// A double.
     Number,
     /// true or false.

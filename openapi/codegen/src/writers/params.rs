@@ -1,0 +1,9 @@
+//! The query and header parameters of each operation as one struct.
+
+use super::{Context, Error, File};
+use crate::model::Api;
+
+/// Writes it.
+pub fn write(_api: &Api, _context: &Context<'_>) -> Result<Vec<File>, Error> {
+    Ok(Vec::new())
+}

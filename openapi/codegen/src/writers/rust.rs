@@ -1,0 +1,94 @@
+//! What the Rust writers share: identifiers, types, documentation and formatting. One place, so that the types, the SDK and
+//! the server cannot disagree on how a name of the spec is spelled in Rust.
+
+use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+
+use super::{Context, Error};
+use crate::model::{Location, Operation, Parameter, TypeRef};
+
+/// A type's name: `WalletPage`.
+pub fn type_ident(name: &str) -> Ident {
+    ident(&name.to_upper_camel_case())
+}
+
+/// A field's, function's, argument's or module's name: `wallet_id`, `r#type`.
+pub fn snake_ident(name: &str) -> Ident {
+    ident(&name.to_snake_case())
+}
+
+/// A static's name: `WALLETS_CREATE`.
+pub fn static_ident(name: &str) -> Ident {
+    ident(&name.to_shouty_snake_case())
+}
+
+/// An identifier out of any text: what cannot stand in one is dropped, a keyword becomes raw.
+fn ident(text: &str) -> Ident {
+    let mut clean: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    if clean.is_empty() || clean.starts_with(|c: char| c.is_ascii_digit()) || clean == "_" {
+        clean.insert_str(0, if text.starts_with(|c: char| c.is_uppercase()) { "N" } else { "n" });
+    }
+    match clean.as_str() {
+        // These cannot be raw.
+        "self" | "Self" | "super" | "crate" => Ident::new(&format!("{clean}_"), Span::call_site()),
+        _ => syn::parse_str::<Ident>(&clean).unwrap_or_else(|_| Ident::new_raw(&clean, Span::call_site())),
+    }
+}
+
+/// The module that holds the types, as a path: `::waypost_types`.
+pub fn types_path(context: &Context<'_>) -> TokenStream {
+    context.types_path().parse().unwrap_or_default()
+}
+
+/// A use of a type: `::waypost_types::Wallet`, `Vec<i64>`. `types` goes before named schemas (empty inside the types' module).
+pub fn type_tokens(ty: &TypeRef, types: &TokenStream) -> TokenStream {
+    match ty {
+        TypeRef::Named(name) => {
+            let name = type_ident(name);
+            if types.is_empty() { quote!(#name) } else { quote!(#types::#name) }
+        }
+        TypeRef::String(_) => quote!(String),
+        TypeRef::Integer { bits: 32 } => quote!(i32),
+        TypeRef::Integer { .. } => quote!(i64),
+        TypeRef::Number => quote!(f64),
+        TypeRef::Boolean => quote!(bool),
+        TypeRef::Array(item) => {
+            let item = type_tokens(item, types);
+            quote!(Vec<#item>)
+        }
+        TypeRef::Map(value) => {
+            let value = type_tokens(value, types);
+            quote!(std::collections::BTreeMap<String, #value>)
+        }
+        TypeRef::Any => quote!(serde_json::Value),
+    }
+}
+
+/// The struct of an operation's query and header parameters, `WalletsListParams`; none if it has no such parameters.
+pub fn params_ident(operation: &Operation) -> Option<Ident> {
+    params_of(operation).next().map(|_| type_ident(&format!("{}_params", operation.id)))
+}
+
+/// The parameters that are fields of that struct: query, then header.
+pub fn params_of(operation: &Operation) -> impl Iterator<Item = &Parameter> {
+    operation.parameters.iter().filter(|parameter| parameter.location != Location::Path)
+}
+
+/// The parameters in the path, in path order.
+pub fn path_parameters(operation: &Operation) -> impl Iterator<Item = &Parameter> {
+    operation.parameters.iter().filter(|parameter| parameter.location == Location::Path)
+}
+
+/// Markdown as doc comments; nothing for an empty text.
+pub fn doc(text: &str) -> TokenStream {
+    let lines = text.trim().lines().map(|line| format!(" {}", line.trim_end())).collect::<Vec<_>>();
+    quote!(#(#[doc = #lines])*)
+}
+
+/// A formatted Rust file under the header. `writer` is named in the error.
+pub fn file_text(writer: &'static str, context: &Context<'_>, tokens: TokenStream) -> Result<String, Error> {
+    let file = syn::parse2::<syn::File>(tokens)
+        .map_err(|error| Error::new(writer, format!("wrote Rust that does not parse: {error}")))?;
+    Ok(format!("// {}\n\n{}", context.header(), prettyplease::unparse(&file)))
+}
