@@ -1,0 +1,314 @@
+//! The errors of a call, one kind for each thing that a caller can do about it. Every language raises its own typed exception from these, by
+//! kind; text is never parsed to find out what happened.
+//!
+//! Promises: the message tells what happened, to what, and what to do; no error holds or prints a credential.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::envelope::Attempt;
+use super::message::Headers;
+use super::problem::Problem;
+
+/// Why a call failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// 400, and every other 4xx that has no kind of its own: the request is wrong.
+    #[error("bad request: {0}")]
+    BadRequest(Box<Failure>),
+    /// 401: the credentials are missing, wrong or expired.
+    #[error("not authenticated: {0}")]
+    Authentication(Box<Failure>),
+    /// 403: the caller may not do this.
+    #[error("permission denied: {0}")]
+    PermissionDenied(Box<Failure>),
+    /// 404: there is no such thing, or not for this caller.
+    #[error("not found: {0}")]
+    NotFound(Box<Failure>),
+    /// 409: the state of the thing does not allow it, or the same idempotency key is in flight.
+    #[error("conflict: {0}")]
+    Conflict(Box<Failure>),
+    /// 410: it was there and is no more.
+    #[error("gone: {0}")]
+    Gone(Box<Failure>),
+    /// 422: understood, and its values are wrong.
+    #[error("unprocessable: {0}")]
+    Unprocessable(Box<Failure>),
+    /// 429, or a request held back because the server had asked for it.
+    #[error("rate limited: {0}")]
+    RateLimited(Box<Failure>),
+    /// 5xx: the server failed.
+    #[error("server error: {0}")]
+    Server(Box<Failure>),
+    /// No connection, or it broke before the answer was complete.
+    #[error("connection failed: {0}")]
+    Connection(Box<Failure>),
+    /// An attempt's timeout or the call's deadline passed.
+    #[error("timed out: {0}")]
+    Timeout(Box<Failure>),
+    /// The caller gave up.
+    #[error("cancelled: {0}")]
+    Cancelled(Box<Failure>),
+    /// The circuit breaker is open: nothing was sent.
+    #[error("circuit open: {0}")]
+    CircuitOpen(Box<Failure>),
+    /// An answer came and is not what the contract says.
+    #[error("unexpected answer: {0}")]
+    Decode(Box<Failure>),
+    /// No access token could be had for the client's id and secret.
+    #[error("authorization failed: {0}")]
+    OAuth(Box<Failure>),
+    /// The client or the call is set up wrongly: nothing was sent.
+    #[error("configuration: {0}")]
+    Config(Box<Failure>),
+}
+
+/// Everything that is known about a failed call.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct Failure {
+    /// What happened, for a person.
+    pub message: String,
+    /// What to do about it, for a person; may be empty.
+    pub advice: String,
+    /// The operation's id: `wallets_get`.
+    pub operation: Option<&'static str>,
+    /// Method and URL, without query.
+    pub target: Option<String>,
+    /// The status of the last answer.
+    pub status: Option<u16>,
+    /// What the server said.
+    pub problem: Option<Problem>,
+    /// The request's id, to quote to the server's operator.
+    pub request_id: Option<String>,
+    /// Every attempt.
+    pub attempts: Vec<Attempt>,
+    /// How long the server asked to wait.
+    pub retry_after: Option<Duration>,
+    /// The last answer's headers.
+    pub headers: Headers,
+    /// The beginning of the last answer's body, where it was not a problem.
+    pub excerpt: Option<String>,
+}
+
+/// The kinds of [`Error`], as words that every language shares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// 400 and other 4xx.
+    BadRequest,
+    /// 401.
+    Authentication,
+    /// 403.
+    PermissionDenied,
+    /// 404.
+    NotFound,
+    /// 409.
+    Conflict,
+    /// 410.
+    Gone,
+    /// 422.
+    Unprocessable,
+    /// 429.
+    RateLimited,
+    /// 5xx.
+    Server,
+    /// No complete answer.
+    Connection,
+    /// Too late.
+    Timeout,
+    /// Given up by the caller.
+    Cancelled,
+    /// Held back by the breaker.
+    CircuitOpen,
+    /// An answer that is not the contract's.
+    Decode,
+    /// No access token.
+    OAuth,
+    /// Set up wrongly.
+    Config,
+}
+
+impl Error {
+    /// An error of this kind.
+    pub fn new(kind: ErrorKind, failure: Failure) -> Self {
+        let failure = Box::new(failure);
+        match kind {
+            ErrorKind::BadRequest => Self::BadRequest(failure),
+            ErrorKind::Authentication => Self::Authentication(failure),
+            ErrorKind::PermissionDenied => Self::PermissionDenied(failure),
+            ErrorKind::NotFound => Self::NotFound(failure),
+            ErrorKind::Conflict => Self::Conflict(failure),
+            ErrorKind::Gone => Self::Gone(failure),
+            ErrorKind::Unprocessable => Self::Unprocessable(failure),
+            ErrorKind::RateLimited => Self::RateLimited(failure),
+            ErrorKind::Server => Self::Server(failure),
+            ErrorKind::Connection => Self::Connection(failure),
+            ErrorKind::Timeout => Self::Timeout(failure),
+            ErrorKind::Cancelled => Self::Cancelled(failure),
+            ErrorKind::CircuitOpen => Self::CircuitOpen(failure),
+            ErrorKind::Decode => Self::Decode(failure),
+            ErrorKind::OAuth => Self::OAuth(failure),
+            ErrorKind::Config => Self::Config(failure),
+        }
+    }
+
+    /// A mistake in the set-up of a client or call.
+    pub fn config(message: impl Into<String>) -> Self {
+        Self::Config(Box::new(Failure::new(message)))
+    }
+
+    /// The kind, without the rest.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::BadRequest(_) => ErrorKind::BadRequest,
+            Self::Authentication(_) => ErrorKind::Authentication,
+            Self::PermissionDenied(_) => ErrorKind::PermissionDenied,
+            Self::NotFound(_) => ErrorKind::NotFound,
+            Self::Conflict(_) => ErrorKind::Conflict,
+            Self::Gone(_) => ErrorKind::Gone,
+            Self::Unprocessable(_) => ErrorKind::Unprocessable,
+            Self::RateLimited(_) => ErrorKind::RateLimited,
+            Self::Server(_) => ErrorKind::Server,
+            Self::Connection(_) => ErrorKind::Connection,
+            Self::Timeout(_) => ErrorKind::Timeout,
+            Self::Cancelled(_) => ErrorKind::Cancelled,
+            Self::CircuitOpen(_) => ErrorKind::CircuitOpen,
+            Self::Decode(_) => ErrorKind::Decode,
+            Self::OAuth(_) => ErrorKind::OAuth,
+            Self::Config(_) => ErrorKind::Config,
+        }
+    }
+
+    /// Everything that is known.
+    pub const fn failure(&self) -> &Failure {
+        match self {
+            Self::BadRequest(failure)
+            | Self::Authentication(failure)
+            | Self::PermissionDenied(failure)
+            | Self::NotFound(failure)
+            | Self::Conflict(failure)
+            | Self::Gone(failure)
+            | Self::Unprocessable(failure)
+            | Self::RateLimited(failure)
+            | Self::Server(failure)
+            | Self::Connection(failure)
+            | Self::Timeout(failure)
+            | Self::Cancelled(failure)
+            | Self::CircuitOpen(failure)
+            | Self::Decode(failure)
+            | Self::OAuth(failure)
+            | Self::Config(failure) => failure,
+        }
+    }
+
+    /// The status of the last answer.
+    pub const fn status(&self) -> Option<u16> {
+        self.failure().status
+    }
+
+    /// The problem's stable word: `insufficient_funds`.
+    pub fn code(&self) -> Option<&str> {
+        self.problem()?.code.as_deref()
+    }
+
+    /// What the server said.
+    pub const fn problem(&self) -> Option<&Problem> {
+        self.failure().problem.as_ref()
+    }
+
+    /// The request's id.
+    pub fn request_id(&self) -> Option<&str> {
+        self.failure().request_id.as_deref()
+    }
+
+    /// Every attempt.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.failure().attempts
+    }
+
+    /// How long the server asked to wait.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.failure().retry_after
+    }
+}
+
+impl ErrorKind {
+    /// The kind of an error status.
+    pub const fn of_status(status: u16) -> Self {
+        match status {
+            401 => Self::Authentication,
+            403 => Self::PermissionDenied,
+            404 => Self::NotFound,
+            409 => Self::Conflict,
+            410 => Self::Gone,
+            422 => Self::Unprocessable,
+            429 => Self::RateLimited,
+            400..=499 => Self::BadRequest,
+            500..=599 => Self::Server,
+            _ => Self::Decode,
+        }
+    }
+
+    /// The word that every language shares: `not_found`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::Authentication => "authentication",
+            Self::PermissionDenied => "permission_denied",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Gone => "gone",
+            Self::Unprocessable => "unprocessable",
+            Self::RateLimited => "rate_limited",
+            Self::Server => "server",
+            Self::Connection => "connection",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+            Self::CircuitOpen => "circuit_open",
+            Self::Decode => "decode",
+            Self::OAuth => "oauth",
+            Self::Config => "config",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl Failure {
+    /// A failure of which only the message is known.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..Self::default() }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = advice.into();
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Failure").field("message", &self.message).finish_non_exhaustive()
+    }
+}
+
+/// The beginning of a body, for a person.
+pub(crate) fn excerpt(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    let text: String = text.trim().chars().take(200).collect();
+    (!text.is_empty()).then_some(text)
+}
