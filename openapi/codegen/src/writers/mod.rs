@@ -11,6 +11,8 @@ use serde_json::Value;
 use crate::model::Api;
 
 pub mod client;
+#[cfg(test)]
+mod fixture;
 pub mod operations;
 pub mod params;
 pub mod reference;

@@ -1,9 +1,149 @@
-//! The table that the engine runs on.
+//! The operation table: one static row an operation, all that the engine needs to know to send a request.
+//!
+//! Rows are constants, so the table costs no start-up time and no allocation, and an engine-only build (the browser's) carries it
+//! without the typed client. The list is sorted by id, which makes [`find`](https://doc.rust-lang.org/std/primitive.slice.html#method.binary_search_by)
+//! a binary search for the bindings, which name operations by text.
 
-use super::{Context, Error, File};
-use crate::model::Api;
+use proc_macro2::TokenStream;
+use quote::quote;
 
-/// Writes it.
-pub fn write(_api: &Api, _context: &Context<'_>) -> Result<Vec<File>, Error> {
-    Ok(Vec::new())
+use super::rust::{doc, file_text, static_ident};
+use super::{Context, Error, File, Layout};
+use crate::model::{Api, Body, Content, Location, Operation, Paginate, Parameter, Retry, SecurityScheme};
+
+const WRITER: &str = "operations";
+
+/// Writes `operations.rs`, and in the repository the `mod.rs` that joins it with its neighbours.
+pub fn write(api: &Api, context: &Context<'_>) -> Result<Vec<File>, Error> {
+    let mut operations: Vec<&Operation> = api.resources.iter().flat_map(|r| &r.operations).collect();
+    operations.sort_by(|a, b| a.id.cmp(&b.id));
+
+    let rows = operations.iter().map(|operation| row(api, operation)).collect::<Result<Vec<_>, _>>()?;
+    let names = operations.iter().map(|operation| static_ident(&operation.id));
+    let engine = engine_path(context);
+    let about = format!(" The operations of {} {}, as the engine runs them.", api.title, api.version);
+    let tokens = quote! {
+        #![doc = #about]
+        // Which of the engine's names a table uses depends on the spec.
+        #![allow(unused_imports)]
+
+        use #engine::operation::{Body, Location, Operation, Paginate, Parameter, ResultKind, Retry, Scheme};
+
+        #(#rows)*
+
+        /// Every operation, sorted by id.
+        pub static OPERATIONS: &[&Operation] = &[#(&#names),*];
+
+        /// The operation of this id.
+        pub fn find(id: &str) -> Option<&'static Operation> {
+            let place = OPERATIONS.binary_search_by(|operation| operation.id.cmp(id)).ok()?;
+            OPERATIONS.get(place).copied()
+        }
+    };
+
+    let mut files = vec![File::new("operations.rs", file_text(WRITER, context, tokens)?)];
+    if context.layout == Layout::Repository {
+        files.push(File::new("mod.rs", module(context)?));
+    }
+    Ok(files)
+}
+
+/// Where the engine lives, seen from the output: a foreign spec's output runs on the published crate.
+pub(super) fn engine_path(context: &Context<'_>) -> TokenStream {
+    match context.layout {
+        Layout::Repository => quote!(crate::engine),
+        Layout::Standalone => quote!(::waypost::engine),
+    }
+}
+
+fn module(context: &Context<'_>) -> Result<String, Error> {
+    let tokens = quote! {
+        //! What the generator writes of the contract. The table alone serves an engine-only build.
+
+        #[cfg(feature = "client")]
+        pub mod client;
+        pub mod operations;
+        #[cfg(feature = "client")]
+        pub mod resources;
+    };
+    file_text(WRITER, context, tokens)
+}
+
+fn row(api: &Api, operation: &Operation) -> Result<TokenStream, Error> {
+    let name = static_ident(&operation.id);
+    let about = doc(&format!("`{} {}`: {}", operation.method, operation.path, operation.summary));
+    let Operation { id, method, path, idempotency_key, .. } = operation;
+    let parameters = operation.parameters.iter().map(parameter);
+    let body = match &operation.body {
+        None => quote!(Body::None),
+        Some(Body::Json(_)) => quote!(Body::Json),
+        Some(Body::Form(_)) => quote!(Body::Form),
+        Some(Body::Bytes(media_type)) => quote!(Body::Bytes(#media_type)),
+    };
+    let retry = match operation.retry {
+        Retry::Safe => quote!(Retry::Safe),
+        Retry::Idempotent => quote!(Retry::Idempotent),
+        Retry::Never => quote!(Retry::Never),
+    };
+    let security = operation
+        .security
+        .iter()
+        .map(|alternative| {
+            let schemes =
+                alternative.iter().map(|name| scheme(api, operation, name)).collect::<Result<Vec<_>, _>>()?;
+            Ok(quote!(&[#(#schemes),*]))
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    let paginate = match &operation.paginate {
+        None => quote!(None),
+        Some(Paginate { items, cursor, next_cursor, has_more, .. }) => quote! {
+            Some(Paginate { items: #items, cursor: #cursor, next_cursor: #next_cursor, has_more: #has_more })
+        },
+    };
+    let result = match &operation.success.content {
+        Content::None => quote!(ResultKind::None),
+        Content::Json(_) => quote!(ResultKind::Json),
+        Content::Text(media_type) => quote!(ResultKind::Text(#media_type)),
+        Content::Bytes(media_types) => quote!(ResultKind::Bytes(&[#(#media_types),*])),
+        Content::EventStream(_) => quote!(ResultKind::EventStream),
+    };
+    let status = proc_macro2::Literal::u16_unsuffixed(operation.success.status);
+    Ok(quote! {
+        #about
+        pub static #name: Operation = Operation {
+            id: #id,
+            method: #method,
+            path: #path,
+            parameters: &[#(#parameters),*],
+            body: #body,
+            idempotency_key: #idempotency_key,
+            retry: #retry,
+            security: &[#(#security),*],
+            paginate: #paginate,
+            result: #result,
+            status: #status,
+        };
+    })
+}
+
+fn parameter(parameter: &Parameter) -> TokenStream {
+    let Parameter { name, required, .. } = parameter;
+    let location = match parameter.location {
+        Location::Path => quote!(Location::Path),
+        Location::Query => quote!(Location::Query),
+        Location::Header => quote!(Location::Header),
+    };
+    quote!(Parameter { name: #name, location: #location, required: #required })
+}
+
+fn scheme(api: &Api, operation: &Operation, name: &str) -> Result<TokenStream, Error> {
+    match api.security_schemes.get(name) {
+        Some(SecurityScheme::Bearer | SecurityScheme::OAuth2) => Ok(quote!(Scheme::Bearer)),
+        Some(SecurityScheme::Header(header)) => Ok(quote!(Scheme::Header(#header))),
+        Some(SecurityScheme::Cookie(cookie)) => Ok(quote!(Scheme::Cookie(#cookie))),
+        None => Err(Error::new(
+            WRITER,
+            format!("`{}` asks for the security scheme `{name}`, which is not in the model", operation.id),
+        )),
+    }
 }
