@@ -1,0 +1,68 @@
+//! Everything that only SQLite understands: connection settings, transaction statements, error codes.
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::{Durability, StoreConfig};
+
+/// Opens the write lock at once: a transaction that reads first and upgrades later can fail half way.
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
+pub(super) const COMMIT: &str = "COMMIT";
+pub(super) const ROLLBACK: &str = "ROLLBACK";
+pub(super) const SAVEPOINT: &str = "SAVEPOINT member";
+pub(super) const RELEASE: &str = "RELEASE member";
+pub(super) const ROLLBACK_TO: &str = "ROLLBACK TO member; RELEASE member";
+
+fn options(config: &StoreConfig) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(&config.path)
+        .busy_timeout(config.busy_timeout)
+        .foreign_keys(true)
+        .disable_statement_logging()
+}
+
+pub(super) fn writer_options(config: &StoreConfig) -> SqliteConnectOptions {
+    options(config)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(match config.durability {
+            Durability::Full => SqliteSynchronous::Full,
+            Durability::Normal => SqliteSynchronous::Normal,
+        })
+        .thread_name(|_| "store-writer".to_owned())
+}
+
+pub(super) fn reader_options(config: &StoreConfig) -> SqliteConnectOptions {
+    options(config).read_only(true).thread_name(|number| format!("store-reader-{number}"))
+}
+
+pub(super) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    SqliteConnection::connect_with(options).await
+}
+
+/// The newest time in the ledger, or 0. Identifiers sort by birth, so the newest entry is the last of the primary key.
+pub(super) async fn latest_time(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    let newest = sqlx::query_scalar("SELECT created_at FROM ledger_entries ORDER BY id DESC LIMIT 1");
+    Ok(newest.fetch_optional(connection).await?.unwrap_or(0))
+}
+
+/// Another process holds the write lock (`SQLITE_BUSY`, `SQLITE_LOCKED`, and their extended forms).
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    matches!(primary_code(error), Some(5 | 6))
+}
+
+/// The disk is full (`SQLITE_FULL`).
+pub(super) fn is_full(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(13)
+}
+
+/// The low byte of an extended result code (sqlite.org/rescode.html).
+fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(code & 0xff)
+}
+
+/// A unique or primary key is already there.
+pub fn is_duplicate(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}

@@ -1,0 +1,151 @@
+//! The database: one SQLite file, many readers, one writer, nothing acknowledged before it is on the disk.
+//!
+//! What lives here: opening and migrating ([`Store::open`]), the readers ([`Store::read`]), the write transaction
+//! ([`Store::begin`], [`WriteTx`]), the recorded answers of idempotent requests ([`idempotency`]), the clock and
+//! the cursors of lists. What does not: any table of a resource; each resource keeps its SQL in its own `storage.rs`.
+//!
+//! The rules that callers may build on:
+//! - A change and the recorded answer of the request that asked for it are one transaction. A crash leaves both or neither.
+//! - [`WriteTx::commit`] returns after the commit is durable. Several transactions may share one commit (and one `fsync`).
+//! - A [`WriteTx`] that is dropped (an error, a client that went away, a timeout) leaves nothing behind.
+//! - Write transactions run one after another, so a rule that is checked inside one still holds when it commits.
+//!
+//! SQL is written with `$1` placeholders in the subset that SQLite and PostgreSQL share: `TEXT`, `BIGINT` and `BLOB`
+//! columns, times as `BIGINT` microseconds. What only SQLite understands lives in [`dialect`].
+
+pub mod clock;
+pub mod cursor;
+pub mod dialect;
+mod error;
+pub mod idempotency;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqlitePoolOptions;
+
+use crate::http::Context;
+use crate::secrets::Sealer;
+pub use clock::Clock;
+pub use error::StoreError;
+pub use idempotency::Recorded;
+pub use writer::WriteTx;
+
+/// Where the database is and how it is kept.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// The database file; it and its folder are made when they are missing.
+    pub path: PathBuf,
+    /// What a commit waits for.
+    pub durability: Durability,
+    /// How many connections read at once; at least 1.
+    pub readers: u32,
+    /// How long to wait for another process that holds the database's write lock.
+    pub busy_timeout: std::time::Duration,
+}
+
+impl StoreConfig {
+    /// The defaults for a database in this file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            path: path.into(),
+            durability: Durability::Full,
+            readers: u32::try_from(cores).unwrap_or(8).clamp(2, 8),
+            busy_timeout: std::time::Duration::from_secs(5),
+        }
+    }
+}
+
+/// What a commit waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// An acknowledged change survives a power cut (`synchronous = FULL`).
+    #[default]
+    Full,
+    /// An acknowledged change survives a crash of the process, not of the machine (`synchronous = NORMAL`).
+    Normal,
+}
+
+/// The open database. Cheap to clone; all clones share the connections.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    readers: SqlitePool,
+    writer: writer::Writer,
+    sealer: Sealer,
+    clock: Arc<Clock>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Store").field("readers", &self.inner.readers.size()).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the database, makes it if it is missing, and brings its tables up to date.
+    ///
+    /// `sealer` encrypts the recorded answers, which may hold tokens. Must be called on a Tokio runtime.
+    pub async fn open(config: &StoreConfig, sealer: Sealer) -> Result<Self, StoreError> {
+        if let Some(folder) = config.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)
+                .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
+        }
+        let open = |source| StoreError::Open { path: config.path.clone(), source };
+        let mut connection = dialect::connect(&dialect::writer_options(config)).await.map_err(open)?;
+        sqlx::migrate!("./migrations").run(&mut connection).await?;
+        let clock = Arc::new(Clock::starting_at(dialect::latest_time(&mut connection).await?));
+        // The readers come second: a read-only connection cannot make the files of the write-ahead log.
+        let readers = SqlitePoolOptions::new()
+            .max_connections(config.readers.max(1))
+            .min_connections(1)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(dialect::reader_options(config))
+            .await
+            .map_err(open)?;
+        let writer = writer::Writer::spawn(connection, dialect::writer_options(config), Arc::clone(&clock));
+        Ok(Self { inner: Arc::new(Inner { readers, writer, sealer, clock }) })
+    }
+
+    /// The readers. They see every committed change and cannot write.
+    pub fn read(&self) -> &SqlitePool {
+        &self.inner.readers
+    }
+
+    /// Waits for the writer and opens a transaction for this request.
+    ///
+    /// If the request came with an idempotency key, [`WriteTx::commit`] records the answer with the change.
+    /// Await nothing but SQL while holding it, and never a second `begin`: everybody else waits for this one.
+    pub async fn begin(&self, context: &Context) -> Result<WriteTx, StoreError> {
+        self.inner.writer.begin(context.idempotency().cloned(), self.inner.sealer.clone()).await
+    }
+
+    /// A transaction with no request behind it: housekeeping, start-up, the command line.
+    pub async fn begin_unrecorded(&self) -> Result<WriteTx, StoreError> {
+        self.inner.writer.begin(None, self.inner.sealer.clone()).await
+    }
+
+    /// Now, in microseconds since the Unix epoch. For reads and expiry; a write takes [`WriteTx::now`].
+    pub fn now(&self) -> i64 {
+        self.inner.clock.now()
+    }
+
+    /// Lets the running transaction end, writes the log back into the database file and closes every connection.
+    /// Later calls fail with [`StoreError::Closed`].
+    pub async fn close(&self) {
+        self.inner.readers.close().await;
+        self.inner.writer.close().await;
+    }
+
+    fn sealer(&self) -> &Sealer {
+        &self.inner.sealer
+    }
+}
