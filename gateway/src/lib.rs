@@ -1,1 +1,29 @@
-//! Placeholder.
+//! The Waypost gateway as a library: everything that the binary does, so that tests and other programs can start it in process.
+//!
+//! Each resource is one module with up to three parts: `rules` (pure), `storage` (SQL) and `handler` (the generated trait).
+//! `http` is the pipeline that every request walks; `store` is the only place that knows the database's dialect.
+
+pub mod cli;
+pub mod config;
+pub mod gateway;
+pub mod http;
+pub mod secrets;
+pub mod store;
+pub mod telemetry;
+
+pub mod ledger;
+
+mod api_keys;
+mod auth;
+mod payments;
+mod sessions;
+mod system;
+mod transactions;
+mod wallets;
+
+#[rustfmt::skip]
+#[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub)]
+pub mod generated;
+
+pub use config::Config;
+pub use gateway::{Gateway, StartError};

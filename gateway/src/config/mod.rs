@@ -1,0 +1,226 @@
+//! The gateway's configuration: what can be set, what it is when nothing is set, and how it is read.
+//!
+//! A value comes from the file, is overridden by the environment (`WAYPOST_GATEWAY_*`), and that by a flag. Reading never stops
+//! at the first mistake: every unknown key, wrong type and wrong bound is reported at once, each with its place.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::secrets::MasterKey;
+
+/// The whole configuration. `Config::default()` is a working gateway on 127.0.0.1:8080.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// Address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where the database and the master key live. Created when missing.
+    pub data_dir: PathBuf,
+    /// Whether `/docs` and `/openapi.yaml` are served.
+    pub docs: bool,
+    /// The master key, instead of `<data_dir>/master.key`. From `WAYPOST_GATEWAY_MASTER_KEY` only: a file or a command line shows it.
+    pub master_key: Option<MasterKey>,
+    /// The database.
+    pub database: DatabaseConfig,
+    /// The log.
+    pub log: LogConfig,
+    /// What one request or connection may cost.
+    pub limits: LimitsConfig,
+    /// Lifetimes of what proves who calls.
+    pub tokens: TokensConfig,
+    /// Password hashing.
+    pub passwords: PasswordsConfig,
+    /// How often a caller may call, by tier.
+    pub rate_limits: RateLimitsConfig,
+}
+
+/// `[database]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DatabaseConfig {
+    /// The SQLite file; `<data_dir>/waypost.db` when not set.
+    pub file: Option<PathBuf>,
+    /// What an acknowledged write survives.
+    pub durability: Durability,
+    /// Connections that read, 1 to 64. There is always one that writes.
+    pub readers: u32,
+    /// How long a statement waits for another process's lock.
+    pub busy_timeout: Duration,
+}
+
+/// What an acknowledged write survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut: each commit is synced to disk (`synchronous = FULL`).
+    Full,
+    /// A crash of the process; a power cut may lose the last moments, never consistency (`synchronous = NORMAL`).
+    Normal,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogConfig {
+    /// A filter in the form of `tracing`: `info`, `warn,waypost_gateway=debug`.
+    pub filter: String,
+    /// How an event is written.
+    pub format: LogFormat,
+}
+
+/// How a log event is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One readable line.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[limits]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LimitsConfig {
+    /// Largest request body in bytes; an operation may allow less, never more.
+    pub body_bytes: u64,
+    /// Largest request head in bytes.
+    pub header_bytes: u32,
+    /// How long a client may take to send a request's head.
+    pub header_timeout: Duration,
+    /// How long a client may take to send a request's body.
+    pub body_timeout: Duration,
+    /// How long an operation may take.
+    pub request_timeout: Duration,
+    /// Connections open at once; more wait in the kernel's queue.
+    pub max_connections: u32,
+    /// How long a shutdown waits for requests in flight.
+    pub drain_timeout: Duration,
+}
+
+/// `[tokens]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokensConfig {
+    /// Lifetime of an access token.
+    pub access_lifetime: Duration,
+    /// Lifetime of a refresh token; each refresh starts it again.
+    pub refresh_lifetime: Duration,
+}
+
+/// `[passwords]`: argon2id. The defaults are OWASP's first choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PasswordsConfig {
+    /// Memory of one hash in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub iterations: u32,
+    /// Lanes.
+    pub parallelism: u32,
+    /// Hashes computed at once; more wait. Bounds the memory that logins can take.
+    pub concurrency: u32,
+}
+
+/// `[rate_limits]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RateLimitsConfig {
+    /// Whether limits are kept at all.
+    pub enabled: bool,
+    /// Callers without credentials, by address.
+    pub anonymous: Rates,
+    /// The tier `free`.
+    pub free: Rates,
+    /// The tier `basic`.
+    pub basic: Rates,
+    /// The tier `premium`.
+    pub premium: Rates,
+    /// The tier `enterprise`.
+    pub enterprise: Rates,
+    /// The tier `admin`.
+    pub admin: Rates,
+}
+
+/// How often a caller may call; `None` is unlimited. All windows hold at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// In any second.
+    pub per_second: Option<u32>,
+    /// In any minute.
+    pub per_minute: Option<u32>,
+    /// In any hour.
+    pub per_hour: Option<u32>,
+    /// In any day.
+    pub per_day: Option<u32>,
+}
+
+impl RateLimitsConfig {
+    /// The rates of a tier by name; an unknown tier has those of `free`.
+    pub fn tier(&self, name: &str) -> &Rates {
+        match name {
+            "basic" => &self.basic,
+            "premium" => &self.premium,
+            "enterprise" => &self.enterprise,
+            "admin" => &self.admin,
+            _ => &self.free,
+        }
+    }
+}
+
+impl Config {
+    /// The SQLite file.
+    pub fn database_file(&self) -> PathBuf {
+        self.database.file.clone().unwrap_or_else(|| self.data_dir.join("waypost.db"))
+    }
+
+    /// The file of the master key.
+    pub fn master_key_file(&self) -> PathBuf {
+        self.data_dir.join("master.key")
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            data_dir: PathBuf::from("waypost-data"),
+            docs: true,
+            master_key: None,
+            database: DatabaseConfig {
+                file: None,
+                durability: Durability::Full,
+                readers: 4,
+                busy_timeout: Duration::from_secs(5),
+            },
+            log: LogConfig { filter: "info".to_owned(), format: LogFormat::Text },
+            limits: LimitsConfig {
+                body_bytes: 1024 * 1024,
+                header_bytes: 32 * 1024,
+                header_timeout: Duration::from_secs(10),
+                body_timeout: Duration::from_secs(30),
+                request_timeout: Duration::from_secs(30),
+                max_connections: 10_000,
+                drain_timeout: Duration::from_secs(30),
+            },
+            tokens: TokensConfig {
+                access_lifetime: Duration::from_secs(15 * 60),
+                refresh_lifetime: Duration::from_secs(30 * 24 * 3600),
+            },
+            passwords: PasswordsConfig { memory_kib: 19 * 1024, iterations: 2, parallelism: 1, concurrency: 4 },
+            rate_limits: RateLimitsConfig {
+                enabled: true,
+                anonymous: Rates { per_second: None, per_minute: Some(100), per_hour: None, per_day: None },
+                free: Rates { per_second: None, per_minute: Some(60), per_hour: None, per_day: Some(10_000) },
+                basic: Rates { per_second: None, per_minute: Some(150), per_hour: None, per_day: Some(50_000) },
+                premium: Rates { per_second: None, per_minute: Some(300), per_hour: None, per_day: Some(200_000) },
+                enterprise: Rates {
+                    per_second: None,
+                    per_minute: Some(1_000),
+                    per_hour: None,
+                    per_day: Some(1_000_000),
+                },
+                admin: Rates { per_second: None, per_minute: None, per_hour: None, per_day: None },
+            },
+        }
+    }
+}
