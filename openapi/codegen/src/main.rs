@@ -1,5 +1,7 @@
-//! The command `waypost-codegen`.
+//! The command `waypost-codegen`; everything is in the library, so that tests can reach it.
+
+use clap::Parser;
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    waypost_codegen::cli::run(&waypost_codegen::cli::Arguments::parse())
 }

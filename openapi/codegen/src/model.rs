@@ -27,6 +27,28 @@ pub struct Api {
     pub headers: IndexMap<String, String>,
 }
 
+impl Api {
+    /// Every operation, in the order of the resources.
+    pub fn operations(&self) -> impl Iterator<Item = &Operation> {
+        self.resources.iter().flat_map(|resource| &resource.operations)
+    }
+
+    /// What a type is under its aliases: `WalletId` is a string. Stops at an alias of itself.
+    pub fn resolve<'a>(&'a self, ty: &'a TypeRef) -> &'a TypeRef {
+        let mut ty = ty;
+        for _ in 0..=self.types.len() {
+            match ty {
+                TypeRef::Named(name) => match self.types.get(name).map(|def| &def.shape) {
+                    Some(Shape::Alias(target, _)) => ty = target,
+                    _ => return ty,
+                },
+                _ => return ty,
+            }
+        }
+        ty
+    }
+}
+
 /// One tag: `client.<name>()`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Resource {
@@ -131,6 +153,8 @@ pub struct Parameter {
     pub default: Option<Value>,
     /// `example`.
     pub example: Option<Value>,
+    /// Its schema as JSON Schema, in the form of [`TypeDef::json_schema`].
+    pub json_schema: Value,
 }
 
 /// A request body.
@@ -238,7 +262,8 @@ pub struct TypeDef {
     /// Used in a response body (directly or inside).
     pub in_response: bool,
     /// The schema itself as JSON Schema (2020-12, `nullable` already turned into `type: [.., "null"]`, references
-    /// as `#/$defs/Name`): what the server validates with.
+    /// as `#/$defs/Name`): what the server validates with. A union is a list of `if` its tag `then` that variant, so that
+    /// an error points into the chosen variant; integers carry the limits of their width.
     pub json_schema: Value,
 }
 
@@ -258,8 +283,11 @@ pub enum Shape {
 /// An object schema.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Object {
-    /// In file order.
+    /// In file order. Of a variant of a union without the discriminator: see `tag`.
     pub fields: Vec<Field>,
+    /// The object is a variant of a union: the property that holds its tag. It is used through the union only, which reads
+    /// and writes the tag, so no value of the wrong tag can be made.
+    pub tag: Option<String>,
     /// False: `additionalProperties: false` (requests only); unknown fields are refused by the server.
     /// True: unknown fields are kept and survive a round trip.
     pub open: bool,
