@@ -49,7 +49,7 @@ pub enum Event {
 #[must_use]
 pub enum Step {
     /// Send this, and answer with [`Event::Head`] or [`Event::Failure`].
-    Send(Send),
+    Send(SendAttempt),
     /// Read the body of the answer whose head came, and answer with [`Event::Body`] or [`Event::Failure`].
     Read {
         /// Stop after this many bytes.
@@ -65,7 +65,7 @@ pub enum Step {
 
 /// One attempt to send.
 #[derive(Debug, Clone)]
-pub struct Send {
+pub struct SendAttempt {
     /// What to send.
     pub request: Request,
     /// From 1.
@@ -99,7 +99,7 @@ impl AttemptLoop {
         match event {
             Event::Start | Event::Slept => {
                 self.sent_at = now;
-                Step::Send(Send {
+                Step::Send(SendAttempt {
                     request: self.plan.request.clone(),
                     attempt: 1,
                     timeout: self.plan.timeout,

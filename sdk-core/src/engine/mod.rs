@@ -29,7 +29,7 @@ pub mod time;
 pub mod trace;
 
 pub use arguments::Arguments;
-pub use attempt::{AttemptLoop, Event, Send, Step};
+pub use attempt::{AttemptLoop, Event, SendAttempt, Step};
 pub use build::Plan;
 pub use credentials::{ClientCredentials, Credentials};
 pub use envelope::{Attempt, Body, Cause, Envelope};
