@@ -46,6 +46,7 @@ fn parameter(name: &str, location: Location, ty: TypeRef) -> Parameter {
         description: format!("The {name}."),
         default: None,
         example: None,
+        json_schema: json!({}),
     }
 }
 
@@ -84,7 +85,11 @@ fn operation(id: &str, method: &str, path: &str, content: Content) -> Operation 
         rate_cost: 1,
         since: Some("1.2.0".into()),
         deprecated: None,
-        errors: vec![ErrorCode { status: 404, code: "not_found".into(), when: "There is no such thing.".into() }],
+        errors: vec![ErrorCode {
+            status: 404,
+            code: "not_found".into(),
+            when: "There is no such thing.".into(),
+        }],
         parameter_examples: IndexMap::new(),
         request_example: None,
         response_example: None,
@@ -93,7 +98,8 @@ fn operation(id: &str, method: &str, path: &str, content: Content) -> Operation 
 
 /// The API.
 pub(crate) fn api() -> Api {
-    let object = |fields| Shape::Object(Object { fields, open: true });
+    let object = |fields| Shape::Object(Object { fields, open: true, tag: None });
+    let variant = |fields| Shape::Object(Object { fields, open: true, tag: Some("type".into()) });
     let types = IndexMap::from([
         def("OrderId", Shape::Alias(string(), Bounds { pattern: Some("^ord_".into()), ..Bounds::default() })),
         def(
@@ -123,20 +129,27 @@ pub(crate) fn api() -> Api {
                 field("tags", TypeRef::Map(Box::new(string())), false),
             ]),
         ),
-        def("OrderPage", object(vec![
-            field("data", TypeRef::Array(Box::new(named("Order"))), true),
-            Field { nullable: true, ..field("next_cursor", string(), true) },
-            field("has_more", TypeRef::Boolean, true),
-        ])),
-        def("Post", object(vec![field("type", string(), true), field("address", string(), true)])),
-        def("Pickup", object(vec![field("type", string(), true), field("shop", string(), false)])),
-        def("Delivery", Shape::Union(Union {
-            discriminator: "type".into(),
-            variants: vec![
-                Variant { tag: "post".into(), ty: "Post".into() },
-                Variant { tag: "pickup".into(), ty: "Pickup".into() },
-            ],
-        })),
+        def(
+            "OrderPage",
+            object(vec![
+                field("data", TypeRef::Array(Box::new(named("Order"))), true),
+                Field { nullable: true, ..field("next_cursor", string(), true) },
+                field("has_more", TypeRef::Boolean, true),
+            ]),
+        ),
+        def("Post", variant(vec![field("address", string(), true)])),
+        def("Pickup", variant(vec![field("shop", string(), false)])),
+        def("TokenRequest", object(vec![field("grant_type", string(), true), field("scope", string(), false)])),
+        def(
+            "Delivery",
+            Shape::Union(Union {
+                discriminator: "type".into(),
+                variants: vec![
+                    Variant { tag: "post".into(), ty: "Post".into() },
+                    Variant { tag: "pickup".into(), ty: "Pickup".into() },
+                ],
+            }),
+        ),
         def("Problem", object(vec![field("title", string(), true), field("code", string(), false)])),
     ]);
 
@@ -144,13 +157,17 @@ pub(crate) fn api() -> Api {
     create.body = Some(Body::Json(named("CreateOrder")));
     create.success.status = 201;
     create.retry = Retry::Idempotent;
-    create.request_example =
-        Some(json!({ "size": "small", "amount": 5, "delivery": { "type": "post", "address": "5 \"High\" St" }, "tags": { "a": "b" } }));
+    create.request_example = Some(
+        json!({ "size": "small", "amount": 5, "delivery": { "type": "post", "address": "5 \"High\" St" }, "tags": { "a": "b" } }),
+    );
     create.response_example = Some(json!({ "id": "ord_1", "size": "small" }));
     let mut list = operation("orders_list", "GET", "/orders", Content::Json(named("OrderPage")));
     list.parameters = vec![
-        Parameter { bounds: Bounds { minimum: Some(1.0), maximum: Some(100.0), ..Bounds::default() }, default: Some(json!(20)),
-            ..parameter("limit", Location::Query, TypeRef::Integer { bits: 32 }) },
+        Parameter {
+            bounds: Bounds { minimum: Some(1.0), maximum: Some(100.0), ..Bounds::default() },
+            default: Some(json!(20)),
+            ..parameter("limit", Location::Query, TypeRef::Integer { bits: 32 })
+        },
         parameter("cursor", Location::Query, string()),
         parameter("size", Location::Query, TypeRef::Array(Box::new(named("Size")))),
         parameter("X-Trace", Location::Header, string()),
@@ -163,26 +180,36 @@ pub(crate) fn api() -> Api {
         has_more: "has_more".into(),
     });
     let mut get = operation("orders_get", "GET", "/orders/{order_id}", Content::Json(named("Order")));
-    get.parameters = vec![Parameter { example: Some(json!("ord_1")), ..parameter("order_id", Location::Path, named("OrderId")) }];
+    get.parameters = vec![Parameter {
+        example: Some(json!("ord_1")),
+        ..parameter("order_id", Location::Path, named("OrderId"))
+    }];
     get.parameter_examples = IndexMap::from([("order_id".to_owned(), json!("ord_1"))]);
     let mut delete = operation("orders_delete", "DELETE", "/orders/{order_id}", Content::None);
     delete.parameters = get.parameters.clone();
     delete.parameter_examples = get.parameter_examples.clone();
     delete.success.status = 204;
-    delete.deprecated = Some(Deprecated { since: "2026-01-01".into(), sunset: Some("2027-01-01".into()), link: None });
+    delete.deprecated =
+        Some(Deprecated { since: "2026-01-01".into(), sunset: Some("2027-01-01".into()), link: None });
     let mut upload = operation("files_upload", "PUT", "/files/{name}", Content::None);
-    upload.parameters = vec![Parameter { example: Some(json!("a b/c")), ..parameter("name", Location::Path, string()) }];
+    upload.parameters =
+        vec![Parameter { example: Some(json!("a b/c")), ..parameter("name", Location::Path, string()) }];
     upload.parameter_examples = IndexMap::from([("name".to_owned(), json!("a b/c"))]);
     upload.body = Some(Body::Bytes("image/png".into()));
     upload.success.status = 204;
     upload.retry = Retry::Never;
-    let mut export = operation("files_export", "GET", "/export", Content::Bytes(vec!["application/x-ndjson".into(), "text/csv".into()]));
+    let mut export = operation(
+        "files_export",
+        "GET",
+        "/export",
+        Content::Bytes(vec!["application/x-ndjson".into(), "text/csv".into()]),
+    );
     export.security = vec![];
     let page = operation("files_page", "GET", "/page", Content::Text("text/html".into()));
     let events = operation("files_events", "GET", "/events", Content::EventStream(Some(named("Order"))));
     let mut token = operation("files_token", "POST", "/token", Content::Json(named("Order")));
-    token.body = Some(Body::Form(named("Pickup")));
-    token.request_example = Some(json!({ "type": "pickup", "shop": "Main St" }));
+    token.body = Some(Body::Form(named("TokenRequest")));
+    token.request_example = Some(json!({ "grant_type": "refresh_token", "scope": "a b" }));
 
     Api {
         title: "Shop".into(),
@@ -193,8 +220,16 @@ pub(crate) fn api() -> Api {
             ("key".to_owned(), SecurityScheme::Header("X-API-Key".into())),
         ]),
         resources: vec![
-            Resource { name: "orders".into(), description: "Orders.".into(), operations: vec![create, list, get, delete] },
-            Resource { name: "files".into(), description: "Files.".into(), operations: vec![upload, export, page, events, token] },
+            Resource {
+                name: "orders".into(),
+                description: "Orders.".into(),
+                operations: vec![create, list, get, delete],
+            },
+            Resource {
+                name: "files".into(),
+                description: "Files.".into(),
+                operations: vec![upload, export, page, events, token],
+            },
         ],
         types,
         problem: "Problem".into(),

@@ -18,6 +18,7 @@ pub mod params;
 pub mod reference;
 pub mod resources;
 pub mod rust;
+mod samples;
 pub mod server;
 pub mod types;
 

@@ -73,13 +73,19 @@ fn distinct_names(operation: &Operation) -> Result<(), Error> {
         if TAKEN.contains(&argument.as_str()) {
             return Err(Error::new(
                 WRITER,
-                format!("`{}`: a parameter cannot be called `{}` here; rename it", operation.id, parameter.name),
+                format!(
+                    "`{}`: a parameter cannot be called `{}` here; rename it",
+                    operation.id, parameter.name
+                ),
             ));
         }
         if let Some(other) = seen.insert(argument, &parameter.name) {
             return Err(Error::new(
                 WRITER,
-                format!("`{}`: the parameters `{other}` and `{}` become one argument; rename one", operation.id, parameter.name),
+                format!(
+                    "`{}`: the parameters `{other}` and `{}` become one argument; rename one",
+                    operation.id, parameter.name
+                ),
             ));
         }
     }
@@ -105,11 +111,14 @@ fn responses(api: &Api, operation: &Operation) -> Value {
         Content::None => json!({}),
         Content::Json(ty) => json!({ "application/json": { "schema": schema(api, ty) } }),
         // Whatever is no JSON is a stream of bytes to progenitor.
-        Content::Text(_) | Content::Bytes(_) | Content::EventStream(_) => json!({ BYTES: { "schema": binary() } }),
+        Content::Text(_) | Content::Bytes(_) | Content::EventStream(_) => {
+            json!({ BYTES: { "schema": binary() } })
+        }
     };
     let success = json!({ "description": operation.success.description, "content": content });
     let problem = schema(api, &TypeRef::Named(api.problem.clone()));
-    let failure = json!({ "description": "A problem.", "content": { "application/json": { "schema": problem } } });
+    let failure =
+        json!({ "description": "A problem.", "content": { "application/json": { "schema": problem } } });
     let status = operation.success.status.to_string();
     json!({ status: success, "4XX": failure, "5XX": failure })
 }

@@ -17,9 +17,10 @@ use crate::writers::{Context, Layout};
 
 /// Does it.
 pub(super) fn finish(api: &Api, context: &Context<'_>, tokens: TokenStream) -> Result<TokenStream, Error> {
-    let mut file: syn::File =
-        syn::parse2(tokens).map_err(|error| Error::new(WRITER, format!("progenitor wrote no Rust: {error}")))?;
-    let operations: Vec<&Operation> = api.resources.iter().flat_map(|resource| &resource.operations).collect();
+    let mut file: syn::File = syn::parse2(tokens)
+        .map_err(|error| Error::new(WRITER, format!("progenitor wrote no Rust: {error}")))?;
+    let operations: Vec<&Operation> =
+        api.resources.iter().flat_map(|resource| &resource.operations).collect();
 
     let mut problems = Vec::new();
     file.items.retain(|item| match item {
@@ -45,7 +46,9 @@ pub(super) fn finish(api: &Api, context: &Context<'_>, tokens: TokenStream) -> R
         block.items.retain(|item| !matches!(item, ImplItem::Fn(function) if function.sig.ident == "new"));
         for item in &mut block.items {
             let ImplItem::Fn(function) = item else { continue };
-            let Some(operation) = operations.iter().find(|o| snake_ident(&o.id) == function.sig.ident) else { continue };
+            let Some(operation) = operations.iter().find(|o| snake_ident(&o.id) == function.sig.ident) else {
+                continue;
+            };
             *function = syn::parse2(rewrite(operation, function.to_token_stream())?)
                 .map_err(|error| Error::new(WRITER, format!("`{}`: {error}", operation.id)))?;
         }

@@ -55,7 +55,9 @@ fn run(settings: &GenerationSettings, document: &openapiv3::OpenAPI) -> Result<T
         Ok(Err(error)) => Err(Error::new(WRITER, format!("progenitor refused the document: {error}"))),
         Err(reason) => Err(Error::new(
             WRITER,
-            format!("progenitor gave up on the document: {reason}; leave this artefact out with --only, or change the construct"),
+            format!(
+                "progenitor gave up on the document: {reason}; leave this artefact out with --only, or change the construct"
+            ),
         )),
     }
 }
@@ -78,6 +80,8 @@ fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     QUIET.set(false);
     outcome.map_err(|payload| match payload.downcast::<String>() {
         Ok(text) => *text,
-        Err(payload) => payload.downcast::<&str>().map_or_else(|_| "no reason given".into(), |text| (*text).to_owned()),
+        Err(payload) => {
+            payload.downcast::<&str>().map_or_else(|_| "no reason given".into(), |text| (*text).to_owned())
+        }
     })
 }

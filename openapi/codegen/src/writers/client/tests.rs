@@ -76,7 +76,8 @@ fn an_unnamed_object_is_refused_rather_than_typed_by_progenitor() {
     let mut api = fixture::api();
     api.types.shift_remove("Order");
     // A reference to a schema that is not there panics inside progenitor.
-    api.resources[0].operations[2].success.content = Content::Json(crate::model::TypeRef::Named("Order".into()));
+    api.resources[0].operations[2].success.content =
+        Content::Json(crate::model::TypeRef::Named("Order".into()));
     let error = write(&api, &fixture::context(&Value::Null, Layout::Repository)).unwrap_err().to_string();
     assert!(error.starts_with("the client writer: progenitor"), "{error}");
 }
@@ -85,6 +86,12 @@ fn an_unnamed_object_is_refused_rather_than_typed_by_progenitor() {
 fn zz_dump() {
     std::fs::create_dir_all("/tmp/dump").unwrap();
     std::fs::write("/tmp/dump/client.rs", text(Layout::Repository)).unwrap();
-    let f = crate::writers::operations::write(&fixture::api(), &fixture::context(&Value::Null, Layout::Repository)).unwrap();
-    for f in f { std::fs::write(std::path::Path::new("/tmp/dump").join(f.path), f.text).unwrap(); }
+    let f = crate::writers::operations::write(
+        &fixture::api(),
+        &fixture::context(&Value::Null, Layout::Repository),
+    )
+    .unwrap();
+    for f in f {
+        std::fs::write(std::path::Path::new("/tmp/dump").join(f.path), f.text).unwrap();
+    }
 }
