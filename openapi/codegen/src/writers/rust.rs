@@ -80,15 +80,44 @@ pub fn path_parameters(operation: &Operation) -> impl Iterator<Item = &Parameter
     operation.parameters.iter().filter(|parameter| parameter.location == Location::Path)
 }
 
-/// Markdown as doc comments; nothing for an empty text.
+/// Markdown as doc comments; nothing for an empty text. Code in it is never taken for a Rust example.
 pub fn doc(text: &str) -> TokenStream {
-    let lines = text.trim().lines().map(|line| format!(" {}", line.trim_end())).collect::<Vec<_>>();
+    let mut lines: Vec<String> = Vec::new();
+    let mut fenced = false;
+    for line in text.trim().lines() {
+        let line = line.trim_end();
+        let bare = line.trim_start();
+        let indent = line.len() - bare.len();
+        let fence = bare.starts_with("```") || bare.starts_with("~~~");
+        let opens = fence && !fenced;
+        lines.push(if opens && bare.chars().all(|c| c == '`' || c == '~') {
+            format!(" {line}text")
+        } else if !fenced && !fence && indent > 3 && lines.last().is_none_or(|last| last.trim().is_empty()) {
+            // Four spaces after a blank line would be a code block.
+            format!("    {bare}")
+        } else {
+            format!(" {line}")
+        });
+        fenced ^= fence;
+    }
     quote!(#(#[doc = #lines])*)
 }
 
-/// A formatted Rust file under the header. `writer` is named in the error.
+/// A formatted Rust file under the header, an empty line between its items. `writer` is named in the error.
 pub fn file_text(writer: &'static str, context: &Context<'_>, tokens: TokenStream) -> Result<String, Error> {
-    let file = syn::parse2::<syn::File>(tokens)
+    let mut file = syn::parse2::<syn::File>(tokens)
         .map_err(|error| Error::new(writer, format!("wrote Rust that does not parse: {error}")))?;
-    Ok(format!("// {}\n\n{}", context.header(), prettyplease::unparse(&file)))
+    let items = std::mem::take(&mut file.items);
+    let mut text = format!("// {}\n\n{}", context.header(), prettyplease::unparse(&file));
+    let mut after_use = false;
+    for item in items {
+        let is_use = matches!(item, syn::Item::Use(_));
+        if !(is_use && after_use) {
+            text.push('\n');
+        }
+        after_use = is_use;
+        let single = syn::File { shebang: None, frontmatter: None, attrs: Vec::new(), items: vec![item] };
+        text.push_str(&prettyplease::unparse(&single));
+    }
+    Ok(text)
 }
