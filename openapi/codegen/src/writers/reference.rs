@@ -1,9 +1,0 @@
-//! The served reference: code samples and the offline page.
-
-use super::{Context, Error, File};
-use crate::model::Api;
-
-/// Writes it.
-pub fn write(_api: &Api, _context: &Context<'_>) -> Result<Vec<File>, Error> {
-    Ok(Vec::new())
-}

@@ -1,0 +1,213 @@
+//! Types and fields as the page shows them: a name, what it may hold, what it means; an object inside opens in place.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::markdown;
+use crate::model::{Api, Bounds, Field, Object, Shape, TypeDef, TypeRef};
+
+/// How deep objects open in place. Below, the name links to the type.
+const DEPTH: usize = 4;
+
+/// The anchor of a named type.
+pub(super) fn anchor(name: &str) -> String {
+    format!("type-{name}")
+}
+
+/// A named type's own content: fields, values or variants.
+pub(super) fn definition(api: &Api, def: &TypeDef) -> Markup {
+    shape(api, def, &mut vec![def.name.as_str()])
+}
+
+/// What a body or an answer of this type holds.
+pub(super) fn content(api: &Api, ty: &TypeRef) -> Markup {
+    nested(api, ty, &mut Vec::new()).unwrap_or_default()
+}
+
+fn shape<'a>(api: &'a Api, def: &'a TypeDef, above: &mut Vec<&'a str>) -> Markup {
+    match &def.shape {
+        Shape::Object(object) => fields(api, object, above),
+        Shape::Enum(values) => html! {
+            dl.fields {
+                @for value in values {
+                    div.field {
+                        dt { code.value { (value.value) } }
+                        @if !value.description.is_empty() { dd { (markdown::line(&value.description)) } }
+                    }
+                }
+            }
+        },
+        Shape::Union(union) => html! {
+            p.note { "One of these, told apart by " code { (union.discriminator) } ":" }
+            @for variant in &union.variants {
+                details.nested {
+                    summary { code { (union.discriminator) ": " (variant.tag) } }
+                    @match api.types.get(&variant.ty) {
+                        Some(def) => {
+                            (markdown::block(&def.description, 5))
+                            (shape_of(api, def, above))
+                        },
+                        None => {},
+                    }
+                }
+            }
+        },
+        Shape::Alias(target, bounds) => html! {
+            p.facts { (type_name(api, target)) (limits(target, bounds)) }
+        },
+    }
+}
+
+/// The same, unless the type is already open above.
+fn shape_of<'a>(api: &'a Api, def: &'a TypeDef, above: &mut Vec<&'a str>) -> Markup {
+    if above.contains(&def.name.as_str()) || above.len() >= DEPTH {
+        return html! { p.note { "See " a href=(format!("#{}", anchor(&def.name))) { (def.name) } "." } };
+    }
+    above.push(&def.name);
+    let markup = shape(api, def, above);
+    above.pop();
+    markup
+}
+
+fn fields<'a>(api: &'a Api, object: &'a Object, above: &mut Vec<&'a str>) -> Markup {
+    html! {
+        @if object.fields.is_empty() { p.note { "No fields." } }
+        dl.fields {
+            @for field in &object.fields { (self::field(api, field, above)) }
+        }
+        @if !object.open { p.note { "Other fields are refused." } }
+    }
+}
+
+fn field<'a>(api: &'a Api, field: &'a Field, above: &mut Vec<&'a str>) -> Markup {
+    html! {
+        div.field {
+            dt {
+                code.name { (field.name) }
+                span.facts {
+                    (type_name(api, &field.ty))
+                    @if field.required { span.tag.required { "required" } }
+                    @if field.nullable { span.tag { "or null" } }
+                    @if field.secret { span.tag { "secret" } }
+                    (limits(&field.ty, &field.bounds))
+                    (default(field.default.as_ref()))
+                }
+            }
+            dd {
+                (markdown::block(&field.description, 6))
+                (inner(api, &field.ty, above))
+            }
+        }
+    }
+}
+
+/// What opens under a field or a parameter: the fields of an object, the values of an enum.
+fn inner<'a>(api: &'a Api, ty: &'a TypeRef, above: &mut Vec<&'a str>) -> Markup {
+    let Some(name) = named(ty) else { return html! {} };
+    let Some(def) = api.types.get(name) else { return html! {} };
+    match &def.shape {
+        Shape::Alias(..) => html! {},
+        Shape::Enum(values) => html! {
+            p.values { @for value in values { code.value title=(value.description) { (value.value) } " " } }
+        },
+        Shape::Object(_) | Shape::Union(_) => {
+            let Some(content) = nested(api, ty, above) else { return html! {} };
+            let word = if matches!(def.shape, Shape::Union(_)) { "Variants" } else { "Fields" };
+            html! { details.nested { summary { (word) " of " code { (name) } } (content) } }
+        }
+    }
+}
+
+fn nested<'a>(api: &'a Api, ty: &'a TypeRef, above: &mut Vec<&'a str>) -> Option<Markup> {
+    let def = api.types.get(named(ty)?)?;
+    Some(shape_of(api, def, above))
+}
+
+/// The one named type inside a list or a map.
+fn named(ty: &TypeRef) -> Option<&str> {
+    match ty {
+        TypeRef::Named(name) => Some(name),
+        TypeRef::Array(inner) | TypeRef::Map(inner) => named(inner),
+        _ => None,
+    }
+}
+
+/// The values of an enum parameter, if it is one.
+pub(super) fn values(api: &Api, ty: &TypeRef) -> Markup {
+    inner(api, ty, &mut Vec::new())
+}
+
+/// `list of Wallet`, `string (date-time)`, each named type a link.
+pub(super) fn type_name(api: &Api, ty: &TypeRef) -> Markup {
+    html! { span.type { (type_words(api, ty)) } }
+}
+
+fn type_words(api: &Api, ty: &TypeRef) -> Markup {
+    match ty {
+        TypeRef::Named(name) => html! { a href=(format!("#{}", anchor(name))) { (name) } },
+        TypeRef::String(None) => html! { "string" },
+        TypeRef::String(Some(format)) => html! { "string (" (format) ")" },
+        TypeRef::Integer { bits } => html! { "integer (" (bits) " bits)" },
+        TypeRef::Number => html! { "number" },
+        TypeRef::Boolean => html! { "boolean" },
+        TypeRef::Array(item) => html! { "list of " (type_words(api, item)) },
+        TypeRef::Map(value) => html! { "map of " (type_words(api, value)) },
+        TypeRef::Any => html! { "any JSON value" },
+    }
+}
+
+/// Bounds in words.
+pub(super) fn limits(ty: &TypeRef, bounds: &Bounds) -> Markup {
+    let unit = match ty {
+        TypeRef::Array(_) => " items",
+        TypeRef::Map(_) => " entries",
+        _ => " characters",
+    };
+    let value = range(bounds.minimum.map(number), bounds.maximum.map(number), "");
+    let length = range(bounds.min_length.map(grouped), bounds.max_length.map(grouped), unit);
+    html! {
+        @if let Some(value) = value { span.tag { (value) } }
+        @if let Some(length) = length { span.tag { (length) } }
+        @if let Some(pattern) = &bounds.pattern { span.tag { "matches " code { (pattern) } } }
+    }
+}
+
+/// A default, as JSON.
+pub(super) fn default(value: Option<&Value>) -> Markup {
+    html! { @if let Some(value) = value { span.tag { "default " code { (value) } } } }
+}
+
+fn range(low: Option<String>, high: Option<String>, unit: &str) -> Option<String> {
+    match (low, high) {
+        (Some(low), Some(high)) if low == high => Some(format!("exactly {low}{unit}")),
+        (Some(low), Some(high)) => Some(format!("{low} to {high}{unit}")),
+        (Some(low), None) => Some(format!("at least {low}{unit}")),
+        (None, Some(high)) => Some(format!("at most {high}{unit}")),
+        (None, None) => None,
+    }
+}
+
+fn number(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e18 { signed(value as i128) } else { value.to_string() }
+}
+
+fn signed(value: i128) -> String {
+    let digits = separated(&value.unsigned_abs().to_string());
+    if value < 0 { format!("−{digits}") } else { digits }
+}
+
+fn grouped(value: u64) -> String {
+    separated(&value.to_string())
+}
+
+/// Thousands apart, as people write them.
+fn separated(digits: &str) -> String {
+    let mut output = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            output.push(',');
+        }
+        output.push(digit);
+    }
+    output
+}
