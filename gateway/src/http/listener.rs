@@ -1,0 +1,97 @@
+//! Connections: how many, how slow, and how they end.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use super::Service;
+use crate::config::LimitsConfig;
+
+/// Streams of one HTTP/2 connection at once.
+const STREAMS: u32 = 256;
+
+/// Header fields of one request.
+const FIELDS: usize = 100;
+
+/// How long to wait before accepting again when the process is out of file descriptors.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves connections (HTTP/1.1 and cleartext HTTP/2) until `shutdown` is ready. Then it accepts no more, tells its clients,
+/// lets the requests in flight end, and returns when they did or `drain_timeout` has passed.
+pub async fn serve(listener: TcpListener, service: Service, shutdown: impl Future<Output = ()> + Send) {
+    let limits = service.gateway().config.limits.clone();
+    let builder = builder(&limits);
+    let graceful = GracefulShutdown::new();
+    let free = Arc::new(Semaphore::new(usize::try_from(limits.max_connections).unwrap_or(Semaphore::MAX_PERMITS)));
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = async {
+            // Waiting connections stay in the kernel's queue until one ends. The semaphore is never closed.
+            let permit = Arc::clone(&free).acquire_owned().await.ok();
+            (permit, listener.accept().await)
+        };
+        let (permit, stream, peer) = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            (permit, accepted) = accepted => match accepted {
+                Ok((stream, peer)) => (permit, stream, peer.ip()),
+                Err(error) => {
+                    // A connection that was reset while it waited is nobody's fault; anything else will not pass at once.
+                    if !matches!(error.kind(), std::io::ErrorKind::ConnectionAborted | std::io::ErrorKind::ConnectionReset) {
+                        tracing::warn!(%error, "accepting a connection failed");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                    continue;
+                }
+            },
+        };
+        // Answers are written whole; waiting to fill a segment would only delay them.
+        stream.set_nodelay(true).ok();
+        let service = service.clone();
+        let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            let service = service.clone();
+            async move { Ok::<_, Infallible>(service.answer(request.map(Body::new), peer).await) }
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), answer).into_owned();
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, %peer, "a connection ended early");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(limits.drain_timeout, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were still in flight when the time to drain was over");
+    }
+}
+
+fn builder(limits: &LimitsConfig) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    // hyper answers a head beyond its buffer without a body. Ours is checked first, with a problem: so hyper's is larger.
+    let buffer = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX).saturating_mul(2).max(16 * 1024);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_headers(FIELDS)
+        .max_buf_size(buffer);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(buffer).unwrap_or(u32::MAX))
+        .max_concurrent_streams(STREAMS)
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(20));
+    builder
+}
