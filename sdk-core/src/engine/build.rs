@@ -1,160 +1,177 @@
-//! From an operation and its arguments to a request, and to the plan of a call: the request with everything that is the same on each attempt,
-//! and the settings that hold for this call. All of a caller's mistakes are found here, together, before anything is sent.
-
-use std::time::Duration;
+//! From an operation and its arguments to a request. All of a caller's mistakes are found here, together, before anything is sent.
 
 use bytes::Bytes;
 
 use super::arguments::{Arguments, Payload};
-use super::encode;
-use super::error::{Error, Failure};
+use super::encode::{self, BaseUrl};
+use super::error::Error;
 use super::message::{Headers, Request};
 use super::operation::{Body, Location, Operation, ResultKind};
-use super::options::{CallOptions, ClientOptions};
-use super::policy::backoff::Backoff;
-use super::random::Seed;
-use super::trace::TraceParent;
-
-/// A call that is ready to be made. See [`AttemptLoop`](super::attempt::AttemptLoop).
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// What is called.
-    pub operation: &'static Operation,
-    /// Identical on each attempt but for its `traceparent` and what the cache adds.
-    pub request: Request,
-    /// Of one attempt.
-    pub timeout: Duration,
-    /// Of opening a connection.
-    pub connect_timeout: Duration,
-    /// Of all attempts and waits.
-    pub deadline: Duration,
-    /// How often a failed attempt is sent again.
-    pub max_retries: u32,
-    /// The wait between attempts.
-    pub backoff: Backoff,
-    /// Hold back until the server said.
-    pub pacing: bool,
-    /// The largest answer that is read into memory.
-    pub max_answer_bytes: usize,
-    /// The trace that attempts are spans of.
-    pub(crate) trace: Option<TraceParent>,
-    /// Where jitter and ids come from.
-    pub(crate) seed: Seed,
-}
-
-impl Plan {
-    /// Plans a call of `operation`.
-    ///
-    /// # Errors
-    /// [`Error::Config`], naming every mistake: an argument that is missing, unknown or cannot be written, a header with a line break, a base
-    /// URL that is none.
-    pub fn new(
-        operation: &'static Operation,
-        arguments: &Arguments,
-        client: &ClientOptions,
-        call: &CallOptions,
-        seed: Seed,
-    ) -> Result<Self, Error> {
-        let request = build(operation, arguments, &client.base_url)?;
-        Self::of_request(operation, request, client, call, seed)
-    }
-
-    /// Plans a call whose request another builder made (progenitor's client). Its own headers stand.
-    ///
-    /// # Errors
-    /// [`Error::Config`]: see [`Self::new`]; and when the request leaves the base URL's origin, since credentials go nowhere else.
-    pub fn of_request(
-        operation: &'static Operation,
-        mut request: Request,
-        client: &ClientOptions,
-        call: &CallOptions,
-        seed: Seed,
-    ) -> Result<Self, Error> {
-        let given = std::mem::take(&mut request.headers);
-        let mut headers = Headers::new();
-        if let Some(user_agent) = &client.user_agent {
-            headers.insert("user-agent", user_agent.clone());
-        }
-        headers.merge(&client.headers);
-        headers.merge(&given);
-        headers.merge(&call.headers);
-        client.credentials.apply(operation, &mut headers);
-        request.headers = headers;
-        Ok(Self {
-            operation,
-            request,
-            timeout: call.timeout.unwrap_or(client.timeout),
-            connect_timeout: client.connect_timeout,
-            deadline: call.deadline.unwrap_or(client.deadline),
-            max_retries: call.max_retries.unwrap_or(client.max_retries),
-            backoff: client.backoff,
-            pacing: client.pacing,
-            max_answer_bytes: client.max_answer_bytes,
-            trace: call.trace_parent,
-            seed,
-        })
-    }
-}
 
 /// Builds the request of an operation: URL, the headers that its arguments and its body make, and the body.
 ///
+/// ```
+/// use waypost::engine::{Arguments, build::build, operation::*};
+/// static GET: Operation = Operation {
+///     id: "wallets_get", method: "GET", path: "/v1/wallets/{wallet_id}",
+///     parameters: &[Parameter { name: "wallet_id", location: Location::Path, required: true }],
+///     body: Body::None, idempotency_key: false, retry: Retry::Safe, security: &[], paginate: None,
+///     result: ResultKind::Json, status: 200,
+/// };
+/// let request = build(&GET, &Arguments::new().path("wallet_id", "a/b"), "https://api.example/base/")?;
+/// assert_eq!(request.url, "https://api.example/base/v1/wallets/a%2Fb");
+/// # Ok::<(), waypost::engine::Error>(())
+/// ```
+///
 /// # Errors
-/// [`Error::Config`], naming every mistake.
+/// [`Error::Config`], naming every mistake: an argument that is missing, unknown, or cannot be written; a body that is missing or of another
+/// kind; a base URL that is none.
 pub fn build(operation: &'static Operation, arguments: &Arguments, base_url: &str) -> Result<Request, Error> {
     let mut mistakes = arguments.mistakes.clone();
-    let mut url = base_url.trim_end_matches('/').to_owned();
-    let mut path = operation.path.to_owned();
-    for (name, value) in &arguments.path {
-        path = path.replace(&format!("{{{name}}}"), &encode::component(value));
+    check_names(operation, arguments, &mut mistakes);
+    let mut url = match BaseUrl::parse(base_url) {
+        Ok(base) => format!("{}{}", base.origin(), base.prefix()),
+        Err(reason) => {
+            mistakes.push(format!("the base URL {reason}"));
+            String::new()
+        }
+    };
+    path(operation, arguments, &mut url, &mut mistakes);
+    query(operation, arguments, &mut url);
+    let mut headers = Headers::new();
+    headers.insert("accept", accept(operation.result));
+    for (name, value) in &arguments.headers {
+        if let Some(reason) = encode::header_value_mistake(value) {
+            mistakes.push(format!("header `{name}` {reason}"));
+        }
+        headers.append(*name, value.clone());
     }
-    url.push_str(&path);
+    let body = body(operation, arguments, &mut headers, &mut mistakes);
+    match Error::config_of(operation.id, &mistakes) {
+        None => Ok(Request { method: operation.method, url, headers, body }),
+        Some(error) => Err(error.of_operation(operation.id)),
+    }
+}
+
+/// What to ask for. A problem is JSON too, so an operation without a result asks for JSON.
+fn accept(result: ResultKind) -> &'static str {
+    match result {
+        ResultKind::Json | ResultKind::None => "application/json",
+        ResultKind::Text(media) => media,
+        ResultKind::Bytes(media) => media.first().copied().unwrap_or("*/*"),
+        ResultKind::EventStream => "text/event-stream",
+    }
+}
+
+fn check_names(operation: &Operation, arguments: &Arguments, mistakes: &mut Vec<String>) {
+    let given = [
+        (Location::Path, &arguments.path),
+        (Location::Query, &arguments.query),
+        (Location::Header, &arguments.headers),
+    ];
+    for (location, arguments) in given {
+        let same = |known: &str, name: &str| match location {
+            Location::Header => known.eq_ignore_ascii_case(name),
+            Location::Path | Location::Query => known == name,
+        };
+        let mut declared = operation.parameters.iter().filter(|parameter| parameter.location == location);
+        for (name, _) in arguments {
+            if !declared.clone().any(|parameter| same(parameter.name, name)) {
+                mistakes.push(format!("there is no {} parameter `{name}`", location.word()));
+            }
+        }
+        // A missing path argument is told where the path is written.
+        while let Some(parameter) = declared.next().filter(|_| location != Location::Path) {
+            let engine_made = parameter.name.eq_ignore_ascii_case("idempotency-key");
+            if parameter.required
+                && !engine_made
+                && !arguments.iter().any(|(name, _)| same(parameter.name, name))
+            {
+                mistakes.push(format!("the {} parameter `{}` is missing", location.word(), parameter.name));
+            }
+        }
+    }
+}
+
+fn path(operation: &Operation, arguments: &Arguments, url: &mut String, mistakes: &mut Vec<String>) {
+    let mut rest = operation.path;
+    while let Some((before, after)) = rest.split_once('{') {
+        url.push_str(before);
+        let (name, after) = after.split_once('}').unwrap_or((after, ""));
+        rest = after;
+        match arguments.path.iter().find(|(key, _)| *key == name).map(|(_, value)| encode::segment(value)) {
+            Some(Ok(segment)) => url.push_str(&segment),
+            Some(Err(reason)) => mistakes.push(format!("the path parameter `{name}` {reason}")),
+            None => mistakes.push(format!("the path parameter `{name}` is missing")),
+        }
+    }
+    url.push_str(rest);
+}
+
+/// In the order of the operation's parameters, so that equal calls have equal URLs in every language.
+fn query(operation: &Operation, arguments: &Arguments, url: &mut String) {
     let mut separator = '?';
     for parameter in operation.parameters.iter().filter(|parameter| parameter.location == Location::Query) {
         for (_, value) in arguments.query.iter().filter(|(name, _)| *name == parameter.name) {
-            url.push(separator);
+            encode::pair(url, Some(separator), parameter.name, value);
             separator = '&';
-            url.push_str(&encode::component(parameter.name));
-            url.push('=');
-            url.push_str(&encode::component(value));
         }
     }
-    let mut headers = Headers::new();
-    for (name, value) in &arguments.headers {
-        headers.append(*name, value.clone());
-    }
-    let body = match (&arguments.body, operation.body) {
-        (None, _) => Bytes::new(),
-        (Some(Payload::Json(body)), _) => {
-            headers.insert("content-type", "application/json");
-            body.clone()
+}
+
+fn body(
+    operation: &Operation,
+    arguments: &Arguments,
+    headers: &mut Headers,
+    mistakes: &mut Vec<String>,
+) -> Bytes {
+    let (media, body) = match (operation.body, &arguments.body) {
+        (Body::None, None) => return Bytes::new(),
+        (Body::Json, Some(Payload::Json(body))) => ("application/json", body),
+        (Body::Form, Some(Payload::Form(body))) => ("application/x-www-form-urlencoded", body),
+        (Body::Bytes(media), Some(Payload::Bytes(body))) => (media, body),
+        // Its own mistake is already told.
+        (_, None) if !arguments.mistakes.is_empty() => return Bytes::new(),
+        (wanted, None) => {
+            mistakes.push(format!("the body is missing: it takes {}", wanted.word()));
+            return Bytes::new();
         }
-        (Some(Payload::Form(body)), _) => {
-            headers.insert("content-type", "application/x-www-form-urlencoded");
-            body.clone()
-        }
-        (Some(Payload::Bytes(body)), kind) => {
-            headers.insert(
-                "content-type",
-                if let Body::Bytes(media) = kind { media } else { "application/octet-stream" },
-            );
-            body.clone()
+        (wanted, Some(given)) => {
+            mistakes.push(format!("the body is {}: it takes {}", given.word(), wanted.word()));
+            return Bytes::new();
         }
     };
-    match operation.result {
-        ResultKind::Json => headers.insert("accept", "application/json"),
-        ResultKind::Text(media) => headers.insert("accept", media),
-        ResultKind::Bytes(media) => headers.insert("accept", media.first().copied().unwrap_or("*/*")),
-        ResultKind::EventStream => headers.insert("accept", "text/event-stream"),
-        ResultKind::None => {}
+    headers.insert("content-type", media);
+    body.clone()
+}
+
+impl Location {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Query => "query",
+            Self::Header => "header",
+        }
     }
-    if operation.path.contains('{') && arguments.path.is_empty() {
-        mistakes.push("a path argument is missing".to_owned());
+}
+
+impl Body {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Json => "JSON",
+            Self::Form => "a form",
+            Self::Bytes(_) => "bytes",
+        }
     }
-    if mistakes.is_empty() {
-        Ok(Request { method: operation.method, url, headers, body })
-    } else {
-        let mut failure = Failure::new(format!("{}: {}", operation.id, mistakes.join("; ")));
-        failure.operation = Some(operation.id);
-        Err(Error::Config(Box::new(failure)))
+}
+
+impl Payload {
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "JSON",
+            Self::Form(_) => "a form",
+            Self::Bytes(_) => "bytes",
+        }
     }
 }

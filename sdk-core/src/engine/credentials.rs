@@ -81,6 +81,13 @@ impl Credentials {
         self.client.as_ref()
     }
 
+    /// Every header that may be sent, for a check of the values.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let bearer = self.bearer.iter().map(|token| ("authorization", token.expose()));
+        let headers = self.headers.iter().map(|(name, value)| (name.as_ref(), value.expose()));
+        bearer.chain(headers).chain(self.cookies.iter().map(|(_, value)| ("cookie", value.expose())))
+    }
+
     /// Is there nothing to show?
     pub fn is_empty(&self) -> bool {
         self.bearer.is_none() && self.headers.is_empty() && self.cookies.is_empty() && self.client.is_none()

@@ -120,7 +120,8 @@ impl Envelope {
 
     /// The error of a success that cannot be used.
     pub(crate) fn undecodable(&self, message: String) -> Error {
-        let mut failure = Failure::new(message);
+        let mut failure = Failure::new(message)
+            .advise("Check that client and server are of versions that fit, and that no proxy in between answers for the API");
         failure.operation = Some(self.operation.id);
         failure.target = Some(self.target.clone());
         failure.status = Some(self.status);

@@ -1,7 +1,8 @@
 //! Settings from the environment, read through a function so that this is the same where there is no environment. Every mistake is reported, not
-//! only the first.
+//! only the first. A variable that is empty counts as not set.
 
-use super::credentials::Credentials;
+use super::credentials::{ClientCredentials, Credentials};
+use super::encode::{self, BaseUrl};
 use super::error::Error;
 use super::redact::Secret;
 
@@ -15,45 +16,104 @@ pub struct Environment {
     pub api_key: Option<Secret>,
     /// `WAYPOST_ACCESS_TOKEN`.
     pub access_token: Option<Secret>,
-    /// `WAYPOST_CLIENT_ID`.
-    pub client_id: Option<String>,
-    /// `WAYPOST_CLIENT_SECRET`.
-    pub client_secret: Option<Secret>,
+    /// `WAYPOST_CLIENT_ID` and `WAYPOST_CLIENT_SECRET`.
+    pub client: Option<ClientCredentials>,
     /// `WAYPOST_TENANT`.
     pub tenant: Option<String>,
-    /// `WAYPOST_LOG`: a level, or a filter as `tracing` reads it.
-    pub log: Option<String>,
+    /// `WAYPOST_LOG`.
+    pub log: Option<LogLevel>,
     /// `WAYPOST_CA_BUNDLE`: the path of a PEM file of further authorities.
     pub ca_bundle: Option<String>,
     /// The usual proxy variables.
     pub proxies: Proxies,
 }
 
-/// The usual proxy variables, in lower or upper case.
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// Calls that failed.
+    Error,
+    /// And attempts that will be retried.
+    Warn,
+    /// And calls.
+    Info,
+    /// And attempts.
+    Debug,
+    /// And steps.
+    Trace,
+}
+
+impl LogLevel {
+    /// The word in `WAYPOST_LOG`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+
+    /// The level of a word, in upper or lower case.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Off, Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace]
+            .into_iter()
+            .find(|level| level.as_str().eq_ignore_ascii_case(word))
+    }
+}
+
+/// The usual proxy variables; the lower-case name is asked first. `HTTP_PROXY` in upper case is not read: a CGI server sets it from a
+/// request's `Proxy` header (CVE-2016-5385). The URLs are secrets because they may hold a password.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proxies {
     /// `http_proxy`.
     pub http: Option<Secret>,
-    /// `HTTPS_PROXY`, `https_proxy`.
+    /// `https_proxy`, `HTTPS_PROXY`.
     pub https: Option<Secret>,
-    /// `ALL_PROXY`, `all_proxy`.
+    /// `all_proxy`, `ALL_PROXY`.
     pub all: Option<Secret>,
-    /// `NO_PROXY`, `no_proxy`.
+    /// `no_proxy`, `NO_PROXY`: hosts that are reached without a proxy.
     pub none: Option<String>,
 }
 
 impl Environment {
     /// Reads the environment through `lookup`.
     ///
+    /// ```
+    /// use waypost::engine::Environment;
+    /// let read = Environment::read(|name| (name == "WAYPOST_BASE_URL").then(|| "https://api.example".to_owned()))?;
+    /// assert_eq!(read.base_url.as_deref(), Some("https://api.example"));
+    /// # Ok::<(), waypost::engine::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Config`] that names every variable that is wrong, and never a secret's value.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
-        let get = |name: &str| lookup(name).filter(|value| !value.is_empty());
-        Ok(Self {
-            base_url: get("WAYPOST_BASE_URL"),
-            api_key: get("WAYPOST_API_KEY").map(Secret::new),
-            ..Self::default()
-        })
+        let mut reader = Reader { lookup, mistakes: Vec::new() };
+        let base_url = reader.checked("WAYPOST_BASE_URL", |text| BaseUrl::parse(text).err());
+        let api_key = reader.secret("WAYPOST_API_KEY");
+        let access_token = reader.secret("WAYPOST_ACCESS_TOKEN");
+        let client = reader.client();
+        let tenant = reader.checked("WAYPOST_TENANT", encode::header_value_mistake);
+        let log = reader.checked("WAYPOST_LOG", |word| {
+            LogLevel::parse(word).is_none().then_some("is none of off, error, warn, info, debug, trace")
+        });
+        let ca_bundle = reader.get("WAYPOST_CA_BUNDLE");
+        let proxies = Proxies {
+            http: reader.proxy(&["http_proxy"]),
+            https: reader.proxy(&["https_proxy", "HTTPS_PROXY"]),
+            all: reader.proxy(&["all_proxy", "ALL_PROXY"]),
+            none: reader.get("no_proxy").or_else(|| reader.get("NO_PROXY")),
+        };
+        if let Some(error) = Error::config_of("the environment", &reader.mistakes) {
+            return Err(error);
+        }
+        let log = log.as_deref().and_then(LogLevel::parse);
+        Ok(Self { base_url, api_key, access_token, client, tenant, log, ca_bundle, proxies })
     }
 
     /// The credentials among the settings.
@@ -65,6 +125,64 @@ impl Environment {
         if let Some(token) = &self.access_token {
             credentials = credentials.with_bearer(token.clone());
         }
-        credentials
+        match &self.client {
+            Some(client) => credentials.with_client(client.clone()),
+            None => credentials,
+        }
+    }
+}
+
+struct Reader<F> {
+    lookup: F,
+    mistakes: Vec<String>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    fn get(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    fn checked(&mut self, name: &str, mistake: impl Fn(&str) -> Option<&'static str>) -> Option<String> {
+        let value = self.get(name)?;
+        if let Some(reason) = mistake(&value) {
+            self.mistakes.push(format!("{name} {reason}"));
+        }
+        Some(value)
+    }
+
+    fn secret(&mut self, name: &str) -> Option<Secret> {
+        self.checked(name, encode::header_value_mistake).map(Secret::new)
+    }
+
+    fn client(&mut self) -> Option<ClientCredentials> {
+        let id = self.checked("WAYPOST_CLIENT_ID", encode::header_value_mistake);
+        let secret = self.secret("WAYPOST_CLIENT_SECRET");
+        match (id, secret) {
+            (Some(id), Some(secret)) => Some(ClientCredentials { id, secret }),
+            (None, None) => None,
+            (Some(_), None) => {
+                self.mistakes.push("WAYPOST_CLIENT_SECRET is missing beside WAYPOST_CLIENT_ID".to_owned());
+                None
+            }
+            (None, Some(_)) => {
+                self.mistakes.push("WAYPOST_CLIENT_ID is missing beside WAYPOST_CLIENT_SECRET".to_owned());
+                None
+            }
+        }
+    }
+
+    fn proxy(&mut self, names: &[&str]) -> Option<Secret> {
+        let name = names.iter().find(|name| self.get(name).is_some())?;
+        let value = self.get(name)?;
+        // Curl's habit, which everybody has: no scheme means http.
+        let (scheme, rest) = value.split_once("://").unwrap_or(("http", &value));
+        let known =
+            ["http", "https", "socks5", "socks5h"].iter().any(|known| known.eq_ignore_ascii_case(scheme));
+        if !known {
+            self.mistakes.push(format!("{name} has a scheme that is none of http, https, socks5, socks5h"));
+        } else if rest.is_empty() || rest.starts_with('/') || rest.contains(char::is_whitespace) {
+            self.mistakes.push(format!("{name} is no URL; write `http://host:port`"));
+        }
+        Some(Secret::new(value))
     }
 }

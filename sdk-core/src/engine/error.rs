@@ -154,9 +154,23 @@ impl Error {
         }
     }
 
+    /// One configuration error that names every mistake; `None` when there is none.
+    pub(crate) fn config_of(about: &str, mistakes: &[String]) -> Option<Self> {
+        (!mistakes.is_empty()).then(|| Self::config(format!("{about}: {}", mistakes.join("; "))))
+    }
+
     /// A mistake in the set-up of a client or call.
     pub fn config(message: impl Into<String>) -> Self {
         Self::Config(Box::new(Failure::new(message)))
+    }
+
+    /// The same error, told of this operation.
+    #[must_use]
+    pub(crate) fn of_operation(self, operation: &'static str) -> Self {
+        let kind = self.kind();
+        let mut failure = self.into_failure();
+        failure.operation = Some(operation);
+        Self::new(kind, failure)
     }
 
     /// The kind, without the rest.
@@ -200,6 +214,28 @@ impl Error {
             | Self::Decode(failure)
             | Self::OAuth(failure)
             | Self::Config(failure) => failure,
+        }
+    }
+
+    /// Everything that is known, without the kind.
+    pub fn into_failure(self) -> Failure {
+        match self {
+            Self::BadRequest(failure)
+            | Self::Authentication(failure)
+            | Self::PermissionDenied(failure)
+            | Self::NotFound(failure)
+            | Self::Conflict(failure)
+            | Self::Gone(failure)
+            | Self::Unprocessable(failure)
+            | Self::RateLimited(failure)
+            | Self::Server(failure)
+            | Self::Connection(failure)
+            | Self::Timeout(failure)
+            | Self::Cancelled(failure)
+            | Self::CircuitOpen(failure)
+            | Self::Decode(failure)
+            | Self::OAuth(failure)
+            | Self::Config(failure) => *failure,
         }
     }
 
@@ -295,20 +331,54 @@ impl Failure {
 }
 
 impl fmt::Display for Failure {
+    /// What happened; to what, in brackets; what to do.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
+        formatter.write_str(&self.message)?;
+        let mut about = Vec::new();
+        about.extend(self.target.clone());
+        about.extend(self.request_id.as_ref().map(|id| format!("request {id}")));
+        match self.attempts.len() {
+            0 => {}
+            1 => about.push("1 attempt".to_owned()),
+            many => about.push(format!("{many} attempts")),
+        }
+        about.extend(self.retry_after.map(|wait| format!("retry after {} s", wait.as_secs_f64().ceil())));
+        if !about.is_empty() {
+            write!(formatter, " ({})", about.join(", "))?;
+        }
+        if !self.advice.is_empty() {
+            write!(formatter, ". {}", self.advice)?;
+        }
+        Ok(())
     }
 }
 
 impl fmt::Debug for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Failure").field("message", &self.message).finish_non_exhaustive()
+        formatter
+            .debug_struct("Failure")
+            .field("message", &self.message)
+            .field("operation", &self.operation)
+            .field("target", &self.target)
+            .field("status", &self.status)
+            .field("problem", &self.problem)
+            .field("request_id", &self.request_id)
+            .field("attempts", &self.attempts)
+            .field("retry_after", &self.retry_after)
+            .field("headers", &self.headers)
+            .field("excerpt", &self.excerpt)
+            .finish()
     }
 }
 
-/// The beginning of a body, for a person.
+/// The beginning of a body, for a person: one line of at most 200 characters, without control characters.
 pub(crate) fn excerpt(body: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(body);
-    let text: String = text.trim().chars().take(200).collect();
-    (!text.is_empty()).then_some(text)
+    const LONGEST: usize = 200;
+    // A character takes at most four bytes; the rest of a large body need not be looked at.
+    let text = String::from_utf8_lossy(body.get(..4 * LONGEST).unwrap_or(body)).into_owned();
+    let line = text
+        .split(|letter: char| letter.is_whitespace() || letter.is_control())
+        .filter(|word| !word.is_empty());
+    let line: String = line.collect::<Vec<_>>().join(" ").chars().take(LONGEST).collect();
+    (!line.is_empty()).then_some(line)
 }

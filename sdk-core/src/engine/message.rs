@@ -59,6 +59,15 @@ impl Headers {
         self.entries.len() != before
     }
 
+    /// The same names with every value passed through `change`.
+    #[must_use]
+    pub(crate) fn map_values(mut self, change: impl Fn(&str) -> String) -> Self {
+        for (_, value) in &mut self.entries {
+            *value = change(value);
+        }
+        self
+    }
+
     /// Names and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.entries.iter().map(|(name, value)| (name.as_ref(), value.as_str()))

@@ -4,7 +4,11 @@
 use std::time::Duration;
 
 use super::credentials::Credentials;
+use super::encode::{self, BaseUrl};
+use super::environment::Environment;
+use super::error::Error;
 use super::message::Headers;
+use super::operation::{Operation, ResultKind};
 use super::policy::backoff::Backoff;
 use super::policy::breaker::BreakerOptions;
 use super::policy::budget::BudgetOptions;
@@ -76,6 +80,56 @@ impl ClientOptions {
         }
     }
 
+    /// The defaults, with what the environment says.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the environment names no base URL.
+    pub fn from_environment(environment: &Environment) -> Result<Self, Error> {
+        let Some(base_url) = &environment.base_url else {
+            return Err(Error::config("WAYPOST_BASE_URL is not set; set it, or give the client a base URL"));
+        };
+        let mut options = Self::new(base_url.clone());
+        options.credentials = environment.credentials();
+        options.tenant.clone_from(&environment.tenant);
+        Ok(options)
+    }
+
+    /// Finds every mistake in the settings, so that a client is refused when it is made and not at its first call.
+    ///
+    /// # Errors
+    /// [`Error::Config`], naming all of them.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut mistakes = Vec::new();
+        if let Err(reason) = BaseUrl::parse(&self.base_url) {
+            mistakes.push(format!("the base URL {reason}"));
+        }
+        for (name, value) in [
+            ("timeout", self.timeout),
+            ("connect timeout", self.connect_timeout),
+            ("deadline", self.deadline),
+        ] {
+            if value.is_zero() {
+                mistakes.push(format!("the {name} is zero; give it a length"));
+            }
+        }
+        if self.max_answer_bytes == 0 {
+            mistakes.push("the largest answer is zero bytes; give it a size".to_owned());
+        }
+        let settings = [
+            ("user-agent", &self.user_agent),
+            ("x-api-version", &self.api_version),
+            ("x-tenant-id", &self.tenant),
+        ];
+        let settings = settings.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
+        for (name, value) in settings.chain(self.headers.iter()).chain(self.credentials.headers()) {
+            let name_mistake = encode::header_name_mistake(name);
+            for reason in name_mistake.into_iter().chain(encode::header_value_mistake(value)) {
+                mistakes.push(format!("header `{}` {reason}", name.escape_debug()));
+            }
+        }
+        Error::config_of("the client cannot be made", &mistakes).map_or(Ok(()), Err)
+    }
+
     /// The defaults where a page's CORS rules apply: no header but those that a call needs.
     pub fn for_browser(base_url: impl Into<String>) -> Self {
         Self { user_agent: None, trace: false, ..Self::new(base_url) }
@@ -100,4 +154,28 @@ pub struct CallOptions {
     pub accept: Option<String>,
     /// The trace that this call belongs to.
     pub trace_parent: Option<TraceParent>,
+}
+
+impl CallOptions {
+    /// Finds what is wrong with these options for this operation.
+    pub(crate) fn check(&self, operation: &Operation, mistakes: &mut Vec<String>) {
+        for (name, value) in [("timeout", self.timeout), ("deadline", self.deadline)] {
+            if value.is_some_and(|value| value.is_zero()) {
+                mistakes.push(format!("the {name} is zero; give it a length, or leave it to the client"));
+            }
+        }
+        if let Some(key) = &self.idempotency_key {
+            if !operation.idempotency_key {
+                mistakes.push("it takes no idempotency key".to_owned());
+            }
+            if key.is_empty() || key.len() > 255 {
+                mistakes.push("the idempotency key must have 1 to 255 characters".to_owned());
+            }
+        }
+        if let (Some(media), ResultKind::Bytes(offered)) = (&self.accept, operation.result) {
+            if !offered.contains(&media.as_str()) {
+                mistakes.push(format!("`{media}` is not offered; it offers {}", offered.join(", ")));
+            }
+        }
+    }
 }

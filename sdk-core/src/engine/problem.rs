@@ -76,6 +76,17 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// Is there anything in it that a problem has? Some JSON objects are only an object.
+    pub(crate) fn says_something(&self) -> bool {
+        self.code.is_some()
+            || self.title.is_some()
+            || self.detail.is_some()
+            || self.kind.is_some()
+            || !self.errors.is_empty()
+    }
+}
+
 impl FieldError {
     fn parse(value: &Value) -> Option<Self> {
         let members = value.as_object()?;

@@ -14,16 +14,35 @@ impl fmt::Debug for Seed {
 }
 
 impl Seed {
-    /// The 16 bytes that become the idempotency key: used for nothing else, so that no header sent reveals it.
-    pub(crate) fn key(&self) -> [u8; 16] {
-        std::array::from_fn(|index| self.0.get(index).copied().unwrap_or_default())
+    /// A random UUID (RFC 9562, version 4) of the first half, which is used for nothing else: no other header sent reveals it.
+    pub(crate) fn idempotency_key(&self) -> String {
+        let bits = self.half(0);
+        let version = (bits & !(0xf << 76)) | (0x4 << 76);
+        let variant = (version & !(0x3 << 62)) | (0x2 << 62);
+        format!(
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            variant >> 96,
+            (variant >> 80) & 0xffff,
+            (variant >> 64) & 0xffff,
+            (variant >> 48) & 0xffff,
+            variant & 0xffff_ffff_ffff
+        )
     }
 
-    /// The generator for jitter and trace ids, from the other half.
+    /// Jitter and span ids.
     pub(crate) fn generator(&self) -> Generator {
-        let rest: [u8; 16] = std::array::from_fn(|index| self.0.get(16 + index).copied().unwrap_or_default());
-        let whole = u128::from_le_bytes(rest);
-        Generator { state: (whole as u64) ^ ((whole >> 64) as u64).rotate_left(32) }
+        Generator { state: self.half(16) as u64 }
+    }
+
+    /// The trace id, apart from the loop's own stream: a plan may be driven more than once.
+    pub(crate) fn trace_generator(&self) -> Generator {
+        Generator { state: (self.half(16) >> 64) as u64 }
+    }
+
+    fn half(&self, from: usize) -> u128 {
+        u128::from_be_bytes(std::array::from_fn(|index| {
+            self.0.get(from + index).copied().unwrap_or_default()
+        }))
     }
 }
 

@@ -4,10 +4,19 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde_json::Value;
+
+use super::message::Headers;
+
 /// Stands where a secret was.
 pub const REDACTED: &str = "[redacted]";
 
 /// A value that Debug and Display do not show.
+///
+/// ```
+/// let secret = waypost::engine::Secret::new("wp_123_abc");
+/// assert_eq!(format!("{secret:?} {secret}"), "[redacted] [redacted]");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -47,17 +56,23 @@ impl From<&str> for Secret {
     }
 }
 
-/// Is this the name of a header, parameter or member whose value is a secret?
+/// Is this the name of a header, parameter or member whose value is a secret? Case, `-` and `_` do not matter.
 pub fn is_secret_name(name: &str) -> bool {
-    let plain: String = name
-        .chars()
-        .filter(|letter| *letter != '-' && *letter != '_')
-        .map(|letter| letter.to_ascii_lowercase())
-        .collect();
-    const WORDS: &[&str] =
-        &["authorization", "cookie", "token", "secret", "password", "apikey", "signature", "credential"];
-    const WHOLE: &[&str] = &["idempotencykey", "code", "key", "assertion"];
-    WORDS.iter().any(|word| plain.contains(word)) || WHOLE.contains(&plain.as_str())
+    const WITHIN: &[&str] = &[
+        "authorization",
+        "cookie",
+        "token",
+        "secret",
+        "password",
+        "passphrase",
+        "apikey",
+        "signature",
+        "credential",
+    ];
+    const WHOLE: &[&str] = &["idempotencykey", "code", "key", "assertion", "codeverifier"];
+    let plain: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
+    WITHIN.iter().any(|word| plain.contains(word)) || WHOLE.contains(&plain.as_str())
 }
 
 /// A header's value as it may be printed.
@@ -65,7 +80,82 @@ pub fn header<'a>(name: &str, value: &'a str) -> &'a str {
     if is_secret_name(name) { REDACTED } else { value }
 }
 
-/// A URL as it may be printed: without user information, and without the values of its query.
+/// A URL as it may be printed: without user information, and with the names of its query but not their values.
+///
+/// ```
+/// use waypost::engine::redact::url;
+/// assert_eq!(url("https://me:pw@api.example/v1?cursor=abc"), "https://[redacted]@api.example/v1?cursor=[redacted]");
+/// ```
 pub fn url(url: &str) -> Cow<'_, str> {
-    Cow::Borrowed(url)
+    let (rest, query) = url.split_once('?').map_or((url, None), |(rest, query)| (rest, Some(query)));
+    let authority =
+        rest.split_once("://").map_or("", |(_, after)| after.split('/').next().unwrap_or_default());
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    if query.is_none() && user.is_none() {
+        return Cow::Borrowed(url);
+    }
+    let mut printed = match user {
+        Some(user) => rest.replacen(user, REDACTED, 1),
+        None => rest.to_owned(),
+    };
+    for (index, pair) in query.into_iter().flat_map(|query| query.split('&')).enumerate() {
+        printed.push(if index == 0 { '?' } else { '&' });
+        match pair.split_once('=') {
+            Some((name, _)) => printed.extend([name, "=", REDACTED]),
+            None => printed.push_str(pair),
+        }
+    }
+    Cow::Owned(printed)
+}
+
+/// A text of somebody else's (a library's message, a server's detail) as it may be printed: every URL in it by [`url`], and none of `secrets`.
+pub fn scrub(text: &str, secrets: &[&str]) -> String {
+    let mut clean = text.to_owned();
+    for secret in secrets {
+        if clean.contains(secret) {
+            clean = clean.replace(secret, REDACTED);
+        }
+    }
+    if !clean.contains("://") {
+        return clean;
+    }
+    let ends =
+        |letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | '<' | '>' | '(' | ')' | '`');
+    let mut printed = String::with_capacity(clean.len());
+    for piece in clean.split_inclusive(ends) {
+        let word = piece.trim_end_matches(ends);
+        if word.contains("://") {
+            printed.push_str(&url(word))
+        } else {
+            printed.push_str(word)
+        }
+        printed.push_str(piece.strip_prefix(word).unwrap_or_default());
+    }
+    printed
+}
+
+/// [`scrub`] for every text within a JSON value.
+pub fn scrub_json(value: &mut Value, secrets: &[&str]) {
+    match value {
+        Value::String(text) => *text = scrub(text, secrets),
+        Value::Array(items) => items.iter_mut().for_each(|item| scrub_json(item, secrets)),
+        Value::Object(members) => members.values_mut().for_each(|member| scrub_json(member, secrets)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The credentials that a request carries. Very short values are left: taking every `a` out of a text hides nothing and ruins it.
+pub(crate) fn secrets_of(headers: &Headers) -> Vec<&str> {
+    const SHORTEST: usize = 6;
+    headers
+        .iter()
+        .filter(|(name, _)| is_secret_name(name) && *name != "idempotency-key")
+        .flat_map(|(name, value)| {
+            let token = value.split_once(' ').map_or(value, |(_, token)| token);
+            let pairs = if name == "cookie" { value } else { "" };
+            let cookies = pairs.split("; ").filter_map(|pair| pair.split_once('=').map(|(_, value)| value));
+            [value, token].into_iter().chain(cookies)
+        })
+        .filter(|secret| secret.len() >= SHORTEST)
+        .collect()
 }

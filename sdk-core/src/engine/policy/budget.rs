@@ -19,3 +19,42 @@ impl Default for BudgetOptions {
         Self { capacity: 100, refill_every: Duration::from_secs(1), refill_after_successes: 10 }
     }
 }
+
+/// The bucket. Whole-number arithmetic, so that every language and platform counts alike.
+#[derive(Debug)]
+pub struct Budget {
+    /// The price of one retry: as many units as `refill_every` has nanoseconds, so that a nanosecond brings back one.
+    price: u128,
+    capacity: u128,
+    per_success: u128,
+    units: u128,
+    refilled_at: Duration,
+}
+
+impl Budget {
+    /// A full bucket.
+    pub fn new(options: BudgetOptions) -> Self {
+        let price = options.refill_every.as_nanos().max(1);
+        let capacity = price * u128::from(options.capacity);
+        let per_success = price / u128::from(options.refill_after_successes.max(1));
+        Self { price, capacity, per_success, units: capacity, refilled_at: Duration::ZERO }
+    }
+
+    /// Takes one retry out, if there is one.
+    pub fn withdraw(&mut self, elapsed: Duration) -> bool {
+        self.add(elapsed.saturating_sub(self.refilled_at).as_nanos());
+        self.refilled_at = self.refilled_at.max(elapsed);
+        let Some(rest) = self.units.checked_sub(self.price) else { return false };
+        self.units = rest;
+        true
+    }
+
+    /// A call succeeded.
+    pub fn succeeded(&mut self) {
+        self.add(self.per_success);
+    }
+
+    fn add(&mut self, units: u128) {
+        self.units = self.units.saturating_add(units).min(self.capacity);
+    }
+}
