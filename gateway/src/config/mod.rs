@@ -3,11 +3,29 @@
 //! A value comes from the file, is overridden by the environment (`WAYPOST_GATEWAY_*`), and that by a flag. Reading never stops
 //! at the first mistake: every unknown key, wrong type and wrong bound is reported at once, each with its place.
 
+mod load;
+mod settings;
+mod show;
+pub(crate) mod value;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use crate::store::Durability;
+pub use load::{ConfigError, Loaded, Mistake, Sources};
+
 use crate::secrets::MasterKey;
+use crate::store::StoreConfig;
+
+/// What the name of every environment variable begins with.
+pub const PREFIX: &str = "WAYPOST_GATEWAY_";
+
+/// The variable that holds the master key.
+pub const MASTER_KEY: &str = "WAYPOST_GATEWAY_MASTER_KEY";
+
+/// The variable that names the configuration file when `--config` does not.
+pub const CONFIG_FILE: &str = "WAYPOST_GATEWAY_CONFIG";
 
 /// The whole configuration. `Config::default()` is a working gateway on 127.0.0.1:8080.
 #[derive(Debug, Clone)]
@@ -19,6 +37,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Whether `/docs` and `/openapi.yaml` are served.
     pub docs: bool,
+    /// Whether `/metrics` is served.
+    pub metrics: bool,
     /// The master key, instead of `<data_dir>/master.key`. From `WAYPOST_GATEWAY_MASTER_KEY` only: a file or a command line shows it.
     pub master_key: Option<MasterKey>,
     /// The database.
@@ -49,15 +69,6 @@ pub struct DatabaseConfig {
     pub busy_timeout: Duration,
 }
 
-/// What an acknowledged write survives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// A power cut: each commit is synced to disk (`synchronous = FULL`).
-    Full,
-    /// A crash of the process; a power cut may lose the last moments, never consistency (`synchronous = NORMAL`).
-    Normal,
-}
-
 /// `[log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -82,10 +93,10 @@ pub enum LogFormat {
 #[non_exhaustive]
 pub struct LimitsConfig {
     /// Largest request body in bytes; an operation may allow less, never more.
-    pub body_bytes: u64,
+    pub body_bytes: u32,
     /// Largest request head in bytes.
     pub header_bytes: u32,
-    /// How long a client may take to send a request's head.
+    /// How long a client may take to send a request's head, and how long an idle connection is kept.
     pub header_timeout: Duration,
     /// How long a client may take to send a request's body.
     pub body_timeout: Duration,
@@ -173,6 +184,16 @@ impl Config {
         self.database.file.clone().unwrap_or_else(|| self.data_dir.join("waypost.db"))
     }
 
+    /// What the store needs to know.
+    pub fn store(&self) -> StoreConfig {
+        StoreConfig {
+            path: self.database_file(),
+            durability: self.database.durability,
+            readers: self.database.readers,
+            busy_timeout: self.database.busy_timeout,
+        }
+    }
+
     /// The file of the master key.
     pub fn master_key_file(&self) -> PathBuf {
         self.data_dir.join("master.key")
@@ -185,6 +206,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             data_dir: PathBuf::from("waypost-data"),
             docs: true,
+            metrics: true,
             master_key: None,
             database: DatabaseConfig {
                 file: None,
@@ -196,7 +218,7 @@ impl Default for Config {
             limits: LimitsConfig {
                 body_bytes: 1024 * 1024,
                 header_bytes: 32 * 1024,
-                header_timeout: Duration::from_secs(10),
+                header_timeout: Duration::from_secs(30),
                 body_timeout: Duration::from_secs(30),
                 request_timeout: Duration::from_secs(30),
                 max_connections: 10_000,
