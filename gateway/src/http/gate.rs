@@ -207,7 +207,7 @@ impl Pipeline {
         };
         let most = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
         let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|length: u64| length > limits.body_bytes) {
+        if announced.is_some_and(|length: u64| length > u64::from(limits.body_bytes)) {
             return Err(too_large());
         }
         match tokio::time::timeout(limits.body_timeout, Limited::new(body, most).collect()).await {
@@ -284,8 +284,11 @@ impl Pipeline {
         self.common.add(response.headers_mut(), trail.operation, &arrival.request_id, trail.quota);
         let status = response.status();
         let elapsed = arrival.at.elapsed();
-        let operation = trail.operation.map_or("none", |operation| operation.id);
-        self.gateway.metrics.request(operation, status.as_u16(), elapsed);
+        let operation = trail.operation.map(|operation| operation.id);
+        self.gateway.metrics.request_finished(operation, status.as_u16(), elapsed);
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            self.gateway.metrics.rate_limited(operation);
+        }
         let code = fault.map(|fault| fault.code.as_ref());
         let trace_id = trace::trace_id(&parts.headers);
         let (method, path) = (parts.method.as_str(), parts.uri.path());
@@ -374,12 +377,13 @@ fn check_scheme(operation: &Operation, headers: &HeaderMap, caller: &Caller) -> 
         Caller::Anonymous { .. } => Err(Error::unauthenticated()),
         Caller::Known(_) if operation.security.iter().any(|schemes| schemes.iter().all(presented)) => Ok(()),
         Caller::Known(_) => {
-            let ways: Vec<_> = operation.security.iter().flat_map(|schemes| schemes.iter()).map(|scheme| match scheme {
+            let ways = operation.security.iter().flat_map(|schemes| schemes.iter()).map(|scheme| match scheme {
                 Scheme::Bearer => Cow::Borrowed("a bearer token"),
                 Scheme::Header(name) => Cow::Owned(format!("the header {name}")),
                 Scheme::Cookie(name) => Cow::Owned(format!("the cookie {name}")),
             });
-            let detail = format!("This operation takes {}, not the credentials that were sent.", ways.collect::<Vec<_>>().join(" or "));
+            let ways = ways.collect::<Vec<_>>().join(" or ");
+            let detail = format!("This operation takes {ways}, not the credentials that were sent.");
             Err(Error { detail, ..Error::unauthenticated() })
         }
     }

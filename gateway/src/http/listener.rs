@@ -56,6 +56,7 @@ pub async fn serve(listener: TcpListener, service: Service, shutdown: impl Futur
         };
         // Answers are written whole; waiting to fill a segment would only delay them.
         stream.set_nodelay(true).ok();
+        let open = service.gateway().metrics.connection_opened();
         let service = service.clone();
         let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let service = service.clone();
@@ -67,7 +68,7 @@ pub async fn serve(listener: TcpListener, service: Service, shutdown: impl Futur
             if let Err(error) = connection.await {
                 tracing::debug!(%error, %peer, "a connection ended early");
             }
-            drop(permit);
+            drop((permit, open));
         });
     }
     drop(listener);

@@ -41,6 +41,7 @@ impl Service {
 
     /// Answers one request of this peer.
     pub async fn answer(&self, request: Request<Body>, peer: IpAddr) -> Response {
+        let _in_flight = self.gateway().metrics.request_started();
         let (mut parts, body) = request.into_parts();
         let arrival = Arrival::new(&parts.headers, peer);
         let header_bytes = usize::try_from(self.gateway().config.limits.header_bytes).unwrap_or(usize::MAX);
