@@ -7,7 +7,7 @@ CREATE TABLE wallets (
     name        TEXT,
     currency    TEXT   NOT NULL,
     status      TEXT   NOT NULL CHECK (status IN ('active', 'frozen', 'closed')),
-    metadata    TEXT   NOT NULL,
+    metadata    TEXT,
     created_at  BIGINT NOT NULL,
     updated_at  BIGINT NOT NULL,
     closed_at   BIGINT,
@@ -15,6 +15,17 @@ CREATE TABLE wallets (
 );
 
 CREATE INDEX wallets_by_time ON wallets (tenant_id, created_at, id);
+
+-- Who changed a wallet's status, when and why.
+CREATE TABLE wallet_history (
+    wallet_id   TEXT   NOT NULL REFERENCES wallets (id),
+    created_at  BIGINT NOT NULL,
+    status      TEXT   NOT NULL,
+    user_id     TEXT   NOT NULL,
+    request_id  TEXT   NOT NULL,
+    reason      TEXT,
+    PRIMARY KEY (wallet_id, created_at)
+);
 
 -- A wallet has two accounts: what it may spend, and what payments hold. Money enters and leaves through the tenant's
 -- `world` account of the currency, the only kind that may go below zero.
@@ -25,7 +36,10 @@ CREATE TABLE ledger_accounts (
     kind        TEXT   NOT NULL CHECK (kind IN ('available', 'held', 'world')),
     currency    TEXT   NOT NULL,
     balance     BIGINT NOT NULL,
-    CHECK (kind = 'world' OR balance >= 0),
+    updated_at  BIGINT NOT NULL,
+    -- Wallets hold at most 2^53 - 1; the bound of the world keeps sums of balances within 64 bits.
+    CHECK (balance BETWEEN -4000000000000000000 AND 4000000000000000000),
+    CHECK (kind = 'world' OR balance BETWEEN 0 AND 9007199254740991),
     CHECK ((kind = 'world') = (wallet_id IS NULL))
 );
 
@@ -38,37 +52,35 @@ CREATE TABLE ledger_entries (
 
 -- The postings of an entry sum to zero; `waypost_gateway::ledger::verify` proves it for the whole file.
 CREATE TABLE ledger_postings (
-    entry_id      TEXT   NOT NULL REFERENCES ledger_entries (id),
-    account_id    TEXT   NOT NULL REFERENCES ledger_accounts (id),
-    amount        BIGINT NOT NULL CHECK (amount <> 0),
-    balance_after BIGINT NOT NULL,
+    entry_id    TEXT   NOT NULL REFERENCES ledger_entries (id),
+    account_id  TEXT   NOT NULL REFERENCES ledger_accounts (id),
+    amount      BIGINT NOT NULL CHECK (amount <> 0),
     PRIMARY KEY (entry_id, account_id)
 );
 
 CREATE TABLE payments (
     id                     TEXT   NOT NULL PRIMARY KEY,
     tenant_id              TEXT   NOT NULL,
-    wallet_id              TEXT   NOT NULL REFERENCES wallets (id),
+    status                 TEXT   NOT NULL
+        CHECK (status IN ('authorized', 'captured', 'partially_refunded', 'refunded', 'canceled')),
+    payer_wallet_id        TEXT   NOT NULL REFERENCES wallets (id),
     destination_wallet_id  TEXT   REFERENCES wallets (id),
     destination_reference  TEXT,
     destination_name       TEXT,
     currency               TEXT   NOT NULL,
     amount                 BIGINT NOT NULL CHECK (amount > 0),
-    captured               BIGINT NOT NULL CHECK (captured BETWEEN 0 AND amount),
-    refunded               BIGINT NOT NULL CHECK (refunded BETWEEN 0 AND captured),
-    status                 TEXT   NOT NULL,
+    captured_amount        BIGINT NOT NULL CHECK (captured_amount BETWEEN 0 AND amount),
+    refunded_amount        BIGINT NOT NULL CHECK (refunded_amount BETWEEN 0 AND captured_amount),
     capture_method         TEXT   NOT NULL CHECK (capture_method IN ('automatic', 'manual')),
     description            TEXT,
-    metadata               TEXT   NOT NULL,
+    metadata               TEXT,
     created_at             BIGINT NOT NULL,
     updated_at             BIGINT NOT NULL,
-    captured_at            BIGINT,
-    canceled_at            BIGINT,
     CHECK ((destination_wallet_id IS NULL) <> (destination_reference IS NULL))
 );
 
 CREATE INDEX payments_by_time ON payments (tenant_id, created_at, id);
-CREATE INDEX payments_by_wallet ON payments (wallet_id, created_at, id);
+CREATE INDEX payments_by_payer ON payments (payer_wallet_id, created_at, id);
 
 -- One side of an entry, as the owner of a wallet sees it.
 CREATE TABLE transactions (
@@ -80,6 +92,7 @@ CREATE TABLE transactions (
     amount                 BIGINT NOT NULL,
     currency               TEXT   NOT NULL,
     balance_after          BIGINT NOT NULL,
+    available_after        BIGINT NOT NULL,
     counterpart_wallet_id  TEXT,
     payment_id             TEXT   REFERENCES payments (id),
     description            TEXT,

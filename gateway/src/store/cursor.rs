@@ -7,7 +7,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::http::Error;
+use crate::http::{Error, FieldError};
 
 const DIGEST: usize = 8;
 const TIME: usize = 8;
@@ -73,13 +73,14 @@ impl Scope {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads a cursor of this very list; anything else is 400 `invalid_cursor`.
+    /// Reads a cursor of this very list; anything else is a validation error of `query:cursor`.
     pub fn decode(&self, cursor: &str) -> Result<Position, Error> {
         self.read(cursor).ok_or_else(|| {
-            Error::bad_request(
-                "invalid_cursor",
-                "query:cursor: not a cursor of this list with these filters. Send `next_cursor` of the page before, unchanged, with the same filters; or none for the first page.",
-            )
+            Error::invalid(vec![FieldError {
+                pointer: "query:cursor".to_owned(),
+                code: "invalid_cursor".into(),
+                detail: "Not a cursor of this list under these filters. Send the `next_cursor` of the page before, unchanged and with the same filters, or none for the first page.".to_owned(),
+            }])
         })
     }
 
@@ -120,7 +121,7 @@ mod tests {
             Scope::new("wallets").with(Some("ten_2")).with(Some("active")).with(None),
             Scope::new("wallets").with(Some("ten_1")).with(None).with(Some("active")),
         ] {
-            assert_eq!(other.decode(&cursor).unwrap_err().code, "invalid_cursor");
+            assert_eq!(other.decode(&cursor).unwrap_err().fields[0].code, "invalid_cursor");
         }
     }
 
@@ -134,7 +135,7 @@ mod tests {
             assert!(changed == cursor || wallets().decode(&changed).is_err(), "{changed}");
         }
         for text in ["", "A", "====", "not a cursor", "ä", &cursor[..cursor.len() - 2]] {
-            assert_eq!(wallets().decode(text).unwrap_err().status, 400, "{text}");
+            assert_eq!(wallets().decode(text).unwrap_err().status, 422, "{text}");
         }
     }
 }

@@ -40,9 +40,9 @@ pub(super) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConn
     SqliteConnection::connect_with(options).await
 }
 
-/// The newest time in the ledger, or 0. Identifiers sort by birth, so the newest entry is the last of the primary key.
+/// The newest time in the ledger, or 0. Identifiers sort by birth, so the newest line is the last of the primary key.
 pub(super) async fn latest_time(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    let newest = sqlx::query_scalar("SELECT created_at FROM ledger_entries ORDER BY id DESC LIMIT 1");
+    let newest = sqlx::query_scalar("SELECT created_at FROM transactions ORDER BY id DESC LIMIT 1");
     Ok(newest.fetch_optional(connection).await?.unwrap_or(0))
 }
 

@@ -18,6 +18,7 @@ pub mod cursor;
 pub mod dialect;
 mod error;
 pub mod idempotency;
+pub mod list;
 mod writer;
 
 use std::path::PathBuf;

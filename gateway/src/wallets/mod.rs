@@ -1,1 +1,5 @@
-//! Wallets.
+//! Wallets: opened, looked at, moved between, frozen and closed. The money itself is the ledger's business.
+
+mod handler;
+mod rules;
+pub(crate) mod storage;

@@ -1,0 +1,292 @@
+//! The operations of `wallets`.
+
+use waypost_types::params::{WalletsListParams, WalletsStatementParams, WalletsTransactionsParams};
+use waypost_types::{
+    Balance, CloseWallet, CreateWallet, CreditWallet, DebitWallet, FreezeWallet, Metadata, Transaction,
+    TransactionPage, TransactionType, Transfer, TransferFunds, UnfreezeWallet, Wallet, WalletPage, WalletStatus,
+};
+
+use super::rules::{self, Change};
+use super::storage::{self, Author, Filter, Record};
+use crate::Gateway;
+use crate::generated::{Created, Streamed, Success, WalletsApi};
+use crate::http::{Context, Error};
+use crate::ledger::storage::{Note, post, wallet, wallet_pair};
+use crate::ledger::{self, Plan, Refusal, plan};
+use crate::secrets::id;
+use crate::store::StoreError;
+use crate::store::clock::to_rfc3339;
+use crate::store::cursor::Scope;
+use crate::store::list::Window;
+use crate::transactions::{statement, storage as transactions, view};
+
+impl TryFrom<Record> for Wallet {
+    type Error = StoreError;
+
+    fn try_from(record: Record) -> Result<Self, StoreError> {
+        let metadata = record.metadata.as_deref().map(serde_json::from_str).transpose()?;
+        let state = record.state;
+        Ok(Self {
+            name: record.name,
+            metadata,
+            closed_at: record.closed_at.map(to_rfc3339),
+            ..Self::new(
+                state.id.as_str(),
+                state.currency.as_str(),
+                WalletStatus::from(state.status.as_str()),
+                state.balance(),
+                state.available,
+                state.held,
+                to_rfc3339(record.created_at),
+                to_rfc3339(record.updated_at),
+            )
+        })
+    }
+}
+
+fn no_wallet(wallet_id: &str) -> Error {
+    Error::not_found("wallet", wallet_id)
+}
+
+fn json_text(metadata: Option<&Metadata>) -> Result<Option<String>, StoreError> {
+    Ok(metadata.map(serde_json::to_string).transpose()?)
+}
+
+impl Gateway {
+    async fn wallet_of(&self, context: &Context, wallet_id: &str) -> Result<Record, Error> {
+        let tenant_id = &context.identity()?.tenant_id;
+        storage::find(self.store.read(), tenant_id, wallet_id).await?.ok_or_else(|| no_wallet(wallet_id))
+    }
+
+    /// Credit and debit: one wallet, one line.
+    async fn move_outside(
+        &self,
+        context: &Context,
+        wallet_id: &str,
+        rule: impl FnOnce(&ledger::Wallet) -> Result<Plan, Refusal> + Send,
+        description: Option<String>,
+        metadata: Option<Metadata>,
+    ) -> Result<Created<Transaction>, Error> {
+        let tenant_id = &context.identity()?.tenant_id;
+        let metadata_text = json_text(metadata.as_ref())?;
+        let mut tx = self.store.begin(context).await?;
+        let found = wallet(tx.connection(), tenant_id, wallet_id).await?.ok_or_else(|| no_wallet(wallet_id))?;
+        let note =
+            Note { description: description.as_deref(), metadata: metadata_text.as_deref(), ..Note::default() };
+        let entry = post(&mut tx, tenant_id, rule(&found)?, note).await?;
+        let [line] = entry.lines.as_slice() else {
+            return Err(Error::internal("an entry of one wallet has one line"));
+        };
+        let answer = view::posted(&entry, line, description, metadata);
+        tx.commit(&answer).await?;
+        Ok(Created(answer))
+    }
+
+    async fn change_status(
+        &self,
+        context: &Context,
+        wallet_id: &str,
+        change: Change,
+        reason: Option<&str>,
+    ) -> Result<Success<Wallet>, Error> {
+        let identity = context.identity()?;
+        let mut tx = self.store.begin(context).await?;
+        let find = |record: Option<Record>| record.ok_or_else(|| no_wallet(wallet_id));
+        let mut record = find(storage::find(tx.connection(), &identity.tenant_id, wallet_id).await?)?;
+        if let Some(status) = rules::next_status(&record.state, change)? {
+            let author = Author { user_id: &identity.user_id, request_id: context.request_id(), reason };
+            storage::set_status(&mut tx, wallet_id, status, author).await?;
+            record = find(storage::find(tx.connection(), &identity.tenant_id, wallet_id).await?)?;
+        }
+        let answer = Wallet::try_from(record)?;
+        tx.commit(&answer).await?;
+        Ok(Success(answer))
+    }
+}
+
+impl WalletsApi<Context, Error> for Gateway {
+    async fn wallets_create(&self, context: Context, body: CreateWallet) -> Result<Created<Wallet>, Error> {
+        rules::listed_currency(&body.currency)?;
+        let tenant_id = &context.identity()?.tenant_id;
+        let metadata = json_text(body.metadata.as_ref())?;
+        let mut tx = self.store.begin(&context).await?;
+        let record = Record {
+            state: ledger::Wallet {
+                id: id::new("wal"),
+                currency: body.currency,
+                status: ledger::WalletStatus::Active,
+                available: 0,
+                held: 0,
+            },
+            name: body.name,
+            metadata,
+            created_at: tx.now(),
+            updated_at: tx.now(),
+            closed_at: None,
+        };
+        storage::insert(&mut tx, tenant_id, &record).await?;
+        let answer = Wallet::try_from(record)?;
+        tx.commit(&answer).await?;
+        Ok(Created(answer))
+    }
+
+    async fn wallets_list(
+        &self,
+        context: Context,
+        params: WalletsListParams,
+    ) -> Result<Success<WalletPage>, Error> {
+        let tenant_id = &context.identity()?.tenant_id;
+        let statuses: Vec<&str> = params.status.iter().map(WalletStatus::as_str).collect();
+        let scope = Scope::new("wallets")
+            .with(Some(tenant_id))
+            .with(Some(&statuses.join(",")))
+            .with(params.currency.as_deref());
+        let window = Window::new(
+            scope,
+            params.limit,
+            params.cursor.as_deref(),
+            params.created_after.as_deref(),
+            params.created_before.as_deref(),
+        )?;
+        let filter = Filter { tenant_id, statuses: &statuses, currency: params.currency.as_deref() };
+        let page = storage::list(self.store.read(), filter, &window).await?;
+        let data = page.rows.into_iter().map(Wallet::try_from).collect::<Result<Vec<_>, _>>()?;
+        let has_more = page.next_cursor.is_some();
+        Ok(Success(WalletPage { data, next_cursor: page.next_cursor, has_more, ..WalletPage::default() }))
+    }
+
+    async fn wallets_get(&self, context: Context, wallet_id: String) -> Result<Success<Wallet>, Error> {
+        Ok(Success(self.wallet_of(&context, &wallet_id).await?.try_into()?))
+    }
+
+    async fn wallets_credit(
+        &self,
+        context: Context,
+        wallet_id: String,
+        body: CreditWallet,
+    ) -> Result<Created<Transaction>, Error> {
+        let rule = |wallet: &ledger::Wallet| plan::credit(wallet, body.amount);
+        self.move_outside(&context, &wallet_id, rule, body.description, body.metadata).await
+    }
+
+    async fn wallets_debit(
+        &self,
+        context: Context,
+        wallet_id: String,
+        body: DebitWallet,
+    ) -> Result<Created<Transaction>, Error> {
+        let rule = |wallet: &ledger::Wallet| plan::debit(wallet, body.amount);
+        self.move_outside(&context, &wallet_id, rule, body.description, body.metadata).await
+    }
+
+    async fn wallets_transfer(
+        &self,
+        context: Context,
+        wallet_id: String,
+        body: TransferFunds,
+    ) -> Result<Created<Transfer>, Error> {
+        let tenant_id = &context.identity()?.tenant_id;
+        let metadata = json_text(body.metadata.as_ref())?;
+        let mut tx = self.store.begin(&context).await?;
+        let (from, to) = wallet_pair(tx.connection(), tenant_id, &wallet_id, &body.to_wallet_id).await?;
+        let from = from.ok_or_else(|| no_wallet(&wallet_id))?;
+        let to = to.ok_or_else(|| no_wallet(&body.to_wallet_id))?;
+        let note = Note {
+            description: body.description.as_deref(),
+            metadata: metadata.as_deref(),
+            ..Note::default()
+        };
+        let entry = post(&mut tx, tenant_id, plan::transfer(&from, &to, body.amount)?, note).await?;
+        let [debit, credit] = entry.lines.as_slice() else {
+            return Err(Error::internal("a transfer has two lines"));
+        };
+        let debit = view::posted(&entry, debit, body.description.clone(), body.metadata.clone());
+        let credit = view::posted(&entry, credit, body.description, body.metadata);
+        let answer = Transfer::new(entry.id, debit, credit);
+        tx.commit(&answer).await?;
+        Ok(Created(answer))
+    }
+
+    async fn wallets_balance(&self, context: Context, wallet_id: String) -> Result<Success<Balance>, Error> {
+        let as_of = self.store.now();
+        let state = self.wallet_of(&context, &wallet_id).await?.state;
+        let (balance, available, held) = (state.balance(), state.available, state.held);
+        Ok(Success(Balance::new(state.id, state.currency, balance, available, held, to_rfc3339(as_of))))
+    }
+
+    async fn wallets_transactions(
+        &self,
+        context: Context,
+        wallet_id: String,
+        params: WalletsTransactionsParams,
+    ) -> Result<Success<TransactionPage>, Error> {
+        let tenant_id = &context.identity()?.tenant_id;
+        let types: Vec<&str> = params.r#type.iter().map(TransactionType::as_str).collect();
+        let scope = Scope::new("transactions")
+            .with(Some(tenant_id))
+            .with(Some(&wallet_id))
+            .with(Some(&types.join(",")));
+        let window = Window::new(
+            scope,
+            params.limit,
+            params.cursor.as_deref(),
+            params.created_after.as_deref(),
+            params.created_before.as_deref(),
+        )?;
+        let page = transactions::list(self.store.read(), tenant_id, &wallet_id, &types, &window).await?;
+        // A row proves that the wallet is there and the caller's; only an empty page has to ask.
+        if page.rows.is_empty() && !storage::exists(self.store.read(), tenant_id, &wallet_id).await? {
+            return Err(no_wallet(&wallet_id));
+        }
+        let data = page.rows.into_iter().map(Transaction::try_from).collect::<Result<Vec<_>, _>>()?;
+        let has_more = page.next_cursor.is_some();
+        Ok(Success(TransactionPage {
+            data,
+            next_cursor: page.next_cursor,
+            has_more,
+            ..TransactionPage::default()
+        }))
+    }
+
+    async fn wallets_statement(
+        &self,
+        context: Context,
+        wallet_id: String,
+        params: WalletsStatementParams,
+    ) -> Result<Streamed, Error> {
+        let request = statement::Request::new(&params)?;
+        let tenant_id = &context.identity()?.tenant_id;
+        if !storage::exists(self.store.read(), tenant_id, &wallet_id).await? {
+            return Err(no_wallet(&wallet_id));
+        }
+        let body = statement::body(&self.store, wallet_id, &request).await?;
+        Ok(Streamed::new(request.format.media_type(), body))
+    }
+
+    async fn wallets_freeze(
+        &self,
+        context: Context,
+        wallet_id: String,
+        body: FreezeWallet,
+    ) -> Result<Success<Wallet>, Error> {
+        self.change_status(&context, &wallet_id, Change::Freeze, body.reason.as_deref()).await
+    }
+
+    async fn wallets_unfreeze(
+        &self,
+        context: Context,
+        wallet_id: String,
+        body: UnfreezeWallet,
+    ) -> Result<Success<Wallet>, Error> {
+        self.change_status(&context, &wallet_id, Change::Unfreeze, body.reason.as_deref()).await
+    }
+
+    async fn wallets_close(
+        &self,
+        context: Context,
+        wallet_id: String,
+        body: CloseWallet,
+    ) -> Result<Success<Wallet>, Error> {
+        self.change_status(&context, &wallet_id, Change::Close, body.reason.as_deref()).await
+    }
+}
