@@ -1,0 +1,282 @@
+//! How a client is put together, and what can be wrong with it: every mistake is found when it is built, not at its first call.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::{Client, Connections, Core};
+use crate::drive::{Clock, Line};
+use crate::engine::credentials::Credentials;
+use crate::engine::environment::Environment;
+use crate::engine::error::Error;
+use crate::engine::options::ClientOptions;
+use crate::engine::policy::shared::Shared;
+use crate::engine::redact::Secret;
+use crate::middleware::Middleware;
+use crate::transport::{Proxy, Transport, TransportOptions};
+
+/// Puts a [`Client`] together.
+#[must_use]
+pub struct ClientBuilder {
+    options: ClientOptions,
+    transport_options: TransportOptions,
+    ca_file: Option<PathBuf>,
+    choice: Choice,
+    middleware: Vec<Arc<dyn Middleware>>,
+}
+
+/// Which transport it is to be.
+#[derive(Debug)]
+enum Choice {
+    Default,
+    #[cfg(feature = "hyper")]
+    Hyper,
+    Given(Arc<dyn Transport>),
+}
+
+impl ClientBuilder {
+    pub(super) fn new(base_url: String) -> Self {
+        Self {
+            options: ClientOptions::new(base_url),
+            transport_options: TransportOptions::default(),
+            ca_file: None,
+            choice: Choice::Default,
+            middleware: Vec::new(),
+        }
+    }
+
+    /// Starts from the environment; see [`Client::from_env`].
+    ///
+    /// # Errors
+    /// [`Error::Config`], naming every variable that is missing or wrong.
+    pub fn from_env() -> Result<Self, Error> {
+        let environment = Environment::read(|name| std::env::var(name).ok())?;
+        let Some(base_url) = environment.base_url.clone() else {
+            return Err(Error::config(
+                "WAYPOST_BASE_URL is not set; set it to the address of the API, such as http://127.0.0.1:8080",
+            ));
+        };
+        let mut builder = Self::new(base_url).credentials(environment.credentials());
+        builder.options.tenant.clone_from(&environment.tenant);
+        builder.ca_file = environment.ca_bundle.map(PathBuf::from);
+        Ok(builder)
+    }
+
+    /// Who is calling.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.options.credentials = credentials;
+        self
+    }
+
+    /// An API key.
+    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
+        self.options.credentials = self.options.credentials.with_header("x-api-key", key);
+        self
+    }
+
+    /// An access token, from a login or from OAuth.
+    pub fn access_token(mut self, token: impl Into<Secret>) -> Self {
+        self.options.credentials = self.options.credentials.with_bearer(token);
+        self
+    }
+
+    /// The longest that one attempt may take (15 s).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = timeout;
+        self
+    }
+
+    /// The longest that a connection may take to open (5 s).
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.options.connect_timeout = timeout;
+        self
+    }
+
+    /// The longest that a call may take, all attempts and waits together (60 s).
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.options.deadline = deadline;
+        self
+    }
+
+    /// How often a failed attempt is sent again (2); 0 means never.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.options.max_retries = retries;
+        self
+    }
+
+    /// A header of every request.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.headers.insert(name.into(), value);
+        self
+    }
+
+    /// Every other option: budget, breaker, backoff, cache, and those above.
+    pub fn options(mut self, change: impl FnOnce(&mut ClientOptions)) -> Self {
+        change(&mut self.options);
+        self
+    }
+
+    /// Adds code around every attempt. The first added is the outermost.
+    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
+        self.middleware.push(Arc::new(middleware));
+        self
+    }
+
+    /// Which proxy is used.
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.transport_options.proxy = proxy;
+        self
+    }
+
+    /// Certificates, in PEM, of authorities that are trusted beside the system's.
+    pub fn ca_bundle(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.transport_options.ca_bundle = Some(pem.into());
+        self
+    }
+
+    /// Every other option of the connections. A transport that is handed in has its own.
+    pub fn transport_options(mut self, change: impl FnOnce(&mut TransportOptions)) -> Self {
+        change(&mut self.transport_options);
+        self
+    }
+
+    /// Sends through this transport.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.choice = Choice::Given(Arc::new(transport));
+        self
+    }
+
+    /// Sends through the caller's client; see [`ReqwestTransport::from_client`](crate::transport::reqwest::ReqwestTransport::from_client).
+    #[cfg(feature = "reqwest")]
+    pub fn reqwest(self, client: reqwest::Client) -> Self {
+        self.transport(crate::transport::reqwest::ReqwestTransport::from_client(client))
+    }
+
+    /// Sends through hyper, which is leaner than the default.
+    #[cfg(feature = "hyper")]
+    pub fn hyper(mut self) -> Self {
+        self.choice = Choice::Hyper;
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the base URL, the proxy or the CA bundle cannot be used; it says what to write instead.
+    pub fn build(mut self) -> Result<Client, Error> {
+        check_base_url(&self.options.base_url)?;
+        if let Some(path) = &self.ca_file {
+            let pem = std::fs::read(path).map_err(|error| {
+                Error::config(format!("the CA bundle {} cannot be read: {error}", path.display()))
+            })?;
+            self.transport_options.ca_bundle.get_or_insert_default().extend_from_slice(&pem);
+        }
+        self.transport_options.connect_timeout = self.options.connect_timeout;
+        let transport: Arc<dyn Transport> = match self.choice {
+            Choice::Given(transport) => transport,
+            #[cfg(feature = "reqwest")]
+            Choice::Default => {
+                Arc::new(crate::transport::reqwest::ReqwestTransport::new(&self.transport_options)?)
+            }
+            #[cfg(all(feature = "hyper", not(feature = "reqwest")))]
+            Choice::Default => {
+                Arc::new(crate::transport::hyper::HyperTransport::new(&self.transport_options)?)
+            }
+            #[cfg(not(any(feature = "hyper", feature = "reqwest")))]
+            Choice::Default => {
+                return Err(Error::config("this build has no transport of its own; hand one in"));
+            }
+            #[cfg(feature = "hyper")]
+            Choice::Hyper => Arc::new(crate::transport::hyper::HyperTransport::new(&self.transport_options)?),
+        };
+        let line = Line {
+            shared: Arc::new(Shared::new(&self.options)),
+            middleware: self.middleware.into(),
+            clock: Clock::start(),
+        };
+        let connections = Connections {
+            identity: Arc::new(()),
+            transport: RwLock::new(Some(transport)),
+            closing: Notify::new(),
+            #[cfg(feature = "client")]
+            request_builder: std::sync::OnceLock::new(),
+        };
+        Ok(Client {
+            core: Arc::new(Core { options: self.options, line, connections: Arc::new(connections) }),
+        })
+    }
+}
+
+/// Fails on an address that no request can be made from.
+pub(super) fn check_base_url(base_url: &str) -> Result<(), Error> {
+    let complaint = |what: &str| {
+        let shown = crate::engine::redact::url(base_url);
+        Err(Error::config(format!(
+            "the base URL {shown:?} {what}; write it like https://api.example.com/prefix"
+        )))
+    };
+    let Ok(uri) = base_url.parse::<http::Uri>() else { return complaint("is not a URL") };
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return complaint("does not begin with http:// or https://");
+    }
+    if uri.host().is_none_or(str::is_empty) {
+        return complaint("names no host");
+    }
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return complaint("holds credentials, which belong in the client's own settings");
+    }
+    if uri.query().is_some() || base_url.contains('#') {
+        return complaint("has a query or a fragment");
+    }
+    Ok(())
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ClientBuilder")
+            .field("options", &self.options)
+            .field("transport_options", &self.transport_options)
+            .field("ca_file", &self.ca_file)
+            .field("choice", &self.choice)
+            .field("middleware", &self.middleware.len())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_that_cannot_work_is_refused_with_what_to_write() {
+        for (url, part) in [
+            ("", "is not a URL"),
+            ("127.0.0.1:8080", "http://"),
+            ("ftp://a", "http://"),
+            ("http://me:hunter2@a", "credentials"),
+            ("http://a?b=c", "query"),
+            ("http://a#b", "fragment"),
+        ] {
+            let error = check_base_url(url).unwrap_err().to_string();
+            assert!(error.contains(part) && error.contains("https://api.example.com"), "{url}: {error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        for url in ["http://a", "https://a:1/", "http://[::1]:8080/prefix/"] {
+            check_base_url(url).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_builder_prints_no_secret() {
+        let builder = Client::builder("http://a")
+            .api_key("hunter2")
+            .access_token("hunter2")
+            .header("authorization", "hunter2");
+        let printed = format!("{builder:?}");
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
+}

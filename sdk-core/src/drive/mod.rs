@@ -1,0 +1,220 @@
+//! Drivers: they do what the engine's attempt loop says (send, read, wait) and tell it what happened. They hold no policy: every decision over a
+//! retry, a wait or an error is the engine's, which is why the async driver, the in-place one and the browser's behave alike.
+//!
+//! [`run`] is the whole of it, as a future; [`native`] awaits it on the caller's tokio runtime, [`blocking`] runs it in place.
+
+pub mod blocking;
+mod clock;
+pub(crate) mod native;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tracing::Instrument as _;
+
+pub(crate) use clock::{Clock, seed};
+
+use crate::engine::Plan;
+use crate::engine::attempt::{AttemptLoop, Event, SendAttempt, Step};
+use crate::engine::envelope::{self, Envelope};
+use crate::engine::error::Error;
+use crate::engine::failure::{FailureKind, TransportFailure};
+use crate::engine::operation::Operation;
+use crate::engine::policy::shared::Shared;
+use crate::middleware::{Exchange, Middleware, Outgoing};
+use crate::transport::{Body, Transport};
+
+/// What all calls of a client have in common, but for the transport.
+#[derive(Clone)]
+pub(crate) struct Line {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) middleware: Arc<[Arc<dyn Middleware>]>,
+    pub(crate) clock: Clock,
+}
+
+/// A call that succeeded.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) envelope: Envelope,
+    /// The stream, where the envelope's body is one.
+    pub(crate) stream: Option<Body>,
+}
+
+/// A call that failed.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) error: Error,
+    /// The body of the last answer, for progenitor's client, which reads it itself.
+    #[cfg_attr(not(feature = "client"), allow(dead_code))]
+    pub(crate) body: Bytes,
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        failed.error
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, body: Bytes::new() }
+    }
+}
+
+/// Makes a call. Dropping the future cancels the request that is under way and gives the engine back what the call held.
+pub(crate) async fn run(line: &Line, transport: &dyn Transport, plan: Plan) -> Result<Outcome, Failed> {
+    let operation = plan.operation;
+    let span = tracing::debug_span!(target: "waypost", "call", operation = operation.id);
+    if span.is_disabled() {
+        return calls(line, transport, plan, operation).await;
+    }
+    calls(line, transport, plan, operation).instrument(span).await
+}
+
+async fn calls(
+    line: &Line,
+    transport: &dyn Transport,
+    plan: Plan,
+    operation: &'static Operation,
+) -> Result<Outcome, Failed> {
+    let now = line.clock.now();
+    let mut state = Running {
+        attempts: AttemptLoop::new(plan, Arc::clone(&line.shared), now),
+        clock: line.clock,
+        done: false,
+    };
+    let mut exchange = Exchange::new(operation, 0);
+    let mut open: Option<Body> = None;
+    let mut read = Bytes::new();
+    let mut event = Event::Start;
+    loop {
+        event = match state.next(event) {
+            Step::Send(send) => {
+                // The answer before, if one is still open, is let go before its successor is asked for.
+                open = None;
+                exchange = Exchange::new(operation, send.attempt);
+                match attempt(line, transport, exchange, send).await? {
+                    Ok(answer) => {
+                        open = Some(answer.body);
+                        Event::Head(answer.head)
+                    }
+                    Err(failure) => Event::Failure(failure),
+                }
+            }
+            Step::Read { limit, timeout } => match body(open.take(), limit, timeout).await {
+                Ok((bytes, cut)) => {
+                    read = bytes.clone();
+                    Event::Body { bytes, cut }
+                }
+                Err(failure) => {
+                    failed(line, exchange, &failure).await;
+                    Event::Failure(failure)
+                }
+            },
+            Step::Sleep(delay) => {
+                open = None;
+                tracing::debug!(target: "waypost", delay_ms = millis(delay), "waiting before the next attempt");
+                tokio::time::sleep(delay).await;
+                Event::Slept
+            }
+            Step::Done(outcome) => {
+                state.done = true;
+                return match *outcome {
+                    Ok(envelope) => {
+                        let stream = (envelope.body == envelope::Body::Stream).then_some(open).flatten();
+                        Ok(Outcome { envelope, stream })
+                    }
+                    Err(error) => {
+                        tracing::debug!(target: "waypost", kind = error.kind().as_str(), status = error.status(), request_id = error.request_id(), attempts = error.attempts().len(), "the call failed");
+                        Err(Failed { error, body: read })
+                    }
+                };
+            }
+        };
+    }
+}
+
+/// Sends one attempt. The outer error is a middleware's, which ends the call.
+async fn attempt(
+    line: &Line,
+    transport: &dyn Transport,
+    exchange: Exchange,
+    send: SendAttempt,
+) -> Result<Result<crate::transport::Response, TransportFailure>, Error> {
+    let SendAttempt { mut request, timeout, .. } = send;
+    for middleware in line.middleware.iter() {
+        middleware.request(Outgoing::new(exchange, &mut request)).await?;
+    }
+    tracing::trace!(target: "waypost", attempt = exchange.attempt, ?request, "sending");
+    let started = line.clock.now();
+    let outcome = match tokio::time::timeout(timeout, transport.send(request)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(late(timeout, "no answer")),
+    };
+    let elapsed = line.clock.now().elapsed.saturating_sub(started.elapsed);
+    match outcome {
+        Ok(mut answer) => {
+            for middleware in line.middleware.iter().rev() {
+                middleware.response(exchange, &mut answer.head).await;
+            }
+            tracing::debug!(target: "waypost", attempt = exchange.attempt, status = answer.head.status, elapsed_ms = millis(elapsed), request_id = answer.head.headers.get("x-request-id"), "answered");
+            Ok(Ok(answer))
+        }
+        Err(failure) => {
+            failed(line, exchange, &failure).await;
+            Ok(Err(failure))
+        }
+    }
+}
+
+/// Reads the body of an answer.
+async fn body(
+    open: Option<Body>,
+    limit: usize,
+    timeout: Duration,
+) -> Result<(Bytes, bool), TransportFailure> {
+    let Some(body) = open else { return Ok((Bytes::new(), false)) };
+    match tokio::time::timeout(timeout, body.read(limit)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(late(timeout, "the answer began and was not complete")),
+    }
+}
+
+/// Tells everybody of a failure but the engine.
+async fn failed(line: &Line, exchange: Exchange, failure: &TransportFailure) {
+    tracing::debug!(target: "waypost", attempt = exchange.attempt, kind = failure.kind.as_str(), bytes_sent = failure.bytes_sent, cause = failure.message, "no complete answer");
+    for middleware in line.middleware.iter().rev() {
+        middleware.failure(exchange, failure).await;
+    }
+}
+
+/// The attempt's time is over. Whether the request had left is not known, so it is taken to have.
+fn late(timeout: Duration, what: &str) -> TransportFailure {
+    TransportFailure::new(FailureKind::Timeout, true, format!("{what} within {timeout:?}"))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The engine's state of a call, which is told when the call is dropped before its end: a breaker's probe, for one, must be given back.
+struct Running {
+    attempts: AttemptLoop,
+    clock: Clock,
+    done: bool,
+}
+
+impl Running {
+    fn next(&mut self, event: Event) -> Step {
+        self.attempts.next(event, self.clock.now())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.done {
+            let _cancelled = self.next(Event::Cancelled);
+        }
+    }
+}

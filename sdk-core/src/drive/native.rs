@@ -1,0 +1,46 @@
+//! The async driver: a call is awaited on the caller's tokio runtime. Closing the client ends it.
+
+use std::future::Future;
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
+
+use super::{Failed, Outcome, run};
+use crate::client::Client;
+use crate::engine::Plan;
+use crate::engine::arguments::Arguments;
+use crate::engine::error::{Error, Failure};
+use crate::engine::operation::Operation;
+use crate::engine::options::CallOptions;
+
+/// Calls an operation.
+pub(crate) async fn call(
+    client: &Client,
+    operation: &'static Operation,
+    arguments: &Arguments,
+    options: &CallOptions,
+) -> Result<Outcome, Failed> {
+    let plan = Plan::new(operation, arguments, client.options(), options, super::seed()?)?;
+    execute(client, plan).await
+}
+
+/// Makes a planned call.
+pub(crate) async fn execute(client: &Client, plan: Plan) -> Result<Outcome, Failed> {
+    // Made first: a client that is closed between the two is seen by one of them.
+    let closed = client.closed();
+    let transport = client.transport()?;
+    until(closed, run(client.line(), &*transport, plan)).await
+}
+
+/// `work`, unless the client is closed before it is done.
+async fn until<T>(
+    closed: impl Future<Output = ()>,
+    work: impl Future<Output = Result<T, Failed>>,
+) -> Result<T, Failed> {
+    match select(pin!(work), pin!(closed)).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(_) => {
+            Err(Error::Cancelled(Box::new(Failure::new("the client was closed during the call"))).into())
+        }
+    }
+}
