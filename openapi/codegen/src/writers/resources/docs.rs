@@ -39,9 +39,13 @@ fn example(api: &Api, context: &Context<'_>, operation: &Operation) -> Result<To
         Layout::Standalone => " ```ignore",
     };
     let lines = program(api, context, operation)?.into_iter().map(|line| {
-        // A visible line that begins with a hash would be taken for a hidden one.
-        let shown = if line.text.trim_start().starts_with('#') { format!(" #{}", line.text) } else { format!(" {}", line.text) };
-        if line.frame { format!(" # {}", line.text).trim_end().to_owned() } else { shown }
+        if line.frame {
+            return format!(" # {}", line.text).trim_end().to_owned();
+        }
+        // Without the frame its indentation looks odd, and a line that begins with a hash would be taken for a hidden one.
+        let text = line.text.strip_prefix("    ").unwrap_or(&line.text);
+        let hash = if text.trim_start().starts_with('#') { "#" } else { "" };
+        format!(" {hash}{text}").trim_end().to_owned()
     });
     Ok(quote! {
         #[doc = " # Example"]

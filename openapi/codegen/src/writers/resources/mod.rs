@@ -31,7 +31,7 @@ pub fn write(api: &Api, context: &Context<'_>) -> Result<Vec<File>, Error> {
     let about = format!(" The resources of {} {}: one method an operation.", api.title, api.version);
     let accessors = accessors(api, context);
     let resources = api.resources.iter().map(|r| resource(api, context, r)).collect::<Result<Vec<_>, _>>()?;
-    let pages = pages(api, context)?;
+    let pages = pages(api)?;
     let tokens = quote! {
         #![doc = #about]
         // Which of these an API uses depends on its spec.
@@ -154,7 +154,7 @@ fn arguments(api: &Api, operation: &Operation, types: &TokenStream) -> (Vec<Toke
     }
     if let Some(params) = params_ident(operation) {
         parameters.push(quote!(params: &#types::params::#params));
-        arguments.extend(params_of(operation).map(|parameter| setter(api, parameter)));
+        arguments.extend(params_of(operation).map(setter));
     }
     if let Some(body) = &operation.body {
         let (ty, put) = match body {
@@ -173,22 +173,19 @@ fn borrowed(ty: &TypeRef, types: &TokenStream) -> TokenStream {
     quote!(&#ty)
 }
 
-/// A field of the params struct as the argument it becomes. A required one is no `Option`.
-fn setter(api: &Api, parameter: &Parameter) -> TokenStream {
+/// A field of the params struct as the argument it becomes. A list is never optional: an empty one is not sent.
+fn setter(parameter: &Parameter) -> TokenStream {
     let (field, wire) = (snake_ident(&parameter.name), &parameter.name);
-    let array = matches!(api.resolve(&parameter.ty), TypeRef::Array(_));
-    match (parameter.location, array, parameter.required) {
-        (_, true, true) => quote!(.query_all(#wire, &params.#field)),
-        (_, true, false) => quote!(.query_all(#wire, params.#field.iter().flatten())),
-        (Location::Header, false, true) => quote!(.header(#wire, Some(&params.#field))),
-        (Location::Header, false, false) => quote!(.header(#wire, params.#field.as_ref())),
-        (_, false, true) => quote!(.query(#wire, Some(&params.#field))),
-        (_, false, false) => quote!(.query(#wire, params.#field.as_ref())),
+    let value = if parameter.required { quote!(Some(&params.#field)) } else { quote!(params.#field.as_ref()) };
+    match (parameter.location, &parameter.ty) {
+        (_, TypeRef::Array(_)) => quote!(.query_all(#wire, &params.#field)),
+        (Location::Header, _) => quote!(.header(#wire, #value)),
+        _ => quote!(.query(#wire, #value)),
     }
 }
 
 /// `Paged` for every type that a list answers, once.
-fn pages(api: &Api, context: &Context<'_>) -> Result<Vec<TokenStream>, Error> {
+fn pages(api: &Api) -> Result<Vec<TokenStream>, Error> {
     let mut seen: Vec<Ident> = Vec::new();
     let mut output = Vec::new();
     for operation in api.operations() {
@@ -197,7 +194,7 @@ fn pages(api: &Api, context: &Context<'_>) -> Result<Vec<TokenStream>, Error> {
         };
         let name = type_ident(page);
         if !seen.contains(&name) {
-            output.push(paged(api, context, operation, page, paginate)?);
+            output.push(paged(api, operation, page, paginate)?);
             seen.push(name);
         }
     }
@@ -206,7 +203,6 @@ fn pages(api: &Api, context: &Context<'_>) -> Result<Vec<TokenStream>, Error> {
 
 fn paged(
     api: &Api,
-    context: &Context<'_>,
     operation: &Operation,
     page: &str,
     paginate: &Paginate,
@@ -227,12 +223,10 @@ fn paged(
     let next = match (next.required, next.nullable) {
         (true, false) => quote!(Some(self.#next_name.as_str())),
         // Absent, null and a value are told apart by the type; here only the value counts.
-        (false, true) => quote!(self.#next_name.as_value().map(String::as_str)),
+        (false, true) => quote!(self.#next_name.value().map(String::as_str)),
         _ => quote!(self.#next_name.as_deref()),
     };
     let more = if more.required && !more.nullable { quote!(self.#more_name) } else { quote!(self.#more_name.unwrap_or_default()) };
-    // A foreign crate's page type is local to it, so the impl is allowed there as well.
-    let _ = context;
     Ok(quote! {
         impl Paged for types::#page {
             type Item = #item;

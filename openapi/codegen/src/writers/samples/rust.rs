@@ -1,12 +1,12 @@
 //! Rust: a whole program, compiled as the doc test of the method it calls.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use serde_json::Value;
 
 use super::{example, shown};
-use crate::model::{Api, Body, Content, Location, Object, Operation, Shape, TypeRef};
-use crate::writers::rust::{params_ident, snake_ident, type_ident};
+use crate::model::{Api, Body, Content, Location, Object, Operation, Parameter, Shape, TypeRef};
+use crate::writers::rust::{params_ident, params_of, snake_ident, type_ident};
 use crate::writers::{Context, Error, Layout};
 
 const WRITER: &str = "samples";
@@ -49,7 +49,7 @@ pub(in crate::writers) fn program(api: &Api, context: &Context<'_>, operation: &
 /// The statements that make the call and use its answer, and whether they name a type of the API.
 fn call(api: &Api, operation: &Operation) -> Result<(TokenStream, bool), Error> {
     let mut typed = false;
-    let mut arguments = Vec::new();
+    let (mut before, mut arguments) = (Vec::new(), Vec::new());
     for parameter in operation.parameters.iter().filter(|p| p.location == Location::Path) {
         let value = example(operation, parameter).ok_or_else(|| missing(operation, &parameter.name))?;
         let (tokens, names_type) = argument(api, &parameter.ty, value);
@@ -58,12 +58,9 @@ fn call(api: &Api, operation: &Operation) -> Result<(TokenStream, bool), Error> 
     }
     if let Some(params) = params_ident(operation) {
         typed = true;
-        let setters = shown(operation).filter(|(parameter, _)| parameter.location != Location::Path).map(|(parameter, value)| {
-            let setter = format_ident!("with_{}", unraw(&parameter.name));
-            let value = expression(api, &parameter.ty, value);
-            quote!(.#setter(#value))
-        });
-        arguments.push(quote!(&types::params::#params::default()#(#setters)*));
+        let params = parameters(api, operation, &params)?;
+        before.push(quote!(let params = #params;));
+        arguments.push(quote!(&params));
     }
     match &operation.body {
         None => {}
@@ -71,14 +68,38 @@ fn call(api: &Api, operation: &Operation) -> Result<(TokenStream, bool), Error> 
             typed = true;
             let value = operation.request_example.as_ref().ok_or_else(|| missing(operation, "the body"))?;
             let value = expression(api, ty, value);
-            arguments.push(quote!(&#value));
+            before.push(quote!(let body = #value;));
+            arguments.push(quote!(&body));
         }
-        Some(Body::Bytes(_)) => arguments.push(quote!(Vec::new())),
+        Some(Body::Bytes(_)) => {
+            before.push(quote!(let body = b"...".to_vec();));
+            arguments.push(quote!(body));
+        }
     }
     let resource = snake_ident(&operation.resource);
     let verb = snake_ident(&operation.verb);
     let call = quote!(client.#resource().#verb(#(#arguments),*));
-    Ok((used(api, operation, call), typed))
+    let used = used(api, operation, call);
+    Ok((quote!(#(#before)* #used), typed))
+}
+
+/// `types::params::Name::new(required).with_optional(value)`.
+fn parameters(api: &Api, operation: &Operation, params: &Ident) -> Result<TokenStream, Error> {
+    let is_list = |parameter: &Parameter| matches!(parameter.ty, TypeRef::Array(_));
+    let mut required = Vec::new();
+    for parameter in params_of(operation).filter(|parameter| parameter.required && !is_list(parameter)) {
+        let value = example(operation, parameter).ok_or_else(|| missing(operation, &parameter.name))?;
+        required.push(expression(api, &parameter.ty, value));
+    }
+    let construct = if required.is_empty() { quote!(default()) } else { quote!(new(#(#required),*)) };
+    let setters = shown(operation)
+        .filter(|(parameter, _)| parameter.location != Location::Path && (!parameter.required || is_list(parameter)))
+        .map(|(parameter, value)| {
+            let setter = format_ident!("with_{}", unraw(&parameter.name));
+            let value = expression(api, &parameter.ty, value);
+            quote!(.#setter(#value))
+        });
+    Ok(quote!(types::params::#params::#construct #(#setters)*))
 }
 
 /// What is done with the answer.
@@ -109,8 +130,8 @@ fn used(api: &Api, operation: &Operation, call: TokenStream) -> TokenStream {
         }
         Content::Text(_) => quote!(let text = #call.await?; println!("{text}");),
         Content::Bytes(_) => quote! {
-            let mut body = #call.await?;
-            while let Some(chunk) = body.chunk().await? {
+            let mut stream = #call.await?;
+            while let Some(chunk) = stream.chunk().await? {
                 let text = String::from_utf8_lossy(&chunk);
                 print!("{text}");
             }
@@ -131,9 +152,9 @@ fn print(name: &str) -> TokenStream {
 }
 
 /// A local variable; never the client's own name.
-fn variable(name: &str) -> proc_macro2::Ident {
+fn variable(name: &str) -> Ident {
     match snake_ident(name) {
-        name if name == "client" || name.to_string().starts_with("r#") => format_ident!("answer"),
+        name if name == "client" || name == "body" || name == "params" || name.to_string().starts_with("r#") => format_ident!("answer"),
         name => name,
     }
 }
@@ -170,7 +191,7 @@ fn expression(api: &Api, ty: &TypeRef, value: &Value) -> TokenStream {
                     || json(value),
                     |variant| {
                         let (name, tag) = (type_ident(name), type_ident(&variant.tag));
-                        let inner = expression(api, &TypeRef::Named(variant.ty.clone()), &without(value, &union.discriminator));
+                        let inner = expression(api, &TypeRef::Named(variant.ty.clone()), value);
                         quote!(types::#name::#tag(#inner))
                     },
                 )
@@ -211,11 +232,20 @@ fn expression(api: &Api, ty: &TypeRef, value: &Value) -> TokenStream {
     }
 }
 
-/// Inside a list or a map nothing is converted, so text has to be owned.
+/// The same where nothing converts it: inside a list, a map or an option.
 fn owned(api: &Api, ty: &TypeRef, value: &Value) -> TokenStream {
     let expression = expression(api, ty, value);
-    match api.resolve(ty) {
-        TypeRef::String(_) => quote!(#expression.to_owned()),
+    match (api.resolve(ty), value) {
+        (TypeRef::String(_), _) => quote!(#expression.to_owned()),
+        (TypeRef::Map(_), _) => quote!(std::collections::BTreeMap::from(#expression)),
+        (TypeRef::Integer { bits }, Value::Number(number)) => {
+            let number = number.as_i64().unwrap_or_default();
+            let literal = match i32::try_from(number.abs()) {
+                Ok(number) if *bits == 32 => Literal::i32_suffixed(number),
+                _ => Literal::i64_suffixed(number.abs()),
+            };
+            if number < 0 { quote!(-#literal) } else { quote!(#literal) }
+        }
         _ => expression,
     }
 }
@@ -235,23 +265,23 @@ fn enumeration(name: &str, value: &Value) -> TokenStream {
 fn construction(api: &Api, name: &str, object: &Object, value: &Value) -> TokenStream {
     let name = type_ident(name);
     let given = |field: &str| value.get(field).filter(|value| !value.is_null());
-    let required = object.fields.iter().filter(|field| field.required).map(|field| {
-        given(&field.name).map_or_else(|| quote!(None), |value| expression(api, &field.ty, value))
+    let required = object.fields.iter().filter(|field| field.required).map(|field| match given(&field.name) {
+        Some(value) if field.nullable => {
+            let value = owned(api, &field.ty, value);
+            quote!(Some(#value))
+        }
+        // Text is converted by the constructor, nothing else is.
+        Some(value) if matches!(api.resolve(&field.ty), TypeRef::Map(_)) => owned(api, &field.ty, value),
+        Some(value) => expression(api, &field.ty, value),
+        None => quote!(None),
     });
     let optional = object.fields.iter().filter(|field| !field.required).filter_map(|field| {
         let setter = format_ident!("with_{}", unraw(&field.name));
-        let value = expression(api, &field.ty, given(&field.name)?);
+        let value = given(&field.name)?;
+        let value = if field.nullable { owned(api, &field.ty, value) } else { expression(api, &field.ty, value) };
         Some(quote!(.#setter(#value)))
     });
     quote!(types::#name::new(#(#required),*)#(#optional)*)
-}
-
-fn without(value: &Value, key: &str) -> Value {
-    let mut value = value.clone();
-    if let Some(map) = value.as_object_mut() {
-        map.shift_remove(key);
-    }
-    value
 }
 
 fn json(value: &Value) -> TokenStream {
