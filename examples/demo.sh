@@ -15,7 +15,7 @@ stop() {
 }
 trap stop EXIT
 
-# A small per-second allowance, so that the story meets a rate limit within a second.
+# A small per-second allowance, so that the story meets a rate limit and is past it a second later.
 "$bin/waypost-gateway" serve --listen 127.0.0.1:0 --data-dir "$data" --config "$(dirname "$0")/demo.toml" >"$log" 2>&1 &
 gateway=$!
 url=
