@@ -1,15 +1,27 @@
 //! The gateway's state: one value, shared by every request, that the generated traits are implemented on.
 
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use ::http::HeaderMap;
 
+use crate::api_keys::Usage;
+use crate::auth::{Auth, AuthError};
 use crate::config::Config;
+use crate::generated::OPERATIONS;
 use crate::http::{Caller, Error};
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::{Store, StoreError};
+use crate::system::Probes;
 use crate::telemetry::Metrics;
+
+/// How often what is kept in memory is written.
+const FLUSH: Duration = Duration::from_secs(10);
+
+/// How often what has expired is removed.
+const PRUNE: Duration = Duration::from_secs(15 * 60);
 
 /// Everything that a handler needs. Opened once, shared by `Arc`.
 #[derive(Debug)]
@@ -17,7 +29,19 @@ pub struct Gateway {
     pub(crate) config: Arc<Config>,
     pub(crate) store: Store,
     pub(crate) secrets: Secrets,
+    pub(crate) auth: Auth,
+    pub(crate) api_key_usage: Usage,
     pub(crate) metrics: Metrics,
+    pub(crate) serving: Serving,
+    pub(crate) probes: Probes,
+}
+
+/// Since when and where the gateway serves, and whether it is about to stop.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) started: Instant,
+    pub(crate) address: OnceLock<SocketAddr>,
+    pub(crate) draining: AtomicBool,
 }
 
 /// Why the gateway did not start.
@@ -30,9 +54,33 @@ pub enum StartError {
     /// The master key is missing, unreadable or of the wrong form.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
+    /// Passwords or tokens cannot be made with this configuration.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
 }
 
 impl Gateway {
+    /// Opens the data directory of `config`: the master key, the database (migrated), the caches.
+    pub async fn open(config: Config) -> Result<Self, StartError> {
+        let secrets = Secrets::open(&config)?;
+        let store = Store::open(&config.store(), secrets.sealer().clone()).await?;
+        let auth = Auth::new(&config, &secrets)?;
+        Ok(Self {
+            auth,
+            secrets,
+            store,
+            api_key_usage: Usage::default(),
+            metrics: Metrics::new(OPERATIONS.iter().map(|operation| operation.id)),
+            serving: Serving {
+                started: Instant::now(),
+                address: OnceLock::new(),
+                draining: AtomicBool::new(false),
+            },
+            probes: Probes::default(),
+            config: Arc::new(config),
+        })
+    }
+
     /// The effective configuration.
     pub fn config(&self) -> &Config {
         &self.config
@@ -47,5 +95,51 @@ impl Gateway {
     /// Without either the caller is `Anonymous`; with a bad one, or with both, it is an error and never `Anonymous`.
     pub async fn authenticate(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Caller, Error> {
         crate::auth::authenticate(self, headers, peer).await
+    }
+
+    /// Says in health reports that requests come in at this address.
+    pub fn listening(&self, address: SocketAddr) {
+        // Of several listeners the first is shown.
+        let _shown = self.serving.address.set(address);
+    }
+
+    /// Says in health reports that the gateway is about to stop, so that balancers send no more.
+    pub fn draining(&self) {
+        self.serving.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Writes what is kept in memory and removes what has expired, for as long as it is polled.
+    pub async fn housekeeping(&self) {
+        let mut flush = tokio::time::interval(FLUSH);
+        let mut prune = tokio::time::interval(PRUNE);
+        flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        prune.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let done = tokio::select! {
+                _ = flush.tick() => self.api_key_usage.flush(&self.store).await,
+                _ = prune.tick() => self.prune().await,
+            };
+            if let Err(error) = done {
+                tracing::warn!(%error, "housekeeping failed; it will be tried again");
+            }
+        }
+    }
+
+    async fn prune(&self) -> Result<(), StoreError> {
+        let answers = self.store.prune(self.store.now()).await?;
+        let mut tx = self.store.begin_unrecorded().await?;
+        let now = tx.now();
+        let credentials = crate::auth::storage::prune(tx.connection(), now).await?;
+        tx.commit_empty().await?;
+        tracing::debug!(answers, credentials, "removed what has expired");
+        Ok(())
+    }
+
+    /// Writes what is kept in memory and closes the database. Call it when no request is in flight any more.
+    pub async fn close(&self) {
+        if let Err(error) = self.api_key_usage.flush(&self.store).await {
+            tracing::warn!(%error, "the last uses of API keys could not be written");
+        }
+        self.store.close().await;
     }
 }

@@ -1,5 +1,59 @@
-//! Who calls: registration, sign-in, tokens and what they permit.
+//! Who calls: accounts, sign-in, tokens, and from a request's headers to its caller.
+//!
+//! Two credentials exist. An *access token* is a short JWT of a session; it is verified by signature and then by its session, so an ended
+//! session is refused at once and not when its token expires. An *API key* names itself and is compared with a keyed hash.
+//! Both look-ups are cached; a change of a session or a key takes effect with the answer that acknowledges it ([`cache`]).
+//!
+//! What does not live here: managing sessions (`sessions`) and API keys (`api_keys`), and whether a caller may do what it
+//! asks for (`http::permits`, by the contract's `x-permission`).
 
 mod authenticate;
+pub(crate) mod cache;
+mod handler;
+pub(crate) mod roles;
+mod rules;
+pub(crate) mod storage;
+mod tokens;
+
+use crate::config::Config;
+use crate::secrets::Secrets;
+use crate::secrets::password::{PasswordError, Passwords};
 
 pub(crate) use authenticate::authenticate;
+use cache::CredentialCache;
+pub(crate) use tokens::{AccessTokens, TokenError};
+
+use crate::api_keys::storage::KeyRecord;
+
+/// The state of authentication.
+#[derive(Debug)]
+pub(crate) struct Auth {
+    pub(crate) passwords: Passwords,
+    pub(crate) tokens: AccessTokens,
+    pub(crate) sessions: CredentialCache<storage::SessionRecord>,
+    pub(crate) api_keys: CredentialCache<KeyRecord>,
+}
+
+/// Why authentication could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// The parameters of `[passwords]` do not fit together.
+    #[error("[passwords]: {0}")]
+    Passwords(#[from] PasswordError),
+    /// The signing key could not be made.
+    #[error("the signing key cannot be used: {0}")]
+    Signing(#[from] TokenError),
+}
+
+impl Auth {
+    /// Takes one password hash's time (tens of milliseconds).
+    pub(crate) fn new(config: &Config, secrets: &Secrets) -> Result<Self, AuthError> {
+        Ok(Self {
+            passwords: Passwords::new(&config.passwords)?,
+            tokens: AccessTokens::new(&secrets.signing_seed(), config.tokens.access_lifetime)?,
+            sessions: CredentialCache::new(),
+            api_keys: CredentialCache::new(),
+        })
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::{HeaderMap, HeaderValue, header};
+
 /// One request's context. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Context {
@@ -13,6 +15,7 @@ struct Inner {
     request_id: String,
     caller: Caller,
     idempotency: Option<Idempotency>,
+    user_agent: Option<HeaderValue>,
 }
 
 /// Who calls.
@@ -56,7 +59,21 @@ pub struct Idempotency {
 impl Context {
     /// Used by the pipeline only.
     pub fn new(request_id: String, caller: Caller, idempotency: Option<Idempotency>) -> Self {
-        Self { inner: Arc::new(Inner { request_id, caller, idempotency }) }
+        Self { inner: Arc::new(Inner { request_id, caller, idempotency, user_agent: None }) }
+    }
+
+    /// Takes the caller's program from its `User-Agent`. Used by the pipeline only, before the context is cloned.
+    #[must_use]
+    pub fn with_headers(mut self, headers: &HeaderMap) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.user_agent = headers.get(header::USER_AGENT).cloned();
+        }
+        self
+    }
+
+    /// The caller's program, as it names itself.
+    pub fn user_agent(&self) -> Option<&str> {
+        self.inner.user_agent.as_ref()?.to_str().ok()
     }
 
     /// The id that the answer's `X-Request-Id` carries.

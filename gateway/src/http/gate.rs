@@ -123,7 +123,7 @@ impl Pipeline {
         let input = call.decode(parts, body.clone()).map_err(rejected)?;
         match key {
             None => {
-                let context = Context::new(arrival.request_id.clone(), caller, None);
+                let context = Context::new(arrival.request_id.clone(), caller, None).with_headers(&parts.headers);
                 let answer = self.run(call, context, input).await?;
                 Ok(respond(operation, parts, answer))
             }
@@ -171,7 +171,7 @@ impl Pipeline {
         }
         let (who, plan) = match caller {
             Caller::Anonymous { address } => (Who::Address(*address), &self.plans.anonymous),
-            Caller::Known(identity) => (Who::User(&identity.user_id), self.plans.tier(&identity.tier)),
+            Caller::Known(identity) => (Who::User(&identity.user_id, &identity.tier), self.plans.tier(&identity.tier)),
         };
         let Some(quota) = self.limiter.take(who, plan, operation.rate_cost, self.started.elapsed()) else {
             return Ok(());
@@ -264,6 +264,7 @@ impl Pipeline {
             return Ok(replay(recorded, arrival));
         }
         let context = Context::new(arrival.request_id.clone(), caller, Some(idempotency.clone()));
+        let context = context.with_headers(&parts.headers);
         match self.run(call, context, input).await {
             Ok(answer) => Ok(respond(call.operation, parts, answer)),
             Err(error) if is_kept(&error) => {

@@ -64,6 +64,11 @@ impl Passwords {
         .await
     }
 
+    /// How many hashes could start now without waiting.
+    pub fn free(&self) -> usize {
+        self.running.available_permits()
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,

@@ -1,0 +1,200 @@
+//! API keys in the database.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use sqlx::FromRow;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use waypost_types::{ApiKey, ApiKeyStatus};
+
+use super::rules;
+use crate::store::clock::to_rfc3339;
+use crate::store::cursor::Position;
+
+/// What a key is good for: kept in the cache.
+#[derive(Debug)]
+pub(crate) struct KeyRecord {
+    pub(crate) id: String,
+    pub(crate) tenant_id: String,
+    pub(crate) user_id: String,
+    pub(crate) permissions: Arc<[String]>,
+    pub(crate) tier: String,
+    pub(crate) hash: Vec<u8>,
+    /// The hash of the secret before, and until when it works as well.
+    pub(crate) previous: Option<(Vec<u8>, i64)>,
+    pub(crate) expires_at: Option<i64>,
+    pub(crate) revoked: bool,
+    /// When its use was last noted.
+    pub(crate) touched: AtomicI64,
+}
+
+/// A key as it is stored.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct KeyRow {
+    pub(crate) id: String,
+    pub(crate) tenant_id: String,
+    pub(crate) user_id: String,
+    pub(crate) name: String,
+    pub(crate) hint: String,
+    pub(crate) permissions: String,
+    pub(crate) tier: String,
+    pub(crate) hash: Vec<u8>,
+    pub(crate) previous_hash: Option<Vec<u8>>,
+    pub(crate) previous_expires_at: Option<i64>,
+    pub(crate) created_at: i64,
+    pub(crate) expires_at: Option<i64>,
+    pub(crate) rotated_at: Option<i64>,
+    pub(crate) revoked_at: Option<i64>,
+    pub(crate) last_used_at: Option<i64>,
+}
+
+impl KeyRow {
+    /// A row whose permissions cannot be read grants none.
+    fn permissions(&self) -> Vec<String> {
+        serde_json::from_str(&self.permissions).unwrap_or_default()
+    }
+
+    /// The key as its tenant sees it at `now`.
+    pub(crate) fn api_key(&self, now: i64) -> ApiKey {
+        let time = |time: Option<i64>| time.map(to_rfc3339);
+        let mut key = ApiKey::new(
+            self.id.as_str(),
+            self.name.as_str(),
+            self.hint.as_str(),
+            self.permissions(),
+            self.tier.as_str().into(),
+            rules::status(self, now),
+            to_rfc3339(self.created_at),
+        );
+        key.expires_at = time(self.expires_at);
+        key.rotated_at = time(self.rotated_at);
+        key.previous_secret_expires_at = time(self.previous_expires_at.filter(|until| now < *until));
+        key.revoked_at = time(self.revoked_at);
+        key
+    }
+}
+
+impl From<KeyRow> for KeyRecord {
+    fn from(row: KeyRow) -> Self {
+        Self {
+            permissions: row.permissions().into(),
+            previous: row.previous_hash.zip(row.previous_expires_at),
+            id: row.id,
+            tenant_id: row.tenant_id,
+            user_id: row.user_id,
+            tier: row.tier,
+            hash: row.hash,
+            expires_at: row.expires_at,
+            revoked: row.revoked_at.is_some(),
+            touched: AtomicI64::new(row.last_used_at.unwrap_or(0)),
+        }
+    }
+}
+
+const KEY: &str = "SELECT id, tenant_id, user_id, name, hint, permissions, tier, hash, previous_hash, previous_expires_at,
+    created_at, expires_at, rotated_at, revoked_at, last_used_at FROM api_keys";
+
+/// Whatever tenant it belongs to: for finding out who calls.
+pub(crate) async fn record(pool: &SqlitePool, id: &str) -> Result<Option<KeyRecord>, sqlx::Error> {
+    let row = sqlx::query_as::<_, KeyRow>(sqlx::AssertSqlSafe(format!("{KEY} WHERE id = $1")));
+    row.bind(id).fetch_optional(pool).await.map(|row| row.map(KeyRecord::from))
+}
+
+pub(crate) async fn get(
+    executor: impl sqlx::SqliteExecutor<'_>,
+    tenant_id: &str,
+    id: &str,
+) -> Result<Option<KeyRow>, sqlx::Error> {
+    sqlx::query_as(sqlx::AssertSqlSafe(format!("{KEY} WHERE tenant_id = $1 AND id = $2")))
+        .bind(tenant_id)
+        .bind(id)
+        .fetch_optional(executor)
+        .await
+}
+
+/// The tenant's keys, newest first, after a position; of these states at `now`, or of all.
+pub(crate) async fn list(
+    pool: &SqlitePool,
+    tenant_id: &str,
+    states: &[ApiKeyStatus],
+    after: Option<&Position>,
+    limit: i64,
+    now: i64,
+) -> Result<Vec<KeyRow>, sqlx::Error> {
+    let (time, id) = after.map_or((i64::MAX, ""), |position| (position.created_at, position.id.as_str()));
+    let wanted = |state: &ApiKeyStatus| states.is_empty() || states.contains(state);
+    sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "{KEY} WHERE tenant_id = $1 AND (created_at, id) < ($2, $3) AND (
+           ($4 AND revoked_at IS NOT NULL) OR
+           ($5 AND revoked_at IS NULL AND expires_at <= $7) OR
+           ($6 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $7)))
+         ORDER BY created_at DESC, id DESC LIMIT $8"
+    )))
+    .bind(tenant_id)
+    .bind(time)
+    .bind(id)
+    .bind(wanted(&ApiKeyStatus::Revoked))
+    .bind(wanted(&ApiKeyStatus::Expired))
+    .bind(wanted(&ApiKeyStatus::Active))
+    .bind(now)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+}
+
+pub(crate) async fn insert(connection: &mut SqliteConnection, row: &KeyRow) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO api_keys (id, tenant_id, user_id, name, hint, permissions, tier, hash, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(&row.id)
+    .bind(&row.tenant_id)
+    .bind(&row.user_id)
+    .bind(&row.name)
+    .bind(&row.hint)
+    .bind(&row.permissions)
+    .bind(&row.tier)
+    .bind(&row.hash)
+    .bind(row.created_at)
+    .bind(row.expires_at)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Writes what a rotation changes.
+pub(crate) async fn update_secret(connection: &mut SqliteConnection, row: &KeyRow) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE api_keys SET hash = $1, hint = $2, previous_hash = $3, previous_expires_at = $4, rotated_at = $5
+         WHERE id = $6",
+    )
+    .bind(&row.hash)
+    .bind(&row.hint)
+    .bind(&row.previous_hash)
+    .bind(row.previous_expires_at)
+    .bind(row.rotated_at)
+    .bind(&row.id)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Revokes a key that is not revoked yet.
+pub(crate) async fn revoke(connection: &mut SqliteConnection, id: &str, now: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL")
+        .bind(now)
+        .bind(id)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Notes when a key was last used; never backwards.
+pub(crate) async fn set_last_used(connection: &mut SqliteConnection, id: &str, time: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)")
+        .bind(time)
+        .bind(id)
+        .execute(connection)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,56 @@
+//! When each key was last used: noted in memory with every request, written to the database now and then, so that a read
+//! does not become a write.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
+use super::storage::{self, KeyRecord};
+use crate::store::{Store, StoreError};
+
+/// Uses of one key within this time are one: 10 seconds.
+const COARSE: i64 = 10_000_000;
+
+/// Uses that are not written yet.
+#[derive(Debug, Default)]
+pub(crate) struct Usage {
+    noted: Mutex<HashMap<String, i64>>,
+}
+
+impl Usage {
+    /// Notes a use at `now` (microseconds).
+    pub(crate) fn touch(&self, record: &KeyRecord, now: i64) {
+        let last = record.touched.load(Ordering::Relaxed);
+        if now.saturating_sub(last) < COARSE {
+            return;
+        }
+        // Of several requests at once, one notes it.
+        if record.touched.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.noted.lock().unwrap_or_else(PoisonError::into_inner).insert(record.id.clone(), now);
+        }
+    }
+
+    /// Writes what was noted. What could not be written is noted again.
+    pub(crate) async fn flush(&self, store: &Store) -> Result<(), StoreError> {
+        let noted = std::mem::take(&mut *self.noted.lock().unwrap_or_else(PoisonError::into_inner));
+        if noted.is_empty() {
+            return Ok(());
+        }
+        let written = write(store, &noted).await;
+        if written.is_err() {
+            let mut newer = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+            for (id, time) in noted {
+                newer.entry(id).or_insert(time);
+            }
+        }
+        written
+    }
+}
+
+async fn write(store: &Store, noted: &HashMap<String, i64>) -> Result<(), StoreError> {
+    let mut tx = store.begin_unrecorded().await?;
+    for (id, time) in noted {
+        storage::set_last_used(tx.connection(), id, *time).await?;
+    }
+    tx.commit_empty().await
+}

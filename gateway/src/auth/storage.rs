@@ -1,0 +1,298 @@
+//! Tenants, users, sessions and refresh tokens in the database.
+//!
+//! Functions that change something take the connection of a write transaction; the caller commits.
+
+use std::sync::Arc;
+
+use sqlx::FromRow;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use waypost_types::{Tenant, User};
+
+use crate::store::clock::to_rfc3339;
+
+/// A user with the tenant that it belongs to.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct UserRow {
+    pub(crate) id: String,
+    pub(crate) tenant_id: String,
+    pub(crate) email: String,
+    pub(crate) name: String,
+    pub(crate) role: String,
+    pub(crate) password_hash: Option<String>,
+    pub(crate) created_at: i64,
+    pub(crate) tenant_name: String,
+    pub(crate) tenant_tier: String,
+    pub(crate) tenant_created_at: i64,
+}
+
+impl UserRow {
+    pub(crate) fn user(&self) -> User {
+        User::new(
+            self.id.as_str(),
+            self.tenant_id.as_str(),
+            self.email.as_str(),
+            self.name.as_str(),
+            self.role.as_str().into(),
+            to_rfc3339(self.created_at),
+        )
+    }
+
+    pub(crate) fn tenant(&self) -> Tenant {
+        let tier = self.tenant_tier.as_str().into();
+        Tenant::new(self.tenant_id.as_str(), self.tenant_name.as_str(), tier, to_rfc3339(self.tenant_created_at))
+    }
+}
+
+/// What a session is good for: kept in the cache.
+#[derive(Debug)]
+pub(crate) struct SessionRecord {
+    pub(crate) tenant_id: String,
+    pub(crate) user_id: String,
+    pub(crate) permissions: Arc<[String]>,
+    pub(crate) tier: String,
+    pub(crate) expires_at: i64,
+}
+
+/// A refresh token as it was issued, with its session.
+#[derive(Debug, FromRow)]
+pub(crate) struct RefreshRow {
+    pub(crate) session_id: String,
+    pub(crate) user_id: String,
+    pub(crate) expires_at: i64,
+    pub(crate) used_at: Option<i64>,
+    pub(crate) ended_at: Option<i64>,
+}
+
+/// A session to start.
+#[derive(Debug)]
+pub(crate) struct NewSession<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) tenant_id: &'a str,
+    pub(crate) user_id: &'a str,
+    pub(crate) user_agent: Option<&'a str>,
+    pub(crate) ip_address: Option<String>,
+    pub(crate) expires_at: i64,
+}
+
+const USER: &str = "SELECT u.id, u.tenant_id, u.email, u.name, u.role, u.password_hash, u.created_at,
+    t.name AS tenant_name, t.tier AS tenant_tier, t.created_at AS tenant_created_at
+    FROM users u JOIN tenants t ON t.id = u.tenant_id";
+
+pub(crate) async fn user_by_email(pool: &SqlitePool, email: &str) -> Result<Option<UserRow>, sqlx::Error> {
+    sqlx::query_as(sqlx::AssertSqlSafe(format!("{USER} WHERE u.email = $1"))).bind(email).fetch_optional(pool).await
+}
+
+pub(crate) async fn user_by_id(pool: &SqlitePool, id: &str) -> Result<Option<UserRow>, sqlx::Error> {
+    sqlx::query_as(sqlx::AssertSqlSafe(format!("{USER} WHERE u.id = $1"))).bind(id).fetch_optional(pool).await
+}
+
+pub(crate) async fn insert_tenant(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    now: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO tenants (id, name, tier, created_at) VALUES ($1, $2, $3, $4)")
+        .bind(&tenant.id)
+        .bind(&tenant.name)
+        .bind(tenant.tier.as_str())
+        .bind(now)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// A unique violation means that the address is taken.
+pub(crate) async fn insert_user(
+    connection: &mut SqliteConnection,
+    user: &User,
+    password_hash: Option<&str>,
+    now: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO users (id, tenant_id, email, name, role, password_hash, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(&user.id)
+    .bind(&user.tenant_id)
+    .bind(&user.email)
+    .bind(&user.name)
+    .bind(user.role.as_str())
+    .bind(password_hash)
+    .bind(now)
+    .bind(now)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Sets the password if the present hash is still `expected`; says whether it was.
+pub(crate) async fn replace_password(
+    connection: &mut SqliteConnection,
+    user_id: &str,
+    expected: &str,
+    hash: &str,
+    now: i64,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query("UPDATE users SET password_hash = $1, updated_at = $2 WHERE id = $3 AND password_hash = $4")
+        .bind(hash)
+        .bind(now)
+        .bind(user_id)
+        .bind(expected)
+        .execute(connection)
+        .await
+        .map(|done| done.rows_affected() == 1)
+}
+
+/// Whether the user's password hash is still this one: a login that was checked before the transaction holds only then.
+pub(crate) async fn has_password(
+    connection: &mut SqliteConnection,
+    user_id: &str,
+    hash: &str,
+) -> Result<bool, sqlx::Error> {
+    let found = sqlx::query_scalar::<_, i64>("SELECT 1 FROM users WHERE id = $1 AND password_hash = $2");
+    found.bind(user_id).bind(hash).fetch_optional(connection).await.map(|found| found.is_some())
+}
+
+pub(crate) async fn insert_session(
+    connection: &mut SqliteConnection,
+    session: &NewSession<'_>,
+    now: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO sessions (id, tenant_id, user_id, user_agent, ip_address, created_at, last_used_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(session.id)
+    .bind(session.tenant_id)
+    .bind(session.user_id)
+    .bind(session.user_agent)
+    .bind(session.ip_address.as_deref())
+    .bind(now)
+    .bind(now)
+    .bind(session.expires_at)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// What a session is good for; `None` if there is none, it has ended, or it expires at `now`.
+pub(crate) async fn session_record(
+    pool: &SqlitePool,
+    session_id: &str,
+    now: i64,
+) -> Result<Option<SessionRecord>, sqlx::Error> {
+    let row: Option<(String, String, String, String, i64)> = sqlx::query_as(
+        "SELECT s.tenant_id, s.user_id, u.role, t.tier, s.expires_at
+         FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = s.tenant_id
+         WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2",
+    )
+    .bind(session_id)
+    .bind(now)
+    .fetch_optional(pool)
+    .await?;
+    Ok(row.map(|(tenant_id, user_id, role, tier, expires_at)| SessionRecord {
+        tenant_id,
+        user_id,
+        permissions: super::roles::permissions(&role).iter().map(|permission| (*permission).to_owned()).collect(),
+        tier,
+        expires_at,
+    }))
+}
+
+pub(crate) async fn insert_refresh_token(
+    connection: &mut SqliteConnection,
+    hash: &[u8; 32],
+    session_id: &str,
+    expires_at: i64,
+    now: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO refresh_tokens (hash, session_id, created_at, expires_at) VALUES ($1, $2, $3, $4)")
+        .bind(hash.as_slice())
+        .bind(session_id)
+        .bind(now)
+        .bind(expires_at)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+pub(crate) async fn refresh_token(
+    executor: impl sqlx::SqliteExecutor<'_>,
+    hash: &[u8; 32],
+) -> Result<Option<RefreshRow>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT r.session_id, s.user_id, r.expires_at, r.used_at, s.ended_at
+         FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id WHERE r.hash = $1",
+    )
+    .bind(hash.as_slice())
+    .fetch_optional(executor)
+    .await
+}
+
+/// Uses up the token and lets its session live on until `expires_at`.
+pub(crate) async fn use_refresh_token(
+    connection: &mut SqliteConnection,
+    hash: &[u8; 32],
+    session_id: &str,
+    expires_at: i64,
+    now: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE refresh_tokens SET used_at = $1 WHERE hash = $2")
+        .bind(now)
+        .bind(hash.as_slice())
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("UPDATE sessions SET last_used_at = $1, expires_at = $2 WHERE id = $3")
+        .bind(now)
+        .bind(expires_at)
+        .bind(session_id)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Ends a session of this user; says whether there was one to end.
+pub(crate) async fn end_session(
+    connection: &mut SqliteConnection,
+    user_id: &str,
+    session_id: &str,
+    now: i64,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query(
+        "UPDATE sessions SET ended_at = $1 WHERE id = $2 AND user_id = $3 AND ended_at IS NULL AND expires_at > $4",
+    )
+    .bind(now)
+    .bind(session_id)
+    .bind(user_id)
+    .bind(now)
+    .execute(connection)
+    .await
+    .map(|done| done.rows_affected() == 1)
+}
+
+/// Ends the user's sessions but this one, and says which they were.
+pub(crate) async fn end_sessions_but(
+    connection: &mut SqliteConnection,
+    user_id: &str,
+    kept: &str,
+    now: i64,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "UPDATE sessions SET ended_at = $1 WHERE user_id = $2 AND id <> $3 AND ended_at IS NULL RETURNING id",
+    )
+    .bind(now)
+    .bind(user_id)
+    .bind(kept)
+    .fetch_all(connection)
+    .await
+}
+
+/// Removes refresh tokens that have expired, and sessions that have none left.
+pub(crate) async fn prune(connection: &mut SqliteConnection, now: i64) -> Result<u64, sqlx::Error> {
+    let tokens = sqlx::query("DELETE FROM refresh_tokens WHERE expires_at <= $1")
+        .bind(now)
+        .execute(&mut *connection)
+        .await?;
+    let sessions = sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now).execute(connection).await?;
+    Ok(tokens.rows_affected() + sessions.rows_affected())
+}
