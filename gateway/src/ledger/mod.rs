@@ -16,6 +16,9 @@ mod refusal;
 pub(crate) mod storage;
 mod verify;
 
+#[cfg(test)]
+mod tests;
+
 pub use plan::{Kind, Plan, Wallet, WalletStatus};
 pub use refusal::Refusal;
 pub use verify::{Discrepancy, Report, verify};

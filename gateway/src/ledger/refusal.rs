@@ -10,7 +10,9 @@ pub enum Refusal {
     #[error("The amount {0} is not between 1 and {limit} minor units.", limit = super::AMOUNT_LIMIT)]
     Amount(i64),
     /// More than what is available.
-    #[error("Wallet `{wallet}` has {available} minor units available, {amount} are asked for. Credit it first, or ask for less.")]
+    #[error(
+        "Wallet `{wallet}` has {available} minor units available, {amount} are asked for. Credit it first, or ask for less."
+    )]
     InsufficientFunds {
         /// The wallet.
         wallet: String,
@@ -38,7 +40,9 @@ pub enum Refusal {
         wallet: String,
     },
     /// A wallet that is to be closed holds money.
-    #[error("Wallet `{wallet}` holds {balance} minor units, {held} of them for payments. Move the money out and settle its payments first.")]
+    #[error(
+        "Wallet `{wallet}` holds {balance} minor units, {held} of them for payments. Move the money out and settle its payments first."
+    )]
     NotEmpty {
         /// The wallet.
         wallet: String,
@@ -83,9 +87,11 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let detail = refusal.to_string();
         match &refusal {
-            Refusal::Amount(_) => {
-                Self::invalid(vec![FieldError { pointer: "/amount".to_owned(), code: "range".into(), detail }])
-            }
+            Refusal::Amount(_) => Self::invalid(vec![FieldError {
+                pointer: "/amount".to_owned(),
+                code: "range".into(),
+                detail,
+            }]),
             Refusal::Frozen { .. } | Refusal::Closed { .. } | Refusal::NotEmpty { .. } => {
                 Self::conflict(refusal.code(), detail)
             }

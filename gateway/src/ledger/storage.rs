@@ -158,8 +158,7 @@ pub(crate) async fn post(
         .collect();
     change_balances(tx, &postings).await?;
     insert_postings(tx, &entry_id, &postings).await?;
-    let lines: Vec<Posted> =
-        plan.lines.into_iter().map(|line| Posted { id: id::new("txn"), line }).collect();
+    let lines: Vec<Posted> = plan.lines.into_iter().map(|line| Posted { id: id::new("txn"), line }).collect();
     insert_lines(tx, tenant_id, &entry_id, &plan.currency, &lines, note).await?;
     Ok(Entry { id: entry_id, kind: plan.kind, currency: plan.currency, created_at: now, lines })
 }
@@ -183,11 +182,7 @@ async fn change_balances(tx: &mut WriteTx, postings: &[(String, i64)]) -> Result
         query = query.bind(account.as_str()).bind(*amount);
     }
     let changed = query.execute(tx.connection()).await?.rows_affected();
-    if changed == postings.len() as u64 {
-        Ok(())
-    } else {
-        Err(StoreError::Sql(sqlx::Error::RowNotFound))
-    }
+    if changed == postings.len() as u64 { Ok(()) } else { Err(StoreError::Sql(sqlx::Error::RowNotFound)) }
 }
 
 async fn insert_postings(

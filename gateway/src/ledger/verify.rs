@@ -98,8 +98,7 @@ const RULES: [(&str, &str); 8] = [
 /// Checks every rule in one snapshot.
 pub async fn verify(store: &Store) -> Result<Report, StoreError> {
     let mut snapshot = store.read().begin().await?;
-    let entries =
-        sqlx::query_scalar("SELECT COUNT(*) FROM ledger_entries").fetch_one(&mut *snapshot).await?;
+    let entries = sqlx::query_scalar("SELECT COUNT(*) FROM ledger_entries").fetch_one(&mut *snapshot).await?;
     let accounts =
         sqlx::query_scalar("SELECT COUNT(*) FROM ledger_accounts").fetch_one(&mut *snapshot).await?;
     let mut discrepancies = Vec::new();

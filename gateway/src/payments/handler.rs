@@ -119,15 +119,21 @@ impl Gateway {
 }
 
 impl PaymentsApi<Context, Error> for Gateway {
-    async fn payments_create(&self, context: Context, body: CreatePayment) -> Result<Created<Payment>, Error> {
+    async fn payments_create(
+        &self,
+        context: Context,
+        body: CreatePayment,
+    ) -> Result<Created<Payment>, Error> {
         let tenant_id = &context.identity()?.tenant_id;
-        let metadata = body.metadata.as_ref().map(serde_json::to_string).transpose().map_err(StoreError::from)?;
+        let metadata =
+            body.metadata.as_ref().map(serde_json::to_string).transpose().map_err(StoreError::from)?;
         let destination = destination_of(body.destination)?;
         let method = body.capture_method.unwrap_or(CaptureMethod::Automatic);
         let mut tx = self.store.begin(&context).await?;
         let (payer, receiver) = sides(&mut tx, tenant_id, &body.payer_wallet_id, &destination).await?;
         if payer.currency != body.currency {
-            let detail = format!("The payment is in {}, the payer's wallet holds {}.", body.currency, payer.currency);
+            let detail =
+                format!("The payment is in {}, the payer's wallet holds {}.", body.currency, payer.currency);
             return Err(Error::unprocessable("currency_mismatch", detail));
         }
         let authorized = Progress::authorized(body.amount);

@@ -70,7 +70,8 @@ pub fn is_duplicate(error: &sqlx::Error) -> bool {
 /// How many entries the ledger has. Entries are never removed, so the newest row's number is their count, which a look at
 /// the end of the table finds; counting would read all of it.
 pub(crate) async fn newest_entry(pool: &sqlx::SqlitePool) -> Result<i64, super::StoreError> {
-    let newest: Option<i64> = sqlx::query_scalar("SELECT MAX(rowid) FROM ledger_entries").fetch_one(pool).await?;
+    let newest: Option<i64> =
+        sqlx::query_scalar("SELECT MAX(rowid) FROM ledger_entries").fetch_one(pool).await?;
     Ok(newest.unwrap_or(0))
 }
 
@@ -87,7 +88,8 @@ pub(crate) async fn unbalanced_entries(pool: &sqlx::SqlitePool) -> Result<Vec<St
 
 /// Whether the table of recorded answers can be read.
 pub(crate) async fn recorded_answers(pool: &sqlx::SqlitePool) -> Result<(), super::StoreError> {
-    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM idempotency LIMIT 1").fetch_optional(pool).await?;
+    let found: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM idempotency LIMIT 1").fetch_optional(pool).await?;
     tracing::trace!(any = found.is_some(), "recorded answers can be read");
     Ok(())
 }

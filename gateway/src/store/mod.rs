@@ -21,6 +21,9 @@ pub mod idempotency;
 pub mod list;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -77,10 +77,7 @@ mod tests {
 
     #[test]
     fn a_row_has_the_columns_of_the_header() {
-        assert_eq!(
-            line("Cash"),
-            "txn_1,1970-01-01T00:00:00.000000Z,debit,-1500,EUR,8500,8500,,,Cash\r\n"
-        );
+        assert_eq!(line("Cash"), "txn_1,1970-01-01T00:00:00.000000Z,debit,-1500,EUR,8500,8500,,,Cash\r\n");
         assert_eq!(write(&[], true).unwrap().split(|byte| *byte == b',').count(), 10);
     }
 

@@ -63,7 +63,11 @@ impl Request {
             None | Some("jsonl") => Format::JsonLines,
             Some("csv") => Format::Csv,
             Some(other) => {
-                return Err(wrong("query:format", "enum", format!("`{other}` is neither `jsonl` nor `csv`.")));
+                return Err(wrong(
+                    "query:format",
+                    "enum",
+                    format!("`{other}` is neither `jsonl` nor `csv`."),
+                ));
             }
         };
         let from = time("from", params.from.as_deref())?;
@@ -101,8 +105,15 @@ pub(crate) async fn body(store: &Store, wallet_id: String, request: &Request) ->
         _ => end,
     };
     let after = request.from.map_or(nowhere, |from| Position { created_at: from, id: String::new() });
-    let progress =
-        Progress { store: store.clone(), wallet_id, format: request.format, after, last, first: true, done: false };
+    let progress = Progress {
+        store: store.clone(),
+        wallet_id,
+        format: request.format,
+        after,
+        last,
+        first: true,
+        done: false,
+    };
     Ok(Body::from_stream(stream::try_unfold(progress, step)))
 }
 

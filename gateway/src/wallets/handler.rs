@@ -3,7 +3,8 @@
 use waypost_types::params::{WalletsListParams, WalletsStatementParams, WalletsTransactionsParams};
 use waypost_types::{
     Balance, CloseWallet, CreateWallet, CreditWallet, DebitWallet, FreezeWallet, Metadata, Transaction,
-    TransactionPage, TransactionType, Transfer, TransferFunds, UnfreezeWallet, Wallet, WalletPage, WalletStatus,
+    TransactionPage, TransactionType, Transfer, TransferFunds, UnfreezeWallet, Wallet, WalletPage,
+    WalletStatus,
 };
 
 use super::rules::{self, Change};
@@ -70,9 +71,13 @@ impl Gateway {
         let tenant_id = &context.identity()?.tenant_id;
         let metadata_text = json_text(metadata.as_ref())?;
         let mut tx = self.store.begin(context).await?;
-        let found = wallet(tx.connection(), tenant_id, wallet_id).await?.ok_or_else(|| no_wallet(wallet_id))?;
-        let note =
-            Note { description: description.as_deref(), metadata: metadata_text.as_deref(), ..Note::default() };
+        let found =
+            wallet(tx.connection(), tenant_id, wallet_id).await?.ok_or_else(|| no_wallet(wallet_id))?;
+        let note = Note {
+            description: description.as_deref(),
+            metadata: metadata_text.as_deref(),
+            ..Note::default()
+        };
         let entry = post(&mut tx, tenant_id, rule(&found)?, note).await?;
         let [line] = entry.lines.as_slice() else {
             return Err(Error::internal("an entry of one wallet has one line"));

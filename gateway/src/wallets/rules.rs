@@ -85,7 +85,8 @@ mod tests {
     #[test]
     fn a_wallet_with_money_or_with_held_money_cannot_be_closed() {
         for (available, held) in [(1, 0), (0, 1)] {
-            let refusal = next_status(&wallet(WalletStatus::Active, available, held), Change::Close).unwrap_err();
+            let refusal =
+                next_status(&wallet(WalletStatus::Active, available, held), Change::Close).unwrap_err();
             assert_eq!(refusal.code(), "wallet_not_empty");
         }
     }

@@ -160,4 +160,3 @@ pub(super) struct Author<'a> {
     pub(super) request_id: &'a str,
     pub(super) reason: Option<&'a str>,
 }
-

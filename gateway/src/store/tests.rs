@@ -1,0 +1,236 @@
+//! The promises of the store, on a real file.
+
+use std::time::Duration;
+
+use super::{Recorded, Store, StoreConfig, StoreError, WriteTx, idempotency};
+use crate::http::{Caller, Context, Idempotency};
+use crate::secrets::{MasterKey, Secrets};
+
+struct Fixture {
+    store: Store,
+    folder: tempfile::TempDir,
+}
+
+fn secrets() -> Secrets {
+    Secrets::new(MasterKey::generate().unwrap())
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = StoreConfig::new(folder.path().join("new/folder/waypost.db"));
+        let store = Store::open(&config, secrets().sealer().clone()).await.unwrap();
+        Self { store, folder }
+    }
+
+    async fn wallets(&self) -> i64 {
+        sqlx::query_scalar("SELECT COUNT(*) FROM wallets").fetch_one(self.store.read()).await.unwrap()
+    }
+}
+
+async fn insert(tx: &mut WriteTx, id: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO wallets (id, tenant_id, currency, status, created_at, updated_at)
+         VALUES ($1, 'ten_1', 'EUR', 'active', $2, $2)",
+    )
+    .bind(id)
+    .bind(tx.now())
+    .execute(tx.connection())
+    .await
+    .map(drop)
+}
+
+fn keyed(key: u8) -> Context {
+    let idempotency = Idempotency { scope: [key; 32], fingerprint: [7; 32], status: 201 };
+    let caller = Caller::Anonymous { address: [127, 0, 0, 1].into() };
+    Context::new("req_1".to_owned(), caller, Some(idempotency))
+}
+
+#[tokio::test]
+async fn a_committed_change_is_seen_by_readers() {
+    let fixture = Fixture::new().await;
+    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    insert(&mut tx, "wal_1").await.unwrap();
+    assert_eq!(fixture.wallets().await, 0, "not before the commit");
+    tx.commit_empty().await.unwrap();
+    assert_eq!(fixture.wallets().await, 1);
+}
+
+#[tokio::test]
+async fn readers_cannot_write() {
+    let fixture = Fixture::new().await;
+    let refused = sqlx::query("DELETE FROM wallets").execute(fixture.store.read()).await;
+    assert!(refused.unwrap_err().to_string().contains("readonly"));
+}
+
+#[tokio::test]
+async fn a_dropped_transaction_leaves_nothing_and_the_next_one_begins_at_once() {
+    let fixture = Fixture::new().await;
+    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    insert(&mut tx, "wal_1").await.unwrap();
+    drop(tx);
+    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    insert(&mut tx, "wal_2").await.unwrap();
+    tx.commit_empty().await.unwrap();
+    assert_eq!(fixture.wallets().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_one_shared_commit_each_transaction_stands_or_falls_alone() {
+    let fixture = Fixture::new().await;
+    // All queue behind this one, so they are of one batch with it.
+    let blocker = fixture.store.begin_unrecorded().await.unwrap();
+    let members: Vec<_> = (0..40)
+        .map(|number| {
+            let store = fixture.store.clone();
+            tokio::spawn(async move {
+                let mut tx = store.begin_unrecorded().await.unwrap();
+                insert(&mut tx, &format!("wal_{number}")).await.unwrap();
+                match number % 4 {
+                    0 => drop(tx),
+                    1 => assert!(insert(&mut tx, &format!("wal_{number}")).await.is_err(), "a duplicate"),
+                    _ => tx.commit_empty().await.unwrap(),
+                }
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    blocker.commit_empty().await.unwrap();
+    for member in members {
+        member.await.unwrap();
+    }
+    assert_eq!(fixture.wallets().await, 20);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_are_cancelled_anywhere_leave_the_writer_working() {
+    let fixture = Fixture::new().await;
+    for number in 0..300u64 {
+        let store = fixture.store.clone();
+        let task = tokio::spawn(async move {
+            let mut tx = store.begin_unrecorded().await?;
+            insert(&mut tx, &format!("wal_{number}")).await?;
+            tx.commit_empty().await
+        });
+        tokio::time::sleep(Duration::from_micros(number * 7 % 400)).await;
+        task.abort();
+    }
+    let before = fixture.wallets().await;
+    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    insert(&mut tx, "wal_last").await.unwrap();
+    tx.commit_empty().await.unwrap();
+    assert!(fixture.wallets().await > before);
+}
+
+#[tokio::test]
+async fn times_of_transactions_only_grow() {
+    let fixture = Fixture::new().await;
+    let mut last = 0;
+    for _ in 0..50 {
+        let tx = fixture.store.begin_unrecorded().await.unwrap();
+        assert!(tx.now() > last);
+        last = tx.now();
+        tx.commit_empty().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_answer_is_recorded_with_the_change_and_sealed() {
+    let fixture = Fixture::new().await;
+    let mut tx = fixture.store.begin(&keyed(1)).await.unwrap();
+    insert(&mut tx, "wal_1").await.unwrap();
+    tx.commit(&serde_json::json!({"secret": "tell nobody"})).await.unwrap();
+    let recorded = fixture.store.find(&[1; 32]).await.unwrap().unwrap();
+    let expected =
+        Recorded { fingerprint: [7; 32], status: 201, body: br#"{"secret":"tell nobody"}"#.to_vec() };
+    assert_eq!(recorded, expected);
+    assert_eq!(fixture.store.find(&[2; 32]).await.unwrap(), None);
+    fixture.store.close().await;
+    let file = std::fs::read(fixture.folder.path().join("new/folder/waypost.db")).unwrap();
+    assert!(!file.windows(11).any(|part| part == b"tell nobody"));
+}
+
+#[tokio::test]
+async fn a_second_change_under_a_key_that_is_kept_does_not_happen() {
+    let fixture = Fixture::new().await;
+    for id in ["wal_1", "wal_2"] {
+        let mut tx = fixture.store.begin(&keyed(1)).await.unwrap();
+        insert(&mut tx, id).await.unwrap();
+        let outcome = tx.commit(&()).await;
+        assert_eq!(matches!(outcome, Err(StoreError::KeyInFlight)), id == "wal_2");
+    }
+    assert_eq!(fixture.wallets().await, 1);
+}
+
+#[tokio::test]
+async fn answers_are_pruned_after_a_day_and_not_before() {
+    let fixture = Fixture::new().await;
+    fixture.store.record(&[1; 32], &[2; 32], 422, b"{}").await.unwrap();
+    let now = fixture.store.now();
+    assert_eq!(fixture.store.prune(now + idempotency::KEPT - 60_000_000).await.unwrap(), 0);
+    assert_eq!(fixture.store.prune(now + idempotency::KEPT + 1).await.unwrap(), 1);
+    assert_eq!(fixture.store.find(&[1; 32]).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_expired_answer_makes_room_for_a_new_one() {
+    let fixture = Fixture::new().await;
+    fixture.store.record(&[1; 32], &[2; 32], 422, b"old").await.unwrap();
+    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    sqlx::query("UPDATE idempotency SET created_at = created_at - $1")
+        .bind(idempotency::KEPT)
+        .execute(tx.connection())
+        .await
+        .unwrap();
+    tx.commit_empty().await.unwrap();
+    assert_eq!(fixture.store.find(&[1; 32]).await.unwrap(), None, "expired");
+    fixture.store.record(&[1; 32], &[3; 32], 422, b"new").await.unwrap();
+    assert_eq!(fixture.store.find(&[1; 32]).await.unwrap().unwrap().body, b"new");
+}
+
+#[tokio::test]
+async fn a_closed_store_refuses_and_opens_again_with_everything() {
+    let fixture = Fixture::new().await;
+    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    insert(&mut tx, "wal_1").await.unwrap();
+    tx.commit_empty().await.unwrap();
+    fixture.store.close().await;
+    assert!(matches!(fixture.store.begin_unrecorded().await, Err(StoreError::Closed)));
+    let path = fixture.folder.path().join("new/folder/waypost.db");
+    assert!(!path.with_extension("db-wal").exists(), "the log was written back");
+    let store = Store::open(&StoreConfig::new(path), secrets().sealer().clone()).await.unwrap();
+    let again = Fixture { store, folder: fixture.folder };
+    assert_eq!(again.wallets().await, 1);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_named_in_the_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    std::fs::write(&path, "just text, and long enough to be looked at as a database header".repeat(20))
+        .unwrap();
+    let error = Store::open(&StoreConfig::new(&path), secrets().sealer().clone()).await.unwrap_err();
+    assert!(error.to_string().contains("notes.txt"), "{error}");
+}
+
+#[tokio::test]
+async fn two_stores_on_one_file_take_turns() {
+    let fixture = Fixture::new().await;
+    let config = StoreConfig::new(fixture.folder.path().join("new/folder/waypost.db"));
+    let other = Store::open(&config, secrets().sealer().clone()).await.unwrap();
+    let stores = [fixture.store.clone(), other];
+    let tasks: Vec<_> = (0..20)
+        .map(|number: usize| {
+            let store = stores[number % 2].clone();
+            tokio::spawn(async move {
+                let mut tx = store.begin_unrecorded().await.unwrap();
+                insert(&mut tx, &format!("wal_{number}")).await.unwrap();
+                tx.commit_empty().await.unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(fixture.wallets().await, 20);
+}
