@@ -332,11 +332,11 @@ impl Auth<'_> {
     /// #     let client = Client::from_env()?;
     /// #
     /// let body = types::RegisterUser::new(
-    ///         "ada@example.com",
-    ///         "correct horse battery staple",
-    ///         "Ada Marlowe",
-    ///     )
-    ///     .with_tenant_name("Marlowe and Daughters");
+    ///     "ada@example.com",
+    ///     "correct horse battery staple",
+    ///     "Ada Marlowe",
+    /// )
+    /// .with_tenant_name("Marlowe and Daughters");
     /// let registration = client.auth().register(&body).await?;
     /// println!("{registration:#?}");
     /// #     Ok(())
@@ -666,14 +666,14 @@ impl ApiKeys<'_> {
     /// #     let client = Client::from_env()?;
     /// #
     /// let body = types::CreateApiKey::new(
-    ///         "Bookkeeping",
-    ///         vec![
-    ///             "wallets:read".to_owned(), "wallets:write".to_owned(),
-    ///             "transactions:read".to_owned(), "payments:read".to_owned(),
-    ///             "payments:write".to_owned()
-    ///         ],
-    ///     )
-    ///     .with_expires_at("2027-11-22T00:00:00Z");
+    ///     "Bookkeeping",
+    ///     vec![
+    ///         "wallets:read".to_owned(), "wallets:write".to_owned(),
+    ///         "transactions:read".to_owned(), "payments:read".to_owned(),
+    ///         "payments:write".to_owned()
+    ///     ],
+    /// )
+    /// .with_expires_at("2027-11-22T00:00:00Z");
     /// let api_key_with_secret = client.api_keys().create(&body).await?;
     /// println!("{api_key_with_secret:#?}");
     /// #     Ok(())
@@ -1578,17 +1578,17 @@ impl Payments<'_> {
     /// #     let client = Client::from_env()?;
     /// #
     /// let body = types::CreatePayment::new(
-    ///         "wal_01a2027bd6807002a76a5b76a8f7af1f",
-    ///         4000,
-    ///         "EUR",
-    ///         types::PaymentDestination::External(
-    ///             types::ExternalDestination::new("INV-2026-0042")
-    ///                 .with_name("Corner Bakery"),
-    ///         ),
-    ///     )
-    ///     .with_capture_method(types::CaptureMethod::Manual)
-    ///     .with_description("Bread for November")
-    ///     .with_metadata([("order".to_owned(), "A-1077".to_owned())]);
+    ///     "wal_01a2027bd6807002a76a5b76a8f7af1f",
+    ///     4000,
+    ///     "EUR",
+    ///     types::PaymentDestination::External(
+    ///         types::ExternalDestination::new("INV-2026-0042")
+    ///             .with_name("Corner Bakery"),
+    ///     ),
+    /// )
+    /// .with_capture_method(types::CaptureMethod::Manual)
+    /// .with_description("Bread for November")
+    /// .with_metadata([("order".to_owned(), "A-1077".to_owned())]);
     /// let payment = client.payments().create(&body).await?;
     /// println!("{payment:#?}");
     /// #     Ok(())

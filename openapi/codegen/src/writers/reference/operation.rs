@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::highlight::highlight;
 use super::{markdown, schema};
+use super::schema::Side;
 use crate::model::{Api, Body, Content, Deprecated, Location, Operation, Parameter, Retry, SecurityScheme, TypeRef};
 use crate::writers::samples::Sample;
 
@@ -129,14 +130,14 @@ fn parameter(api: &Api, parameter: &Parameter) -> Markup {
                 span.facts {
                     (schema::type_name(api, &parameter.ty))
                     @if parameter.required { span.tag.required { "required" } }
-                    (schema::limits(&parameter.ty, &parameter.bounds))
+                    (schema::limits(api, &parameter.ty, &parameter.bounds))
                     (schema::default(parameter.default.as_ref()))
                 }
             }
             dd {
                 (markdown::block(&parameter.description, 6))
                 (schema::values(api, &parameter.ty))
-                @if let Some(example) = &parameter.example { p.note { "Example: " code { (plain(example)) } } }
+                @if let Some(example) = parameter.example.as_ref().filter(|&example| parameter.default.as_ref() != Some(example)) { p.note { "Example: " code { (plain(example)) } } }
             }
         }
     }
@@ -157,7 +158,7 @@ fn request(api: &Api, operation: &Operation) -> Markup {
         h4 { "Request body" }
         p.facts { span.tag { (media_type) } @if let Some(ty) = ty { (schema::type_name(api, ty)) } }
         (described(api, ty))
-        @if let Some(ty) = ty { (schema::content(api, ty)) }
+        @if let Some(ty) = ty { (schema::content(api, ty, Side::Given)) }
     }
 }
 
@@ -178,7 +179,7 @@ fn response(api: &Api, operation: &Operation) -> Markup {
             @if operation.paginate.is_some() { span.tag { "pages" } }
         }
         (markdown::block(&success.description, 5))
-        @if let Some(ty) = ty { (schema::content(api, ty)) }
+        @if let Some(ty) = ty { (schema::content(api, ty, Side::Answered)) }
         @if !success.headers.is_empty() {
             details.nested {
                 summary { "Headers" }

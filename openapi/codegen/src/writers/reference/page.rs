@@ -99,11 +99,19 @@ fn navigation(api: &Api) -> Markup {
     }
 }
 
-/// `api_keys` as a title: `Api keys`.
+/// A resource's name as a title: `API keys`.
 fn words(name: &str) -> String {
-    let words = name.replace('_', " ");
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    let words = name.split('_').enumerate().map(|(place, word)| {
+        if ["api", "id", "url", "http"].contains(&word) {
+            return word.to_uppercase();
+        }
+        let mut letters = word.chars();
+        match letters.next() {
+            Some(first) if place == 0 => first.to_uppercase().chain(letters).collect(),
+            _ => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn introduction(api: &Api, context: &Context<'_>) -> Markup {
@@ -113,7 +121,7 @@ fn introduction(api: &Api, context: &Context<'_>) -> Markup {
             h1 { (api.title) " " span.version { (api.version) } }
             @for server in servers {
                 @if let Some(url) = server.get("url").and_then(Value::as_str) {
-                    p.server { span.tag { "Base URL" } code { (url) } " " (server.get("description").and_then(Value::as_str).unwrap_or_default()) }
+                    p.server { span.tag { "Base URL" } code { (url) } " " (markdown::line(server.get("description").and_then(Value::as_str).unwrap_or_default())) }
                 }
             }
             (markdown::block(&api.description, 1))

@@ -9,6 +9,21 @@ use crate::model::{Api, Bounds, Field, Object, Shape, TypeDef, TypeRef};
 /// How deep objects open in place. Below, the name links to the type.
 const DEPTH: usize = 4;
 
+/// From where a type is looked at: a caller must know what to give, and what may be missing in what comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// In a request, or by itself.
+    Given,
+    /// In an answer.
+    Answered,
+}
+
+/// Where the page stands: the side, and the types that are open above.
+struct Place<'a> {
+    side: Side,
+    above: Vec<&'a str>,
+}
+
 /// The anchor of a named type.
 pub(super) fn anchor(name: &str) -> String {
     format!("type-{name}")
@@ -16,17 +31,18 @@ pub(super) fn anchor(name: &str) -> String {
 
 /// A named type's own content: fields, values or variants.
 pub(super) fn definition(api: &Api, def: &TypeDef) -> Markup {
-    shape(api, def, &mut vec![def.name.as_str()])
+    let side = if def.in_response && !def.in_request { Side::Answered } else { Side::Given };
+    shape(api, def, &mut Place { side, above: vec![def.name.as_str()] })
 }
 
 /// What a body or an answer of this type holds.
-pub(super) fn content(api: &Api, ty: &TypeRef) -> Markup {
-    nested(api, ty, &mut Vec::new()).unwrap_or_default()
+pub(super) fn content(api: &Api, ty: &TypeRef, side: Side) -> Markup {
+    nested(api, ty, &mut Place { side, above: Vec::new() }).unwrap_or_default()
 }
 
-fn shape<'a>(api: &'a Api, def: &'a TypeDef, above: &mut Vec<&'a str>) -> Markup {
+fn shape<'a>(api: &'a Api, def: &'a TypeDef, place: &mut Place<'a>) -> Markup {
     match &def.shape {
-        Shape::Object(object) => fields(api, object, above),
+        Shape::Object(object) => fields(api, object, place),
         Shape::Enum(values) => html! {
             dl.fields {
                 @for value in values {
@@ -45,7 +61,7 @@ fn shape<'a>(api: &'a Api, def: &'a TypeDef, above: &mut Vec<&'a str>) -> Markup
                     @match api.types.get(&variant.ty) {
                         Some(def) => {
                             (markdown::block(&def.description, 5))
-                            (shape_of(api, def, above))
+                            (shape_of(api, def, place))
                         },
                         None => {},
                     }
@@ -53,56 +69,60 @@ fn shape<'a>(api: &'a Api, def: &'a TypeDef, above: &mut Vec<&'a str>) -> Markup
             }
         },
         Shape::Alias(target, bounds) => html! {
-            p.facts { (type_name(api, target)) (limits(target, bounds)) }
+            p.facts { (type_name(api, target)) (limits(api, target, bounds)) }
         },
     }
 }
 
 /// The same, unless the type is already open above.
-fn shape_of<'a>(api: &'a Api, def: &'a TypeDef, above: &mut Vec<&'a str>) -> Markup {
-    if above.contains(&def.name.as_str()) || above.len() >= DEPTH {
+fn shape_of<'a>(api: &'a Api, def: &'a TypeDef, place: &mut Place<'a>) -> Markup {
+    if place.above.contains(&def.name.as_str()) || place.above.len() >= DEPTH {
         return html! { p.note { "See " a href=(format!("#{}", anchor(&def.name))) { (def.name) } "." } };
     }
-    above.push(&def.name);
-    let markup = shape(api, def, above);
-    above.pop();
+    place.above.push(&def.name);
+    let markup = shape(api, def, place);
+    place.above.pop();
     markup
 }
 
-fn fields<'a>(api: &'a Api, object: &'a Object, above: &mut Vec<&'a str>) -> Markup {
+fn fields<'a>(api: &'a Api, object: &'a Object, place: &mut Place<'a>) -> Markup {
     html! {
         @if object.fields.is_empty() { p.note { "No fields." } }
         dl.fields {
-            @for field in &object.fields { (self::field(api, field, above)) }
+            @for field in &object.fields { (self::field(api, field, place)) }
         }
         @if !object.open { p.note { "Other fields are refused." } }
     }
 }
 
-fn field<'a>(api: &'a Api, field: &'a Field, above: &mut Vec<&'a str>) -> Markup {
+fn field<'a>(api: &'a Api, field: &'a Field, place: &mut Place<'a>) -> Markup {
     html! {
         div.field {
             dt {
                 code.name { (field.name) }
                 span.facts {
                     (type_name(api, &field.ty))
-                    @if field.required { span.tag.required { "required" } }
+                    @match (place.side, field.required) {
+                        (Side::Given, true) => { span.tag.required { "required" } },
+                        (Side::Answered, false) => { span.tag { "may be absent" } },
+                        _ => {},
+                    }
                     @if field.nullable { span.tag { "or null" } }
                     @if field.secret { span.tag { "secret" } }
-                    (limits(&field.ty, &field.bounds))
+                    (limits(api, &field.ty, &field.bounds))
                     (default(field.default.as_ref()))
                 }
             }
             dd {
                 (markdown::block(&field.description, 6))
-                (inner(api, &field.ty, above))
+                (inner(api, &field.ty, place))
             }
         }
     }
 }
 
 /// What opens under a field or a parameter: the fields of an object, the values of an enum.
-fn inner<'a>(api: &'a Api, ty: &'a TypeRef, above: &mut Vec<&'a str>) -> Markup {
+fn inner<'a>(api: &'a Api, ty: &'a TypeRef, place: &mut Place<'a>) -> Markup {
     let Some(name) = named(ty) else { return html! {} };
     let Some(def) = api.types.get(name) else { return html! {} };
     match &def.shape {
@@ -111,16 +131,16 @@ fn inner<'a>(api: &'a Api, ty: &'a TypeRef, above: &mut Vec<&'a str>) -> Markup 
             p.values { @for value in values { code.value title=(value.description) { (value.value) } " " } }
         },
         Shape::Object(_) | Shape::Union(_) => {
-            let Some(content) = nested(api, ty, above) else { return html! {} };
+            let Some(content) = nested(api, ty, place) else { return html! {} };
             let word = if matches!(def.shape, Shape::Union(_)) { "Variants" } else { "Fields" };
             html! { details.nested { summary { (word) " of " code { (name) } } (content) } }
         }
     }
 }
 
-fn nested<'a>(api: &'a Api, ty: &'a TypeRef, above: &mut Vec<&'a str>) -> Option<Markup> {
+fn nested<'a>(api: &'a Api, ty: &'a TypeRef, place: &mut Place<'a>) -> Option<Markup> {
     let def = api.types.get(named(ty)?)?;
-    Some(shape_of(api, def, above))
+    Some(shape_of(api, def, place))
 }
 
 /// The one named type inside a list or a map.
@@ -134,7 +154,7 @@ fn named(ty: &TypeRef) -> Option<&str> {
 
 /// The values of an enum parameter, if it is one.
 pub(super) fn values(api: &Api, ty: &TypeRef) -> Markup {
-    inner(api, ty, &mut Vec::new())
+    inner(api, ty, &mut Place { side: Side::Given, above: Vec::new() })
 }
 
 /// `list of Wallet`, `string (date-time)`, each named type a link.
@@ -156,8 +176,22 @@ fn type_words(api: &Api, ty: &TypeRef) -> Markup {
     }
 }
 
-/// Bounds in words.
-pub(super) fn limits(ty: &TypeRef, bounds: &Bounds) -> Markup {
+/// Bounds in words: the use's own, and those of the alias that it uses.
+pub(super) fn limits(api: &Api, ty: &TypeRef, bounds: &Bounds) -> Markup {
+    let alias = match ty {
+        TypeRef::Named(name) => api.types.get(name).and_then(|def| match &def.shape {
+            Shape::Alias(target, bounds) => Some((target, bounds)),
+            _ => None,
+        }),
+        _ => None,
+    };
+    html! {
+        @if let Some((target, bounds)) = alias { span.type { (type_words(api, target)) } (limits(api, target, bounds)) }
+        (own_limits(ty, bounds))
+    }
+}
+
+fn own_limits(ty: &TypeRef, bounds: &Bounds) -> Markup {
     let unit = match ty {
         TypeRef::Array(_) => " items",
         TypeRef::Map(_) => " entries",

@@ -298,5 +298,22 @@ fn formatted(operation: &Operation, statements: TokenStream) -> Result<Vec<Strin
     let text = prettyplease::unparse(&file);
     let lines: Vec<&str> = text.lines().collect();
     let inner = lines.get(1..lines.len().saturating_sub(1)).unwrap_or_default();
-    Ok(inner.iter().map(|line| line.strip_prefix("    ").unwrap_or(line).to_owned()).collect())
+    Ok(tightened(inner.iter().map(|line| line.strip_prefix("    ").unwrap_or(line)).collect()))
+}
+
+/// prettyplease indents the arguments at the head of a chain twice where rustfmt does it once.
+fn tightened(lines: Vec<&str>) -> Vec<String> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut output = Vec::new();
+    let mut head: Option<usize> = None;
+    for (place, line) in lines.iter().enumerate() {
+        head = head.filter(|head| indent(line) > *head);
+        let text = if head.is_some() { line.strip_prefix("    ").unwrap_or(line) } else { line };
+        output.push(text.to_owned());
+        let deep = lines.get(place + 1).is_some_and(|next| indent(next) == indent(line) + 8);
+        if head.is_none() && line.ends_with('(') && deep {
+            head = Some(indent(line));
+        }
+    }
+    output
 }

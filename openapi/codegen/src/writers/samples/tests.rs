@@ -14,17 +14,65 @@ fn sample(id: &str, label: &str) -> String {
 
 #[test]
 fn a_rust_sample_is_a_whole_program() {
-    println!("{}", sample("orders_list", "Rust"));
-    println!("{}", sample("files_upload", "Rust"));
-    println!("{}", sample("files_export", "Rust"));
-    insta::assert_snapshot!(sample("orders_create", "Rust"), @"");
+    insta::assert_snapshot!(sample("orders_create", "Rust"), @r#"
+    use waypost::{Client, types};
+
+    #[tokio::main]
+    async fn main() -> Result<(), waypost::Error> {
+        let client = Client::from_env()?;
+
+        let body = types::CreateOrder::new(types::Size::Small, 5)
+            .with_delivery(types::Delivery::Post(types::Post::new("5 \"High\" St")))
+            .with_tags([("a".to_owned(), "b".to_owned())]);
+        let order = client.orders().create(&body).await?;
+        println!("{order:#?}");
+        Ok(())
+    }
+    "#);
 }
 
 #[test]
-fn a_curl_sample_quotes_what_the_shell_would_read() {
-    println!("{}", sample("orders_list", "curl"));
-    println!("{}", sample("files_upload", "curl"));
-    println!("{}", sample("files_export", "curl"));
-    println!("{}", sample("files_token", "curl"));
-    insta::assert_snapshot!(sample("orders_create", "curl"), @"");
+fn a_list_is_walked_item_by_item() {
+    let sample = sample("orders_list", "Rust");
+    assert!(sample.contains("let params = types::params::OrdersListParams::default();"), "{sample}");
+    assert!(sample.contains("while let Some(order) = orders.next().await {"), "{sample}");
+}
+
+#[test]
+fn a_curl_sample_can_be_pasted_into_a_shell() {
+    insta::assert_snapshot!(sample("orders_create", "curl"), @r#"
+    curl --fail-with-body \
+      'http://127.0.0.1:8080/orders' \
+      --header "X-API-Key: $WAYPOST_API_KEY" \
+      --header "Idempotency-Key: $(uuidgen)" \
+      --header 'Content-Type: application/json' \
+      --data '{
+      "size": "small",
+      "amount": 5,
+      "delivery": {
+        "type": "post",
+        "address": "5 \"High\" St"
+      },
+      "tags": {
+        "a": "b"
+      }
+    }'
+    "#);
+}
+
+#[test]
+fn a_curl_sample_encodes_what_a_url_cannot_hold_and_says_the_method() {
+    insta::assert_snapshot!(sample("files_upload", "curl"), @r#"
+    curl --fail-with-body --request PUT \
+      'http://127.0.0.1:8080/files/a%20b%2Fc' \
+      --header "X-API-Key: $WAYPOST_API_KEY" \
+      --header 'Content-Type: image/png' \
+      --data-binary @file
+    "#);
+}
+
+#[test]
+fn a_form_is_sent_field_by_field_and_an_open_operation_without_credentials() {
+    assert!(sample("files_token", "curl").ends_with("--data-urlencode 'grant_type=refresh_token' \\\n  --data-urlencode 'scope=a b'"));
+    assert!(!sample("files_export", "curl").contains("--header"));
 }
