@@ -67,6 +67,7 @@ impl KeyRow {
             to_rfc3339(self.created_at),
         );
         key.expires_at = time(self.expires_at);
+        key.last_used_at = time(self.last_used_at);
         key.rotated_at = time(self.rotated_at);
         key.previous_secret_expires_at = time(self.previous_expires_at.filter(|until| now < *until));
         key.revoked_at = time(self.revoked_at);

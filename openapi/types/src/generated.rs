@@ -14,7 +14,9 @@
     clippy::should_implement_trait,
     clippy::derivable_impls
 )]
+
 use serde::{Deserialize, Serialize};
+
 /// Every error, in the form of RFC 9457.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct Problem {
@@ -42,6 +44,7 @@ pub struct Problem {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl Problem {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -79,6 +82,7 @@ impl Problem {
         self
     }
 }
+
 /// One wrong field or parameter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct FieldError {
@@ -92,6 +96,7 @@ pub struct FieldError {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl FieldError {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -107,12 +112,16 @@ impl FieldError {
         }
     }
 }
+
 /// A key of the caller's making, 1 to 255 visible ASCII characters.
 pub type IdempotencyKey = String;
+
 /// An ISO 4217 currency code, in capitals. A wallet holds one currency for life.
 pub type Currency = String;
+
 /// The caller's own notes - up to 20 names, each with a text of up to 500 characters. Kept as given, never interpreted.
 pub type Metadata = std::collections::BTreeMap<String, String>;
+
 /// How well something is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum HealthStatus {
@@ -125,6 +134,7 @@ pub enum HealthStatus {
     /// A value that this version does not know; it survives a round trip.
     Unknown(String),
 }
+
 impl HealthStatus {
     /// Every value that this version knows.
     pub const ALL: &'static [Self] = &[Self::Ok, Self::Degraded, Self::Down];
@@ -146,32 +156,38 @@ impl HealthStatus {
         }
     }
 }
+
 impl std::fmt::Display for HealthStatus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
 }
+
 impl From<&str> for HealthStatus {
     fn from(value: &str) -> Self {
         Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
     }
 }
+
 impl From<String> for HealthStatus {
     fn from(value: String) -> Self {
         Self::known(&value).unwrap_or(Self::Unknown(value))
     }
 }
+
 impl std::str::FromStr for HealthStatus {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> Result<Self, Self::Err> {
         Ok(Self::from(value))
     }
 }
+
 impl Serialize for HealthStatus {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
+
 impl<'de> Deserialize<'de> for HealthStatus {
     fn deserialize<D: serde::Deserializer<'de>>(
         deserializer: D,
@@ -179,6 +195,7 @@ impl<'de> Deserialize<'de> for HealthStatus {
         String::deserialize(deserializer).map(Self::from)
     }
 }
+
 /// What a health probe found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HealthReport {
@@ -196,6 +213,7 @@ pub struct HealthReport {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl HealthReport {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -215,6 +233,7 @@ impl HealthReport {
         }
     }
 }
+
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HealthCheck {
@@ -231,6 +250,7 @@ pub struct HealthCheck {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl HealthCheck {
     /// With what is required; the rest is absent.
     pub fn new(name: impl Into<String>, status: HealthStatus, duration_us: i64) -> Self {
@@ -249,8 +269,10 @@ impl HealthCheck {
         self
     }
 }
+
 /// Identifies a wallet - `wal_` and a UUIDv7 in 32 hexadecimal digits.
 pub type WalletId = String;
+
 /// What may be done with a wallet.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum WalletStatus {
@@ -263,6 +285,7 @@ pub enum WalletStatus {
     /// A value that this version does not know; it survives a round trip.
     Unknown(String),
 }
+
 impl WalletStatus {
     /// Every value that this version knows.
     pub const ALL: &'static [Self] = &[Self::Active, Self::Frozen, Self::Closed];
@@ -284,32 +307,38 @@ impl WalletStatus {
         }
     }
 }
+
 impl std::fmt::Display for WalletStatus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
 }
+
 impl From<&str> for WalletStatus {
     fn from(value: &str) -> Self {
         Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
     }
 }
+
 impl From<String> for WalletStatus {
     fn from(value: String) -> Self {
         Self::known(&value).unwrap_or(Self::Unknown(value))
     }
 }
+
 impl std::str::FromStr for WalletStatus {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> Result<Self, Self::Err> {
         Ok(Self::from(value))
     }
 }
+
 impl Serialize for WalletStatus {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
+
 impl<'de> Deserialize<'de> for WalletStatus {
     fn deserialize<D: serde::Deserializer<'de>>(
         deserializer: D,
@@ -317,6 +346,7 @@ impl<'de> Deserialize<'de> for WalletStatus {
         String::deserialize(deserializer).map(Self::from)
     }
 }
+
 /// An account that holds money of one currency.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Wallet {
@@ -349,6 +379,7 @@ pub struct Wallet {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl Wallet {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -395,6 +426,7 @@ impl Wallet {
         self
     }
 }
+
 /// One page of wallets, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct WalletPage {
@@ -408,6 +440,7 @@ pub struct WalletPage {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl WalletPage {
     /// With what is required; the rest is absent.
     pub fn new(data: Vec<Wallet>, next_cursor: Option<String>, has_more: bool) -> Self {
@@ -419,6 +452,7 @@ impl WalletPage {
         }
     }
 }
+
 /// A wallet to open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct CreateWallet {
@@ -431,6 +465,7 @@ pub struct CreateWallet {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }
+
 impl CreateWallet {
     /// With what is required; the rest is absent.
     pub fn new(currency: impl Into<Currency>) -> Self {
@@ -453,6 +488,7 @@ impl CreateWallet {
         self
     }
 }
+
 /// What a wallet holds at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct Balance {
@@ -472,6 +508,7 @@ pub struct Balance {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl Balance {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -493,6 +530,7 @@ impl Balance {
         }
     }
 }
+
 /// Money to put into a wallet from outside.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct CreditWallet {
@@ -505,6 +543,7 @@ pub struct CreditWallet {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }
+
 impl CreditWallet {
     /// With what is required; the rest is absent.
     pub fn new(amount: i64) -> Self {
@@ -527,6 +566,7 @@ impl CreditWallet {
         self
     }
 }
+
 /// Money to take out of a wallet, to outside.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct DebitWallet {
@@ -539,6 +579,7 @@ pub struct DebitWallet {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }
+
 impl DebitWallet {
     /// With what is required; the rest is absent.
     pub fn new(amount: i64) -> Self {
@@ -561,6 +602,7 @@ impl DebitWallet {
         self
     }
 }
+
 /// Money to move from the wallet in the path to another of the same currency.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct TransferFunds {
@@ -575,6 +617,7 @@ pub struct TransferFunds {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }
+
 impl TransferFunds {
     /// With what is required; the rest is absent.
     pub fn new(to_wallet_id: impl Into<WalletId>, amount: i64) -> Self {
@@ -598,8 +641,10 @@ impl TransferFunds {
         self
     }
 }
+
 /// Identifies a transfer - `trf_` and a UUIDv7 in 32 hexadecimal digits.
 pub type TransferId = String;
+
 /// Money that moved from one wallet to another, both sides in one step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transfer {
@@ -613,6 +658,7 @@ pub struct Transfer {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl Transfer {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -628,6 +674,7 @@ impl Transfer {
         }
     }
 }
+
 /// Why a wallet is frozen. May be empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct FreezeWallet {
@@ -635,6 +682,7 @@ pub struct FreezeWallet {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
+
 impl FreezeWallet {
     /// With nothing set.
     pub fn new() -> Self {
@@ -647,6 +695,7 @@ impl FreezeWallet {
         self
     }
 }
+
 /// Why a wallet is taken back into use. May be empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct UnfreezeWallet {
@@ -654,6 +703,7 @@ pub struct UnfreezeWallet {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
+
 impl UnfreezeWallet {
     /// With nothing set.
     pub fn new() -> Self {
@@ -666,6 +716,7 @@ impl UnfreezeWallet {
         self
     }
 }
+
 /// Why a wallet is closed. May be empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct CloseWallet {
@@ -673,6 +724,7 @@ pub struct CloseWallet {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
+
 impl CloseWallet {
     /// With nothing set.
     pub fn new() -> Self {
@@ -685,6 +737,7 @@ impl CloseWallet {
         self
     }
 }
+
 /// How a statement is written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum StatementFormat {
@@ -695,6 +748,7 @@ pub enum StatementFormat {
     /// A value that this version does not know; it survives a round trip.
     Unknown(String),
 }
+
 impl StatementFormat {
     /// Every value that this version knows.
     pub const ALL: &'static [Self] = &[Self::Jsonl, Self::Csv];
@@ -714,32 +768,38 @@ impl StatementFormat {
         }
     }
 }
+
 impl std::fmt::Display for StatementFormat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
 }
+
 impl From<&str> for StatementFormat {
     fn from(value: &str) -> Self {
         Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
     }
 }
+
 impl From<String> for StatementFormat {
     fn from(value: String) -> Self {
         Self::known(&value).unwrap_or(Self::Unknown(value))
     }
 }
+
 impl std::str::FromStr for StatementFormat {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> Result<Self, Self::Err> {
         Ok(Self::from(value))
     }
 }
+
 impl Serialize for StatementFormat {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
+
 impl<'de> Deserialize<'de> for StatementFormat {
     fn deserialize<D: serde::Deserializer<'de>>(
         deserializer: D,
@@ -747,8 +807,10 @@ impl<'de> Deserialize<'de> for StatementFormat {
         String::deserialize(deserializer).map(Self::from)
     }
 }
+
 /// Identifies a transaction - `txn_` and a UUIDv7 in 32 hexadecimal digits.
 pub type TransactionId = String;
+
 /// Why money moved.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TransactionType {
@@ -769,6 +831,7 @@ pub enum TransactionType {
     /// A value that this version does not know; it survives a round trip.
     Unknown(String),
 }
+
 impl TransactionType {
     /// Every value that this version knows.
     pub const ALL: &'static [Self] = &[
@@ -806,32 +869,38 @@ impl TransactionType {
         }
     }
 }
+
 impl std::fmt::Display for TransactionType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
 }
+
 impl From<&str> for TransactionType {
     fn from(value: &str) -> Self {
         Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
     }
 }
+
 impl From<String> for TransactionType {
     fn from(value: String) -> Self {
         Self::known(&value).unwrap_or(Self::Unknown(value))
     }
 }
+
 impl std::str::FromStr for TransactionType {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> Result<Self, Self::Err> {
         Ok(Self::from(value))
     }
 }
+
 impl Serialize for TransactionType {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
+
 impl<'de> Deserialize<'de> for TransactionType {
     fn deserialize<D: serde::Deserializer<'de>>(
         deserializer: D,
@@ -839,6 +908,7 @@ impl<'de> Deserialize<'de> for TransactionType {
         String::deserialize(deserializer).map(Self::from)
     }
 }
+
 /// One movement of money as one wallet's ledger shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transaction {
@@ -878,6 +948,7 @@ pub struct Transaction {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl Transaction {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -941,6 +1012,7 @@ impl Transaction {
         self
     }
 }
+
 /// One page of transactions, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct TransactionPage {
@@ -954,6 +1026,7 @@ pub struct TransactionPage {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl TransactionPage {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -969,8 +1042,10 @@ impl TransactionPage {
         }
     }
 }
+
 /// Identifies a payment - `pay_` and a UUIDv7 in 32 hexadecimal digits.
 pub type PaymentId = String;
+
 /// How far a payment has come.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PaymentStatus {
@@ -987,6 +1062,7 @@ pub enum PaymentStatus {
     /// A value that this version does not know; it survives a round trip.
     Unknown(String),
 }
+
 impl PaymentStatus {
     /// Every value that this version knows.
     pub const ALL: &'static [Self] = &[
@@ -1018,32 +1094,38 @@ impl PaymentStatus {
         }
     }
 }
+
 impl std::fmt::Display for PaymentStatus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
 }
+
 impl From<&str> for PaymentStatus {
     fn from(value: &str) -> Self {
         Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
     }
 }
+
 impl From<String> for PaymentStatus {
     fn from(value: String) -> Self {
         Self::known(&value).unwrap_or(Self::Unknown(value))
     }
 }
+
 impl std::str::FromStr for PaymentStatus {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> Result<Self, Self::Err> {
         Ok(Self::from(value))
     }
 }
+
 impl Serialize for PaymentStatus {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
+
 impl<'de> Deserialize<'de> for PaymentStatus {
     fn deserialize<D: serde::Deserializer<'de>>(
         deserializer: D,
@@ -1051,6 +1133,7 @@ impl<'de> Deserialize<'de> for PaymentStatus {
         String::deserialize(deserializer).map(Self::from)
     }
 }
+
 /// When the held money is taken.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CaptureMethod {
@@ -1061,6 +1144,7 @@ pub enum CaptureMethod {
     /// A value that this version does not know; it survives a round trip.
     Unknown(String),
 }
+
 impl CaptureMethod {
     /// Every value that this version knows.
     pub const ALL: &'static [Self] = &[Self::Automatic, Self::Manual];
@@ -1080,32 +1164,38 @@ impl CaptureMethod {
         }
     }
 }
+
 impl std::fmt::Display for CaptureMethod {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
 }
+
 impl From<&str> for CaptureMethod {
     fn from(value: &str) -> Self {
         Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
     }
 }
+
 impl From<String> for CaptureMethod {
     fn from(value: String) -> Self {
         Self::known(&value).unwrap_or(Self::Unknown(value))
     }
 }
+
 impl std::str::FromStr for CaptureMethod {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> Result<Self, Self::Err> {
         Ok(Self::from(value))
     }
 }
+
 impl Serialize for CaptureMethod {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
+
 impl<'de> Deserialize<'de> for CaptureMethod {
     fn deserialize<D: serde::Deserializer<'de>>(
         deserializer: D,
@@ -1113,6 +1203,7 @@ impl<'de> Deserialize<'de> for CaptureMethod {
         String::deserialize(deserializer).map(Self::from)
     }
 }
+
 /// Where the money of a payment goes, told apart by `type`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PaymentDestination {
@@ -1123,6 +1214,7 @@ pub enum PaymentDestination {
     /// A `type` that this version does not know, with everything beside it; it survives a round trip.
     Unknown(serde_json::Value),
 }
+
 impl PaymentDestination {
     /// The value of `type`; none if an unknown value has no such string.
     pub fn tag(&self) -> Option<&str> {
@@ -1133,16 +1225,19 @@ impl PaymentDestination {
         }
     }
 }
+
 impl From<WalletDestination> for PaymentDestination {
     fn from(value: WalletDestination) -> Self {
         Self::Wallet(value)
     }
 }
+
 impl From<ExternalDestination> for PaymentDestination {
     fn from(value: ExternalDestination) -> Self {
         Self::External(value)
     }
 }
+
 impl Serialize for PaymentDestination {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -1160,6 +1255,7 @@ impl Serialize for PaymentDestination {
         }
     }
 }
+
 impl<'de> Deserialize<'de> for PaymentDestination {
     fn deserialize<D: serde::Deserializer<'de>>(
         deserializer: D,
@@ -1188,6 +1284,7 @@ impl<'de> Deserialize<'de> for PaymentDestination {
         }
     }
 }
+
 /// The kind of a payment's destination.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PaymentDestinationType {
@@ -1198,6 +1295,7 @@ pub enum PaymentDestinationType {
     /// A value that this version does not know; it survives a round trip.
     Unknown(String),
 }
+
 impl PaymentDestinationType {
     /// Every value that this version knows.
     pub const ALL: &'static [Self] = &[Self::Wallet, Self::External];
@@ -1217,32 +1315,38 @@ impl PaymentDestinationType {
         }
     }
 }
+
 impl std::fmt::Display for PaymentDestinationType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
 }
+
 impl From<&str> for PaymentDestinationType {
     fn from(value: &str) -> Self {
         Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
     }
 }
+
 impl From<String> for PaymentDestinationType {
     fn from(value: String) -> Self {
         Self::known(&value).unwrap_or(Self::Unknown(value))
     }
 }
+
 impl std::str::FromStr for PaymentDestinationType {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> Result<Self, Self::Err> {
         Ok(Self::from(value))
     }
 }
+
 impl Serialize for PaymentDestinationType {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
+
 impl<'de> Deserialize<'de> for PaymentDestinationType {
     fn deserialize<D: serde::Deserializer<'de>>(
         deserializer: D,
@@ -1250,6 +1354,7 @@ impl<'de> Deserialize<'de> for PaymentDestinationType {
         String::deserialize(deserializer).map(Self::from)
     }
 }
+
 /// The money goes to another wallet of the same tenant and currency.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct WalletDestination {
@@ -1259,6 +1364,7 @@ pub struct WalletDestination {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl WalletDestination {
     /// With what is required; the rest is absent.
     pub fn new(wallet_id: impl Into<WalletId>) -> Self {
@@ -1268,6 +1374,7 @@ impl WalletDestination {
         }
     }
 }
+
 /// The money leaves the platform, for somebody whom the caller knows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct ExternalDestination {
@@ -1280,6 +1387,7 @@ pub struct ExternalDestination {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl ExternalDestination {
     /// With what is required; the rest is absent.
     pub fn new(reference: impl Into<String>) -> Self {
@@ -1296,6 +1404,7 @@ impl ExternalDestination {
         self
     }
 }
+
 /// Money of a payer's wallet on its way to a destination.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Payment {
@@ -1331,6 +1440,7 @@ pub struct Payment {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl Payment {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -1376,6 +1486,7 @@ impl Payment {
         self
     }
 }
+
 /// One page of payments, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct PaymentPage {
@@ -1389,6 +1500,7 @@ pub struct PaymentPage {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl PaymentPage {
     /// With what is required; the rest is absent.
     pub fn new(data: Vec<Payment>, next_cursor: Option<String>, has_more: bool) -> Self {
@@ -1400,6 +1512,7 @@ impl PaymentPage {
         }
     }
 }
+
 /// A payment to make.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CreatePayment {
@@ -1421,6 +1534,7 @@ pub struct CreatePayment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }
+
 impl CreatePayment {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -1461,6 +1575,7 @@ impl CreatePayment {
         self
     }
 }
+
 /// How much of an authorized payment to take. May be empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct CapturePayment {
@@ -1468,6 +1583,7 @@ pub struct CapturePayment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<i64>,
 }
+
 impl CapturePayment {
     /// With nothing set.
     pub fn new() -> Self {
@@ -1480,6 +1596,7 @@ impl CapturePayment {
         self
     }
 }
+
 /// Why a payment is canceled. May be empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct CancelPayment {
@@ -1487,6 +1604,7 @@ pub struct CancelPayment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
+
 impl CancelPayment {
     /// With nothing set.
     pub fn new() -> Self {
@@ -1499,6 +1617,7 @@ impl CancelPayment {
         self
     }
 }
+
 /// How much to give back, and why. May be empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct RefundPayment {
@@ -1509,6 +1628,7 @@ pub struct RefundPayment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
+
 impl RefundPayment {
     /// With nothing set.
     pub fn new() -> Self {
@@ -1530,16 +1650,22 @@ impl RefundPayment {
         self
     }
 }
+
 /// Identifies a user - `usr_` and a UUIDv7 in 32 hexadecimal digits.
 pub type UserId = String;
+
 /// Identifies a tenant - `ten_` and a UUIDv7 in 32 hexadecimal digits.
 pub type TenantId = String;
+
 /// Identifies a session - `ses_` and a UUIDv7 in 32 hexadecimal digits.
 pub type SessionId = String;
+
 /// Identifies an API key - `key_` and a UUIDv7 in 32 hexadecimal digits. Not secret.
 pub type ApiKeyId = String;
+
 /// What a caller may do - a resource and a verb (`wallets:read`), all verbs of a resource (`wallets:*`), or everything (`*`).
 pub type Permission = String;
+
 /// A user's standing in the tenant; it decides the permissions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -1554,6 +1680,7 @@ pub enum Role {
     /// A value that this version does not know; it survives a round trip.
     Unknown(String),
 }
+
 impl Role {
     /// Every value that this version knows.
     pub const ALL: &'static [Self] = &[
@@ -1582,32 +1709,38 @@ impl Role {
         }
     }
 }
+
 impl std::fmt::Display for Role {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
 }
+
 impl From<&str> for Role {
     fn from(value: &str) -> Self {
         Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
     }
 }
+
 impl From<String> for Role {
     fn from(value: String) -> Self {
         Self::known(&value).unwrap_or(Self::Unknown(value))
     }
 }
+
 impl std::str::FromStr for Role {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> Result<Self, Self::Err> {
         Ok(Self::from(value))
     }
 }
+
 impl Serialize for Role {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
+
 impl<'de> Deserialize<'de> for Role {
     fn deserialize<D: serde::Deserializer<'de>>(
         deserializer: D,
@@ -1615,6 +1748,7 @@ impl<'de> Deserialize<'de> for Role {
         String::deserialize(deserializer).map(Self::from)
     }
 }
+
 /// How many requests a caller may make. The figures are the defaults; the gateway's configuration can change them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Tier {
@@ -1631,6 +1765,7 @@ pub enum Tier {
     /// A value that this version does not know; it survives a round trip.
     Unknown(String),
 }
+
 impl Tier {
     /// Every value that this version knows.
     pub const ALL: &'static [Self] = &[
@@ -1662,32 +1797,38 @@ impl Tier {
         }
     }
 }
+
 impl std::fmt::Display for Tier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
 }
+
 impl From<&str> for Tier {
     fn from(value: &str) -> Self {
         Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
     }
 }
+
 impl From<String> for Tier {
     fn from(value: String) -> Self {
         Self::known(&value).unwrap_or(Self::Unknown(value))
     }
 }
+
 impl std::str::FromStr for Tier {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> Result<Self, Self::Err> {
         Ok(Self::from(value))
     }
 }
+
 impl Serialize for Tier {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
+
 impl<'de> Deserialize<'de> for Tier {
     fn deserialize<D: serde::Deserializer<'de>>(
         deserializer: D,
@@ -1695,6 +1836,7 @@ impl<'de> Deserialize<'de> for Tier {
         String::deserialize(deserializer).map(Self::from)
     }
 }
+
 /// A person with an account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct User {
@@ -1714,6 +1856,7 @@ pub struct User {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl User {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -1735,6 +1878,7 @@ impl User {
         }
     }
 }
+
 /// An organisation. Everything that its users and keys see belongs to it; nothing of another tenant is ever visible.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tenant {
@@ -1750,6 +1894,7 @@ pub struct Tenant {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl Tenant {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -1767,6 +1912,7 @@ impl Tenant {
         }
     }
 }
+
 /// An account to make.
 #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct RegisterUser {
@@ -1780,6 +1926,7 @@ pub struct RegisterUser {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_name: Option<String>,
 }
+
 impl RegisterUser {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -1801,6 +1948,7 @@ impl RegisterUser {
         self
     }
 }
+
 impl std::fmt::Debug for RegisterUser {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RegisterUser")
@@ -1811,6 +1959,7 @@ impl std::fmt::Debug for RegisterUser {
             .finish()
     }
 }
+
 /// A new account and its tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Registration {
@@ -1822,6 +1971,7 @@ pub struct Registration {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl Registration {
     /// With what is required; the rest is absent.
     pub fn new(user: User, tenant: Tenant) -> Self {
@@ -1832,6 +1982,7 @@ impl Registration {
         }
     }
 }
+
 /// What proves who somebody is.
 #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct Login {
@@ -1840,6 +1991,7 @@ pub struct Login {
     /// The account's password.
     pub password: String,
 }
+
 impl Login {
     /// With what is required; the rest is absent.
     pub fn new(email: impl Into<String>, password: impl Into<String>) -> Self {
@@ -1849,6 +2001,7 @@ impl Login {
         }
     }
 }
+
 impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Login")
@@ -1857,12 +2010,14 @@ impl std::fmt::Debug for Login {
             .finish()
     }
 }
+
 /// A refresh token to trade for a new pair of tokens.
 #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct RefreshTokens {
     /// The newest refresh token of the session.
     pub refresh_token: String,
 }
+
 impl RefreshTokens {
     /// With what is required; the rest is absent.
     pub fn new(refresh_token: impl Into<String>) -> Self {
@@ -1871,6 +2026,7 @@ impl RefreshTokens {
         }
     }
 }
+
 impl std::fmt::Debug for RefreshTokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RefreshTokens")
@@ -1878,6 +2034,7 @@ impl std::fmt::Debug for RefreshTokens {
             .finish()
     }
 }
+
 /// What a signed-in caller holds. Keep both secret.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct TokenPair {
@@ -1897,6 +2054,7 @@ pub struct TokenPair {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl TokenPair {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -1918,6 +2076,7 @@ impl TokenPair {
         }
     }
 }
+
 impl std::fmt::Debug for TokenPair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TokenPair")
@@ -1931,6 +2090,7 @@ impl std::fmt::Debug for TokenPair {
             .finish()
     }
 }
+
 /// How an access token is presented.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TokenType {
@@ -1939,6 +2099,7 @@ pub enum TokenType {
     /// A value that this version does not know; it survives a round trip.
     Unknown(String),
 }
+
 impl TokenType {
     /// Every value that this version knows.
     pub const ALL: &'static [Self] = &[Self::Bearer];
@@ -1956,32 +2117,38 @@ impl TokenType {
         }
     }
 }
+
 impl std::fmt::Display for TokenType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
 }
+
 impl From<&str> for TokenType {
     fn from(value: &str) -> Self {
         Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
     }
 }
+
 impl From<String> for TokenType {
     fn from(value: String) -> Self {
         Self::known(&value).unwrap_or(Self::Unknown(value))
     }
 }
+
 impl std::str::FromStr for TokenType {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> Result<Self, Self::Err> {
         Ok(Self::from(value))
     }
 }
+
 impl Serialize for TokenType {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
+
 impl<'de> Deserialize<'de> for TokenType {
     fn deserialize<D: serde::Deserializer<'de>>(
         deserializer: D,
@@ -1989,6 +2156,7 @@ impl<'de> Deserialize<'de> for TokenType {
         String::deserialize(deserializer).map(Self::from)
     }
 }
+
 /// How far to sign out. May be empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct Logout {
@@ -1996,6 +2164,7 @@ pub struct Logout {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub everywhere: Option<bool>,
 }
+
 impl Logout {
     /// With nothing set.
     pub fn new() -> Self {
@@ -2010,6 +2179,7 @@ impl Logout {
         self
     }
 }
+
 /// The old password and the new one.
 #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct ChangePassword {
@@ -2018,6 +2188,7 @@ pub struct ChangePassword {
     /// The password to be. At least 12 characters, and not the current one.
     pub new_password: String,
 }
+
 impl ChangePassword {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -2030,6 +2201,7 @@ impl ChangePassword {
         }
     }
 }
+
 impl std::fmt::Debug for ChangePassword {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ChangePassword")
@@ -2038,6 +2210,7 @@ impl std::fmt::Debug for ChangePassword {
             .finish()
     }
 }
+
 /// What a caller presented.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CredentialKind {
@@ -2048,6 +2221,7 @@ pub enum CredentialKind {
     /// A value that this version does not know; it survives a round trip.
     Unknown(String),
 }
+
 impl CredentialKind {
     /// Every value that this version knows.
     pub const ALL: &'static [Self] = &[Self::Session, Self::ApiKey];
@@ -2067,32 +2241,38 @@ impl CredentialKind {
         }
     }
 }
+
 impl std::fmt::Display for CredentialKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
 }
+
 impl From<&str> for CredentialKind {
     fn from(value: &str) -> Self {
         Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
     }
 }
+
 impl From<String> for CredentialKind {
     fn from(value: String) -> Self {
         Self::known(&value).unwrap_or(Self::Unknown(value))
     }
 }
+
 impl std::str::FromStr for CredentialKind {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> Result<Self, Self::Err> {
         Ok(Self::from(value))
     }
 }
+
 impl Serialize for CredentialKind {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
+
 impl<'de> Deserialize<'de> for CredentialKind {
     fn deserialize<D: serde::Deserializer<'de>>(
         deserializer: D,
@@ -2100,6 +2280,7 @@ impl<'de> Deserialize<'de> for CredentialKind {
         String::deserialize(deserializer).map(Self::from)
     }
 }
+
 /// Who the caller is, and what the caller may do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Identity {
@@ -2119,6 +2300,7 @@ pub struct Identity {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl Identity {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -2140,6 +2322,7 @@ impl Identity {
         }
     }
 }
+
 /// One place where a user is signed in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct Session {
@@ -2165,6 +2348,7 @@ pub struct Session {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl Session {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -2200,6 +2384,7 @@ impl Session {
         self
     }
 }
+
 /// One page of sessions, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct SessionPage {
@@ -2213,6 +2398,7 @@ pub struct SessionPage {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl SessionPage {
     /// With what is required; the rest is absent.
     pub fn new(data: Vec<Session>, next_cursor: Option<String>, has_more: bool) -> Self {
@@ -2224,6 +2410,7 @@ impl SessionPage {
         }
     }
 }
+
 /// Whether an API key opens anything.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ApiKeyStatus {
@@ -2236,6 +2423,7 @@ pub enum ApiKeyStatus {
     /// A value that this version does not know; it survives a round trip.
     Unknown(String),
 }
+
 impl ApiKeyStatus {
     /// Every value that this version knows.
     pub const ALL: &'static [Self] = &[Self::Active, Self::Expired, Self::Revoked];
@@ -2257,32 +2445,38 @@ impl ApiKeyStatus {
         }
     }
 }
+
 impl std::fmt::Display for ApiKeyStatus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
 }
+
 impl From<&str> for ApiKeyStatus {
     fn from(value: &str) -> Self {
         Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
     }
 }
+
 impl From<String> for ApiKeyStatus {
     fn from(value: String) -> Self {
         Self::known(&value).unwrap_or(Self::Unknown(value))
     }
 }
+
 impl std::str::FromStr for ApiKeyStatus {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> Result<Self, Self::Err> {
         Ok(Self::from(value))
     }
 }
+
 impl Serialize for ApiKeyStatus {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
+
 impl<'de> Deserialize<'de> for ApiKeyStatus {
     fn deserialize<D: serde::Deserializer<'de>>(
         deserializer: D,
@@ -2290,6 +2484,7 @@ impl<'de> Deserialize<'de> for ApiKeyStatus {
         String::deserialize(deserializer).map(Self::from)
     }
 }
+
 /// A credential for a program, without its secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ApiKey {
@@ -2310,6 +2505,9 @@ pub struct ApiKey {
     /// When it stops working. Absent if never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
+    /// When it was last used, to within a minute. Absent if never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<String>,
     /// When its secret was last replaced. Absent if never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotated_at: Option<String>,
@@ -2323,6 +2521,7 @@ pub struct ApiKey {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl ApiKey {
     /// With what is required; the rest is absent.
     pub fn new(
@@ -2343,6 +2542,7 @@ impl ApiKey {
             status,
             created_at: created_at.into(),
             expires_at: Default::default(),
+            last_used_at: Default::default(),
             rotated_at: Default::default(),
             previous_secret_expires_at: Default::default(),
             revoked_at: Default::default(),
@@ -2353,6 +2553,12 @@ impl ApiKey {
     #[must_use]
     pub fn with_expires_at(mut self, expires_at: impl Into<String>) -> Self {
         self.expires_at = Some(expires_at.into());
+        self
+    }
+    /// Sets `last_used_at`.
+    #[must_use]
+    pub fn with_last_used_at(mut self, last_used_at: impl Into<String>) -> Self {
+        self.last_used_at = Some(last_used_at.into());
         self
     }
     /// Sets `rotated_at`.
@@ -2377,6 +2583,7 @@ impl ApiKey {
         self
     }
 }
+
 /// One page of API keys, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct ApiKeyPage {
@@ -2390,6 +2597,7 @@ pub struct ApiKeyPage {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl ApiKeyPage {
     /// With what is required; the rest is absent.
     pub fn new(data: Vec<ApiKey>, next_cursor: Option<String>, has_more: bool) -> Self {
@@ -2401,6 +2609,7 @@ impl ApiKeyPage {
         }
     }
 }
+
 /// An API key and its secret, which is shown this once.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct ApiKeyWithSecret {
@@ -2412,6 +2621,7 @@ pub struct ApiKeyWithSecret {
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
 impl ApiKeyWithSecret {
     /// With what is required; the rest is absent.
     pub fn new(api_key: ApiKey, secret: impl Into<String>) -> Self {
@@ -2422,6 +2632,7 @@ impl ApiKeyWithSecret {
         }
     }
 }
+
 impl std::fmt::Debug for ApiKeyWithSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ApiKeyWithSecret")
@@ -2431,6 +2642,7 @@ impl std::fmt::Debug for ApiKeyWithSecret {
             .finish()
     }
 }
+
 /// An API key to make.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct CreateApiKey {
@@ -2445,6 +2657,7 @@ pub struct CreateApiKey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
 }
+
 impl CreateApiKey {
     /// With what is required; the rest is absent.
     pub fn new(name: impl Into<String>, permissions: Vec<Permission>) -> Self {
@@ -2468,6 +2681,7 @@ impl CreateApiKey {
         self
     }
 }
+
 /// How to replace a secret. May be empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct RotateApiKey {
@@ -2475,6 +2689,7 @@ pub struct RotateApiKey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_seconds: Option<i64>,
 }
+
 impl RotateApiKey {
     /// With nothing set.
     pub fn new() -> Self {

@@ -14,7 +14,9 @@
     clippy::should_implement_trait,
     clippy::derivable_impls
 )]
+
 use serde::{Deserialize, Serialize};
+
 /// Parameters of `sessions_list`: List my sessions
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct SessionsListParams {
@@ -25,6 +27,7 @@ pub struct SessionsListParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
+
 impl SessionsListParams {
     /// Sets `limit`.
     #[must_use]
@@ -39,6 +42,7 @@ impl SessionsListParams {
         self
     }
 }
+
 /// Parameters of `api_keys_list`: List API keys
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct ApiKeysListParams {
@@ -52,6 +56,7 @@ pub struct ApiKeysListParams {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub status: Vec<super::ApiKeyStatus>,
 }
+
 impl ApiKeysListParams {
     /// Sets `limit`.
     #[must_use]
@@ -72,6 +77,7 @@ impl ApiKeysListParams {
         self
     }
 }
+
 /// Parameters of `wallets_list`: List wallets
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct WalletsListParams {
@@ -94,6 +100,7 @@ pub struct WalletsListParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_before: Option<String>,
 }
+
 impl WalletsListParams {
     /// Sets `limit`.
     #[must_use]
@@ -132,6 +139,7 @@ impl WalletsListParams {
         self
     }
 }
+
 /// Parameters of `wallets_transactions`: List a wallet's transactions
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct WalletsTransactionsParams {
@@ -151,6 +159,7 @@ pub struct WalletsTransactionsParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_before: Option<String>,
 }
+
 impl WalletsTransactionsParams {
     /// Sets `limit`.
     #[must_use]
@@ -183,6 +192,7 @@ impl WalletsTransactionsParams {
         self
     }
 }
+
 /// Parameters of `wallets_statement`: Stream the statement of a wallet
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct WalletsStatementParams {
@@ -196,6 +206,7 @@ pub struct WalletsStatementParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
 }
+
 impl WalletsStatementParams {
     /// Sets `format`.
     #[must_use]
@@ -216,6 +227,7 @@ impl WalletsStatementParams {
         self
     }
 }
+
 /// Parameters of `payments_list`: List payments
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct PaymentsListParams {
@@ -241,6 +253,7 @@ pub struct PaymentsListParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_before: Option<String>,
 }
+
 impl PaymentsListParams {
     /// Sets `limit`.
     #[must_use]

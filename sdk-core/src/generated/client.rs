@@ -62,11 +62,14 @@ Every error is `application/problem+json` (RFC 9457) with a stable `code`. Each 
 | 400 | `malformed_request` | the body is not JSON, or the request cannot be read as HTTP says |
 | 404 | `not_found` | there is nothing under that path, or nothing that the caller may see |
 | 405 | `method_not_allowed` | the path does not take this method; `Allow` says which it takes |
+| 406 | `not_acceptable` | `Accept` rules out every media type that the operation answers with |
 | 408 | `request_timeout` | the request did not arrive in time |
 | 413 | `body_too_large` | the body is larger than the gateway takes |
+| 414 | `uri_too_long` | the path and query are longer than the gateway takes |
 | 415 | `unsupported_media_type` | the body is not of the media type that the operation takes |
 | 422 | `validation_failed` | fields or parameters are wrong; `errors` has a JSON pointer for each, all at once |
 | 429 | `rate_limited` | the caller's limit is spent; `Retry-After` says how long to wait |
+| 431 | `headers_too_large` | the headers are larger than the gateway takes |
 | 500 | `internal` | something failed on our side; give the `request_id` when you report it |
 | 503 | `unavailable` | the gateway cannot serve this now; `Retry-After` says when to try again |
 | 504 | `timeout` | the gateway did not finish in time; with the same key it is safe to ask again |
