@@ -2,9 +2,11 @@
 
 //! What a server of this contract implements: one trait a resource, one method an operation, one type a success
 //! status. `C` is the context that the gate makes of a request, `E` the error that the gate can answer.
+
 use std::future::Future;
 #[allow(unused_imports)]
 use super::outcome::{Accepted, Created, NoContent, Streamed, Success, Text};
+
 /// Is the gateway well, what does it measure, and what does it serve: health, metrics, this contract and its reference.
 pub trait SystemApi<C, E>: Send + Sync + 'static {
     /// The health of everything
@@ -85,6 +87,7 @@ pub trait SystemApi<C, E>: Send + Sync + 'static {
     /// the configuration (then 404 `not_found`).
     fn system_docs(&self, context: C) -> impl Future<Output = Result<Text, E>> + Send;
 }
+
 /// Accounts of people - sign up, sign in, stay signed in, sign out, change the password.
 pub trait AuthApi<C, E>: Send + Sync + 'static {
     /// Make an account
@@ -163,6 +166,7 @@ pub trait AuthApi<C, E>: Send + Sync + 'static {
         body: ::waypost_types::Logout,
     ) -> impl Future<Output = Result<NoContent, E>> + Send;
 }
+
 /// The places where the caller is signed in, and how to end one of them.
 pub trait SessionsApi<C, E>: Send + Sync + 'static {
     /// List my sessions
@@ -190,6 +194,7 @@ pub trait SessionsApi<C, E>: Send + Sync + 'static {
         session_id: String,
     ) -> impl Future<Output = Result<NoContent, E>> + Send;
 }
+
 /// Long-lived credentials for programs, with permissions and a tier of their own. The secret is shown once.
 pub trait ApiKeysApi<C, E>: Send + Sync + 'static {
     /// Make an API key
@@ -261,6 +266,7 @@ pub trait ApiKeysApi<C, E>: Send + Sync + 'static {
         Output = Result<Success<::waypost_types::ApiKeyWithSecret>, E>,
     > + Send;
 }
+
 /// Accounts that hold money of one currency. Every movement is a balanced posting on a double-entry ledger; no balance is ever negative.
 pub trait WalletsApi<C, E>: Send + Sync + 'static {
     /// Open a wallet
@@ -424,6 +430,7 @@ pub trait WalletsApi<C, E>: Send + Sync + 'static {
         body: ::waypost_types::CloseWallet,
     ) -> impl Future<Output = Result<Success<::waypost_types::Wallet>, E>> + Send;
 }
+
 /// One movement of money as one wallet's ledger shows it. Never changed, never deleted.
 pub trait TransactionsApi<C, E>: Send + Sync + 'static {
     /// Get a transaction
@@ -439,6 +446,7 @@ pub trait TransactionsApi<C, E>: Send + Sync + 'static {
         transaction_id: String,
     ) -> impl Future<Output = Result<Success<::waypost_types::Transaction>, E>> + Send;
 }
+
 /// Money held in a payer's wallet first, then captured for a destination, released, or given back.
 pub trait PaymentsApi<C, E>: Send + Sync + 'static {
     /// Make a payment
@@ -527,6 +535,7 @@ pub trait PaymentsApi<C, E>: Send + Sync + 'static {
         body: ::waypost_types::RefundPayment,
     ) -> impl Future<Output = Result<Success<::waypost_types::Payment>, E>> + Send;
 }
+
 /// The whole contract.
 pub trait Api<
     C,
@@ -547,6 +556,7 @@ pub trait Api<
         C,
         E,
     > + TransactionsApi<C, E> + PaymentsApi<C, E> + Send + Sync + 'static {}
+
 impl<T, C, E> Api<C, E> for T
 where
     T: SystemApi<C, E> + AuthApi<C, E> + SessionsApi<C, E> + ApiKeysApi<C, E>

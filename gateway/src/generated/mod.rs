@@ -5,6 +5,7 @@
 pub mod api;
 pub mod gate;
 pub mod input;
+mod json;
 pub mod operation;
 pub mod operations;
 pub mod outcome;

@@ -193,8 +193,8 @@ fn seconds(wait: Duration) -> u64 {
 pub enum Who<'c> {
     /// An address; of IPv6 the network of 64 bits, as one caller has all of it.
     Address(IpAddr),
-    /// A user, whatever the credential: more keys are not more calls.
-    User(&'c str),
+    /// A user under a tier, whatever the credential: more keys of a tier are not more calls.
+    User(&'c str, &'c str),
 }
 
 /// Calls of every caller. Bounded: what is spent is forgotten.
@@ -345,21 +345,21 @@ mod tests {
     fn callers_are_kept_apart_and_networks_together() {
         let (limiter, plan) = (Limiter::default(), plan(None, Some(1), None));
         let take = |who| limiter.take(who, &plan, 1, at(0.0)).unwrap().allowed;
-        assert!(take(Who::User("usr_1")) && take(Who::User("usr_2")));
-        assert!(!take(Who::User("usr_1")));
+        assert!(take(Who::User("usr_1", "free")) && take(Who::User("usr_2", "free")));
+        assert!(!take(Who::User("usr_1", "free")));
         let address = |text: &str| Who::Address(text.parse().unwrap());
         assert!(take(address("2001:db8::1")));
         assert!(!take(address("2001:db8::2")), "the same network");
         assert!(take(address("2001:db8:0:1::1")));
         assert!(take(address("10.0.0.1")) && !take(address("::ffff:10.0.0.1")));
-        assert!(limiter.take(Who::User("usr_1"), &plan, 0, at(0.0)).is_none(), "what costs nothing is not limited");
+        assert!(limiter.take(Who::User("usr_1", "free"), &plan, 0, at(0.0)).is_none(), "what costs nothing is not limited");
     }
 
     #[test]
     fn spent_callers_are_forgotten() {
         let (limiter, plan) = (Limiter::default(), plan(None, Some(100), None));
         for caller in 0..40_000 {
-            limiter.take(Who::User(&caller.to_string()), &plan, 1, Duration::from_secs(caller / 10));
+            limiter.take(Who::User(&caller.to_string(), "free"), &plan, 1, Duration::from_secs(caller / 10));
         }
         let known: usize = limiter.shards.iter().map(|shard| shard.lock().unwrap().callers.len()).sum();
         assert!(known < 20_000, "{known}");

@@ -22,6 +22,7 @@ const NAME: &str = "server";
 const RUNTIME: &[(&str, &str)] = &[
     ("gate", include_str!("server/runtime/gate.rs")),
     ("input", include_str!("server/runtime/input.rs")),
+    ("json", include_str!("server/runtime/json.rs")),
     ("operation", include_str!("server/runtime/operation.rs")),
     ("outcome", include_str!("server/runtime/outcome.rs")),
     ("validate", include_str!("server/runtime/validate.rs")),
@@ -53,6 +54,7 @@ fn module(context: &Context<'_>) -> String {
 pub mod api;
 pub mod gate;
 pub mod input;
+mod json;
 pub mod operation;
 pub mod operations;
 pub mod outcome;

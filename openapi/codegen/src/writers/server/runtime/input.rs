@@ -183,7 +183,7 @@ fn json(body: &[u8]) -> Result<Value, Rejection> {
         let reason = "there is no body; the operation takes a JSON object".to_owned();
         return Err(Rejection::Malformed { line: 0, column: 0, reason });
     }
-    serde_json::from_slice(body).map_err(|error| {
+    serde_json::from_slice::<super::json::Strict>(body).map(|strict| strict.0).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let reason = error.to_string();
         // The place is given in its own fields.

@@ -1,0 +1,14 @@
+//! The gateway from outside: every test starts a real one and speaks HTTP with it.
+
+#![allow(unreachable_pub, reason = "what the modules of one test binary share is no API")]
+
+mod http_caching;
+mod http_idempotency;
+mod http_input;
+mod http_limits;
+mod http_permissions;
+mod http_protocol;
+mod http_walk;
+mod ledger_lists;
+mod ledger_rules;
+mod support;

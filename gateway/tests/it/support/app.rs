@@ -1,0 +1,101 @@
+//! The gateway in this process, on a free port and a data directory of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use waypost_gateway::{Config, Gateway, http};
+
+use super::{Ask, User};
+
+/// A running gateway. Stops when it is dropped; [`App::stop`] waits for that.
+pub struct App {
+    pub gateway: Arc<Gateway>,
+    pub address: SocketAddr,
+    pub client: reqwest::Client,
+    directory: TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    served: tokio::task::JoinHandle<()>,
+}
+
+impl App {
+    /// With the defaults, but without rate limits and with a password hash that costs nothing.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// With a changed configuration.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), change).await
+    }
+
+    async fn start_in(directory: TempDir, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        config.data_dir = directory.path().to_owned();
+        config.rate_limits.enabled = false;
+        config.passwords.memory_kib = 8;
+        config.passwords.iterations = 1;
+        change(&mut config);
+        let gateway = Arc::new(Gateway::open(config).await.unwrap());
+        let service = http::Service::new(Arc::clone(&gateway)).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(http::serve(listener, service, async {
+            stopped.await.ok();
+        }));
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { gateway, address, client, directory, stop: Some(stop), served }
+    }
+
+    /// Stops it and starts it again on the same data.
+    pub async fn restart(mut self) -> Self {
+        self.finish().await;
+        let Self { directory, .. } = self;
+        Self::start_in(directory, |_| {}).await
+    }
+
+    /// Stops it and waits until it has.
+    pub async fn stop(mut self) {
+        self.finish().await;
+    }
+
+    async fn finish(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            stop.send(()).ok();
+        }
+        (&mut self.served).await.unwrap();
+        self.gateway.store().close().await;
+    }
+
+    /// A question of nobody in particular.
+    pub fn ask(&self, method: &str, path: &str) -> Ask {
+        Ask::new(self.client.clone(), method, format!("http://{}{path}", self.address))
+    }
+
+    pub fn get(&self, path: &str) -> Ask {
+        self.ask("GET", path)
+    }
+
+    pub fn post(&self, path: &str) -> Ask {
+        self.ask("POST", path)
+    }
+
+    /// Somebody new, signed in, in a tenant of their own.
+    pub async fn register(&self) -> User<'_> {
+        User::register(self).await
+    }
+
+    /// What the gateway answers to these very bytes.
+    pub async fn raw(&self, request: impl AsRef<[u8]>) -> String {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_ref()).await.unwrap();
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        tokio::time::timeout(std::time::Duration::from_secs(20), read).await.expect("the connection stays open").ok();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
