@@ -19,8 +19,19 @@ pub struct Sources {
     pub file: Option<PathBuf>,
     /// Environment variables; those that do not begin with `WAYPOST_GATEWAY_` are not looked at.
     pub environment: Vec<(String, String)>,
-    /// Flags: the name (`--listen`), the key that it sets (`listen`) and the value.
-    pub flags: Vec<(&'static str, &'static str, String)>,
+    /// Flags, each with the setting that it sets.
+    pub flags: Vec<Flag>,
+}
+
+/// A flag of the command line that sets a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flag {
+    /// As it was written: `--listen`, `--set docs`.
+    pub name: String,
+    /// The setting: `listen`, `docs`.
+    pub key: String,
+    /// The value.
+    pub value: String,
 }
 
 /// A configuration, and for each setting that is not at its default where it came from.
@@ -74,9 +85,10 @@ impl Config {
             reader.file(path);
         }
         reader.environment(&sources.environment);
-        for (flag, key, value) in &sources.flags {
-            if let Some(setting) = settings::find(key) {
-                reader.set(setting, &Input::Word(value), (*flag).to_owned());
+        for Flag { name, key, value } in &sources.flags {
+            match settings::find(key) {
+                Some(setting) => reader.set(setting, &Input::Word(value), name.clone()),
+                None => reader.unknown(name.clone(), key),
             }
         }
         reader.finish()
@@ -101,6 +113,11 @@ impl Reader {
 
     fn mistake(&mut self, place: String, what: impl Into<String>) {
         self.mistakes.push(Mistake { place, what: what.into() });
+    }
+
+    fn unknown(&mut self, place: String, key: &str) {
+        let hint = suggestion(key, SETTINGS.iter().map(|setting| setting.key.to_owned()));
+        self.mistake(place, format!("there is no setting `{key}`{hint}"));
     }
 
     fn set(&mut self, setting: &'static Setting, input: &Input<'_>, place: String) {
@@ -146,10 +163,7 @@ impl Reader {
                 (None, _) if is_table(&path) => {
                     self.mistake(at_key(), format!("`{path}` is a table: write [{path}] and its keys below"));
                 }
-                (None, _) => {
-                    let hint = suggestion(&path, SETTINGS.iter().map(|setting| setting.key.to_owned()));
-                    self.mistake(at_key(), format!("there is no setting `{path}`{hint}"));
-                }
+                (None, _) => self.unknown(at_key(), &path),
             }
         }
     }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::store::Durability;
-pub use load::{ConfigError, Loaded, Mistake, Sources};
+pub use load::{ConfigError, Flag, Loaded, Mistake, Sources};
 
 use crate::secrets::MasterKey;
 use crate::store::StoreConfig;
