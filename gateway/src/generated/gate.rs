@@ -96,6 +96,15 @@ impl<C, E> std::fmt::Debug for Call<C, E> {
 }
 
 impl<C, E> Call<C, E> {
+    /// A call outside of a router: for the tests of a gate.
+    pub fn new(
+        operation: &'static Operation,
+        handler: impl Fn(C, Input) -> Running<E> + Send + Sync + 'static,
+    ) -> Result<Self, SchemaError> {
+        let validator = super::validate::Validators::compile()?.of(operation);
+        Ok(Self { operation, validator, segments: parameter_segments(operation.path), handler: Arc::new(handler) })
+    }
+
     /// Reads and checks the path, the query, the headers and the body. `body` is whole, of the operation's media type, and
     /// within the limit: that is the gate's to check, as it has the configuration.
     pub fn decode(&self, parts: &Parts, body: Bytes) -> Result<Input, Rejection> {

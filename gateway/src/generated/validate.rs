@@ -123,6 +123,9 @@ fn check(
     }
     let mut found = Vec::new();
     validator.iter_errors(value).for_each(|error| translate(&error, &mut found));
+    // What does not match its pattern need not be told how long it should be.
+    let patterns: Vec<_> = found.iter().filter(|error| error.code == "pattern").map(|error| error.pointer.clone()).collect();
+    found.retain(|error| !matches!(error.code, "min_length" | "max_length") || !patterns.contains(&error.pointer));
     let known = errors.len();
     for error in found {
         let error = FieldError { pointer: place(error.pointer), ..error };

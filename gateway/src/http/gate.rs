@@ -462,3 +462,70 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     format!("a handler panicked: {}", text.as_deref().unwrap_or("no message"))
 }
 
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::generated::operations::{SYSTEM_HEALTH, WALLETS_CREATE};
+
+    async fn pipeline(request_timeout: Duration) -> (tempfile::TempDir, Pipeline) {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = crate::Config { data_dir: directory.path().to_owned(), ..crate::Config::default() };
+        config.limits.request_timeout = request_timeout;
+        (directory, Pipeline::new(Arc::new(Gateway::open(config).await.unwrap())))
+    }
+
+    async fn problem(response: Response) -> (u16, serde_json::Value) {
+        let status = response.status().as_u16();
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        assert!(response.headers().contains_key("x-request-id"));
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_a_500_that_says_nothing_of_it() {
+        let (_directory, pipeline) = pipeline(Duration::from_secs(5)).await;
+        let call = Call::new(&SYSTEM_HEALTH, |_, _| Box::pin(async { panic!("the secret is 42") })).unwrap();
+        let answer = pipeline.serve(&call, Request::get("/health").body(Body::empty()).unwrap()).await;
+        let (status, problem) = problem(answer).await;
+        assert_eq!((status, &problem["code"]), (500, &"internal".into()));
+        assert!(!problem.to_string().contains("42"));
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_does_not_end_is_a_504_in_time() {
+        let (_directory, pipeline) = pipeline(Duration::from_millis(20)).await;
+        let call = Call::new(&SYSTEM_HEALTH, |_, _| Box::pin(std::future::pending())).unwrap();
+        let answer = pipeline.serve(&call, Request::get("/health").body(Body::empty()).unwrap()).await;
+        let (status, problem) = problem(answer).await;
+        assert_eq!((status, &problem["code"]), (504, &"timeout".into()));
+    }
+
+    #[tokio::test]
+    async fn a_server_error_is_not_kept_under_its_key_and_gives_the_key_back() {
+        let (_directory, pipeline) = pipeline(Duration::from_secs(5)).await;
+        let idempotency = Idempotency { scope: [7; 32], fingerprint: [7; 32], status: 201 };
+        let call = Call::new(&WALLETS_CREATE, |_, _| {
+            Box::pin(async { Err(Failure::Handler(Error::internal("the disk is on fire"))) })
+        })
+        .unwrap();
+        let request = || {
+            let request = Request::post("/v1/wallets").body(()).unwrap();
+            request.into_parts().0
+        };
+        for _ in 0..2 {
+            let parts = request();
+            let input = call.decode(&parts, Bytes::from_static(br#"{"currency":"EUR"}"#)).unwrap();
+            let arrival = Arrival::new(&parts.headers, Ipv4Addr::LOCALHOST.into());
+            let caller = Caller::Anonymous { address: arrival.peer };
+            let mut trail = Trail::default();
+            let once = pipeline.once(&call, &parts, caller, idempotency.clone(), input, &arrival, &mut trail).await;
+            assert_eq!(once.unwrap_err().status, 500);
+            assert!(!trail.replayed);
+        }
+        assert_eq!(pipeline.gateway.store.find(&[7; 32]).await.unwrap(), None);
+    }
+}

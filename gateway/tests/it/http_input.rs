@@ -17,7 +17,7 @@ async fn every_wrong_field_is_named_at_once() {
     for (path, body, expected) in [
         ("/v1/wallets", json!({}), &["/currency required"][..]),
         ("/v1/wallets", json!({ "currency": "eur" }), &["/currency pattern"]),
-        ("/v1/wallets", json!({ "currency": "XXQ" }), &["/currency currency"]),
+        ("/v1/wallets", json!({ "currency": "XXQ" }), &["/currency enum"]),
         ("/v1/wallets", json!({ "currency": 7, "colour": "red" }), &["/colour unknown", "/currency type"]),
         ("/v1/wallets", json!({ "currency": "EUR", "name": "" }), &["/name min_length"]),
         ("/v1/wallets", json!({ "currency": "EUR", "metadata": { "a/b": 1 } }), &["/metadata/a~1b type"]),
@@ -37,8 +37,8 @@ async fn every_wrong_field_is_named_at_once() {
         ("/v1/payments", payment(json!({ "type": "wallet" })), &["/destination/wallet_id required"]),
         (
             "/v1/payments",
-            payment(json!({ "type": "wallet", "wallet_id": "pay_1", "reference": "r" })),
-            &["/destination/reference unknown", "/destination/wallet_id pattern"],
+            payment(json!({ "type": "wallet", "wallet_id": "pay_1" })),
+            &["/destination/wallet_id pattern"],
         ),
         (
             "/v1/api_keys",
@@ -46,22 +46,8 @@ async fn every_wrong_field_is_named_at_once() {
             &["/expires_at format", "/name min_length", "/permissions unique_items", "/permissions/0 pattern"],
         ),
     ] {
-        let reply = user.post(path).json(body.clone()).send().await;
-        let found = reply.clone().fields();
-        let same = |(found, expected): (&String, &&str)| {
-            // A value may break several rules of one kind at the same place (a pattern and a length); the place is what counts.
-            found == expected
-        };
-        let places = |fields: &[String]| {
-            let mut places: Vec<_> = fields.iter().map(|field| field.split(' ').next().unwrap().to_owned()).collect();
-            places.dedup();
-            places
-        };
-        let wanted: Vec<String> = expected.iter().map(|field| (*field).to_owned()).collect();
-        assert_eq!(places(&found), places(&wanted), "{body} {reply}");
-        for field in expected {
-            assert!(found.iter().any(|found| same((found, field))), "{body}: no `{field}` in {found:?}");
-        }
+        let found = user.post(path).json(body.clone()).send().await.fields();
+        assert_eq!(found, expected, "{body}");
     }
 }
 
@@ -84,8 +70,7 @@ async fn an_identifier_of_the_wrong_form_is_named_by_its_parameter() {
     let user = app.register().await;
     for wrong in ["x", "pay_0000000000007000800000000000000f", "WAL_0000000000007000800000000000000F", "wal_%20", "wal_1"] {
         let fields = user.get(&format!("/v1/wallets/{wrong}")).send().await.fields();
-        assert!(fields.iter().all(|field| field.starts_with("path:wallet_id ")), "{wrong}: {fields:?}");
-        assert!(fields.contains(&"path:wallet_id pattern".to_owned()), "{wrong}: {fields:?}");
+        assert_eq!(fields, ["path:wallet_id pattern"], "{wrong}");
     }
     user.get(&format!("/v1/wallets/{NOBODY}")).send().await.problem(404, "not_found");
     let several = user.post("/v1/wallets/x/credit?y=1").json(json!({ "amount": 0 })).send().await.fields();
@@ -113,7 +98,7 @@ async fn query_parameters_are_held_to_their_bounds() {
         ("name=%ff", "query:name encoding"),
         ("cursor=%zz", "query:cursor encoding"),
         ("cursor=", "query:cursor min_length"),
-        ("cursor=made-up", "query:cursor cursor"),
+        ("cursor=made-up", "query:cursor invalid_cursor"),
     ] {
         let fields = user.get(&format!("/v1/wallets?{query}")).send().await.fields();
         assert!(fields.contains(&expected.to_owned()), "{query}: {fields:?}");
@@ -140,7 +125,7 @@ async fn a_cursor_is_good_only_where_it_was_made() {
         with(&other, "wallets?limit=1").await,
     ] {
         // Another list, other filters, another tenant: never somebody else's data, and never silently another page.
-        assert_eq!(reply.clone().fields(), ["query:cursor cursor"], "{reply}");
+        assert_eq!(reply.clone().fields(), ["query:cursor invalid_cursor"], "{reply}");
     }
 }
 
