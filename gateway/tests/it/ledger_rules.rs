@@ -45,9 +45,13 @@ async fn a_transfer_moves_money_and_both_ledgers_show_it() {
     let app = App::start().await;
     let user = app.register().await;
     let (from, to) = (user.funded("EUR", 1_000).await, user.wallet("EUR").await);
-    let body = json!({ "to_wallet_id": to, "amount": 300, "description": "Rent", "metadata": { "month": "11" } });
+    let body =
+        json!({ "to_wallet_id": to, "amount": 300, "description": "Rent", "metadata": { "month": "11" } });
     let transfer = user.on(&from, "transfer", body).await.expect(201).json();
-    assert_eq!((transfer["debit"]["amount"].as_i64(), transfer["credit"]["amount"].as_i64()), (Some(-300), Some(300)));
+    assert_eq!(
+        (transfer["debit"]["amount"].as_i64(), transfer["credit"]["amount"].as_i64()),
+        (Some(-300), Some(300))
+    );
     assert_eq!(transfer["debit"]["transfer_id"], transfer["id"]);
     assert_eq!(transfer["debit"]["counterpart_wallet_id"], to.as_str());
     for (wallet, side, balance) in [(&from, "debit", 700), (&to, "credit", 300)] {
@@ -56,7 +60,10 @@ async fn a_transfer_moves_money_and_both_ledgers_show_it() {
         assert_eq!(page["data"][0]["balance_after"], balance);
         assert_eq!(user.balance(wallet).await, balance);
         let id = transfer[side]["id"].as_str().unwrap();
-        assert_eq!(user.get(&format!("/v1/transactions/{id}")).send().await.expect(200).json(), transfer[side]);
+        assert_eq!(
+            user.get(&format!("/v1/transactions/{id}")).send().await.expect(200).json(),
+            transfer[side]
+        );
     }
     verified(&app).await;
 }
@@ -66,7 +73,8 @@ async fn a_refused_transfer_says_why_and_changes_nothing() {
     let app = App::start().await;
     let user = app.register().await;
     let from = user.funded("EUR", 100).await;
-    let (euros, dollars, closed) = (user.wallet("EUR").await, user.wallet("USD").await, user.wallet("EUR").await);
+    let (euros, dollars, closed) =
+        (user.wallet("EUR").await, user.wallet("USD").await, user.wallet("EUR").await);
     user.on(&closed, "close", json!({})).await.expect(200);
     let stranger = app.register().await.wallet("EUR").await;
     let unknown = stranger.replace(&stranger[4..10], "000000");
@@ -94,7 +102,9 @@ async fn a_frozen_wallet_takes_money_and_gives_none() {
     assert_eq!(answer.string("/status"), "frozen");
     user.on(&frozen, "freeze", json!({})).await.expect(200);
     user.on(&frozen, "debit", json!({ "amount": 1 })).await.problem(409, "wallet_frozen");
-    user.on(&frozen, "transfer", json!({ "to_wallet_id": other, "amount": 1 })).await.problem(409, "wallet_frozen");
+    user.on(&frozen, "transfer", json!({ "to_wallet_id": other, "amount": 1 }))
+        .await
+        .problem(409, "wallet_frozen");
     user.payment(&frozen, 1, external(), "automatic").await.problem(409, "wallet_frozen");
     user.credit(&frozen, 5).await;
     user.on(&other, "transfer", json!({ "to_wallet_id": frozen, "amount": 5 })).await.expect(201);
@@ -138,7 +148,10 @@ async fn a_payment_is_held_captured_in_part_and_refunded_in_parts() {
     user.act(&path("refund"), json!({})).await.problem(409, "payment_not_refundable");
     user.act(&path("capture"), json!({ "amount": 401 })).await.problem(422, "amount_exceeds_authorized");
     let captured = user.act(&path("capture"), json!({ "amount": 300 })).await.expect(200).json();
-    assert_eq!((captured["status"].as_str(), captured["captured_amount"].as_i64()), (Some("captured"), Some(300)));
+    assert_eq!(
+        (captured["status"].as_str(), captured["captured_amount"].as_i64()),
+        (Some("captured"), Some(300))
+    );
     assert_eq!((user.figures(&payer).await, user.figures(&shop).await), ((700, 700, 0), (300, 300, 0)));
     user.act(&path("capture"), json!({})).await.problem(409, "payment_not_capturable");
     user.act(&path("cancel"), json!({})).await.problem(409, "payment_not_cancelable");
@@ -152,7 +165,8 @@ async fn a_payment_is_held_captured_in_part_and_refunded_in_parts() {
     assert_eq!(whole.string("/status"), "refunded");
     assert_eq!((user.balance(&payer).await, user.balance(&shop).await), (1_000, 0));
     let lines = user.get(&format!("/v1/wallets/{payer}/transactions")).send().await.expect(200).json();
-    let types: Vec<_> = lines["data"].as_array().unwrap().iter().map(|line| line["type"].as_str().unwrap()).collect();
+    let types: Vec<_> =
+        lines["data"].as_array().unwrap().iter().map(|line| line["type"].as_str().unwrap()).collect();
     let expected =
         ["payment_refund", "payment_refund", "payment_release", "payment_capture", "payment_hold", "credit"];
     assert_eq!(types, expected);

@@ -9,6 +9,8 @@ mod http_limits;
 mod http_permissions;
 mod http_protocol;
 mod http_walk;
+mod ledger_concurrency;
 mod ledger_lists;
+mod ledger_random;
 mod ledger_rules;
 mod support;
