@@ -2,7 +2,9 @@
 //! status, and every attempt with its cause and the wait before it.
 
 use std::fmt::{self, Display};
+use std::time::Duration;
 
+use waypost::engine::Cause;
 use waypost::{Attempt, Error, RawResponse};
 
 /// What makes the story break off.
@@ -117,24 +119,25 @@ impl Telling {
     }
 }
 
-/// The attempts of a call in a few words: `1`, or `2 (reset; waited 0.3 s)`.
+/// The attempts of a call in a few words: `1`, or `3 (429, reset; waited 1.3 s)`.
 fn how(attempts: &[Attempt]) -> String {
-    let mut told: Vec<String> = Vec::new();
-    for attempt in attempts {
-        if !attempt.delay.is_zero() {
-            told.push(format!("waited {:.1} s", attempt.delay.as_secs_f64()));
-        }
-        match (attempt.cause, attempt.status) {
-            (Some(waypost::engine::Cause::Status), Some(status)) if attempts.len() > 1 => {
-                told.push(status.to_string())
-            }
-            (Some(cause), _) if attempts.len() > 1 => told.push(cause.as_str().to_owned()),
-            _ => {}
-        }
-    }
-    match told.as_slice() {
-        [] => attempts.len().to_string(),
-        told => format!("{} ({})", attempts.len(), told.join("; ")),
+    let waited: Duration = attempts.iter().map(|attempt| attempt.delay).sum();
+    let causes = match attempts.split_last() {
+        Some((_, before)) => before.iter().map(cause).collect::<Vec<_>>().join(", "),
+        None => String::new(),
+    };
+    let waited =
+        if waited.is_zero() { String::new() } else { format!("waited {:.1} s", waited.as_secs_f64()) };
+    let told = [causes, waited].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+    if told.is_empty() { attempts.len().to_string() } else { format!("{} ({told})", attempts.len()) }
+}
+
+/// Why an attempt was not the last one: the status of its answer, or what happened to the connection.
+fn cause(attempt: &Attempt) -> String {
+    match (attempt.cause, attempt.status) {
+        (Some(Cause::Status) | None, Some(status)) => status.to_string(),
+        (Some(cause), _) => cause.as_str().to_owned(),
+        (None, None) => "unknown".to_owned(),
     }
 }
 
