@@ -181,10 +181,10 @@ impl AttemptLoop {
             let late = classify::unsent(&self.plan, ErrorKind::Timeout, message, None);
             return self.fail(late);
         }
-        if self.plan.pacing {
-            if let Some(wait) = self.shared.held(self.plan.operation.id, now.elapsed) {
-                return self.hold(wait, remaining);
-            }
+        if self.plan.pacing
+            && let Some(wait) = self.shared.held(self.plan.operation.id, now.elapsed)
+        {
+            return self.hold(wait, remaining);
         }
         match self.shared.permit(now.elapsed) {
             Ok(permit) => self.permit = permit,

@@ -172,10 +172,10 @@ impl CallOptions {
                 mistakes.push("the idempotency key must have 1 to 255 characters".to_owned());
             }
         }
-        if let (Some(media), ResultKind::Bytes(offered)) = (&self.accept, operation.result) {
-            if !offered.contains(&media.as_str()) {
-                mistakes.push(format!("`{media}` is not offered; it offers {}", offered.join(", ")));
-            }
+        if let (Some(media), ResultKind::Bytes(offered)) = (&self.accept, operation.result)
+            && !offered.contains(&media.as_str())
+        {
+            mistakes.push(format!("`{media}` is not offered; it offers {}", offered.join(", ")));
         }
     }
 }

@@ -101,7 +101,7 @@ fn number(value: &Value) -> Option<u64> {
     match value {
         Value::Number(number) => number.as_u64().or_else(|| {
             let float = number.as_f64()?;
-            (float.is_finite() && float >= 0.0 && float <= 9.0e15).then(|| float.ceil() as u64)
+            ((0.0..=9.0e15).contains(&float)).then(|| float.ceil() as u64)
         }),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
