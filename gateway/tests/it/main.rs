@@ -1,7 +1,15 @@
 //! The gateway from outside: every test starts a real one and speaks HTTP with it.
 
 #![allow(unreachable_pub, reason = "what the modules of one test binary share is no API")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails; clippy knows only the test functions themselves as tests"
+)]
 
+mod crash;
 mod http_caching;
 mod http_idempotency;
 mod http_input;
