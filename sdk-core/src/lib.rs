@@ -87,3 +87,8 @@ pub use generated::operations;
 pub use generated::resources;
 #[cfg(feature = "client")]
 pub use waypost_types as types;
+
+/// The examples of the front door are compiled with the tests.
+#[cfg(all(doctest, feature = "client"))]
+#[doc = include_str!("../../README.md")]
+struct FrontDoor;

@@ -21,6 +21,8 @@ pub(crate) enum Trouble {
 impl Display for Trouble {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // Nothing was called: the environment is not what the client needs.
+            Self::Call(error @ Error::Config(_)) => write!(formatter, "Before the first call: {error}"),
             Self::Call(error) => write!(formatter, "A call failed: {error}"),
             Self::Machine(error) => write!(formatter, "The relay could not listen: {error}"),
             Self::Untrue(what) => write!(formatter, "This should have been so and is not: {what}"),

@@ -20,10 +20,10 @@ pub(crate) async fn meet_and_recover(
     wallet: &str,
 ) -> Result<(), Trouble> {
     telling.chapter("A rate limit, met and recovered from");
-    // A gateway with its default limits counts by the minute, so recovering may take that long.
+    // A gateway with its default limits counts by the minute, so recovering may take that long, and more than one try.
     let patient = program.with_options(|options| {
-        options.max_retries = 6;
-        options.deadline = Duration::from_secs(150);
+        options.max_retries = 10;
+        options.deadline = Duration::from_secs(180);
     })?;
 
     for _ in 0..BURSTS {
