@@ -39,7 +39,9 @@ fn weight(range: &str) -> u16 {
     match q {
         None => 1000,
         // A weight that cannot be read is no reason to refuse.
-        Some(q) => q.parse::<f32>().map_or(1000, |q| if q > 0.0 { 1 + (q.min(1.0) * 999.0) as u16 } else { 0 }),
+        Some(q) => {
+            q.parse::<f32>().map_or(1000, |q| if q > 0.0 { 1 + (q.min(1.0) * 999.0) as u16 } else { 0 })
+        }
     }
 }
 
@@ -51,8 +53,14 @@ mod tests {
     fn what_the_caller_takes() {
         let json = ["application/json"];
         for accept in [
-            "application/json", "*/*", "application/*", "text/html, */*;q=0.1", "Application/JSON; charset=utf-8", "",
-            "application/json;q=nonsense", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "application/json",
+            "*/*",
+            "application/*",
+            "text/html, */*;q=0.1",
+            "Application/JSON; charset=utf-8",
+            "",
+            "application/json;q=nonsense",
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
         ] {
             assert!(acceptable(Some(accept), &json), "{accept}");
         }
@@ -63,7 +71,9 @@ mod tests {
 
     #[test]
     fn what_the_caller_does_not_take() {
-        for accept in ["text/html", "application/xml", "application/json;q=0", "*/*;q=0", "*/*, application/json;q=0.0"] {
+        for accept in
+            ["text/html", "application/xml", "application/json;q=0", "*/*;q=0", "*/*, application/json;q=0.0"]
+        {
             assert!(!acceptable(Some(accept), &["application/json"]), "{accept}");
         }
     }

@@ -35,7 +35,14 @@ pub struct FieldError {
 impl Error {
     /// Any error.
     pub fn new(status: u16, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        Self { status, code: code.into(), detail: detail.into(), fields: Vec::new(), retry_after: None, source: None }
+        Self {
+            status,
+            code: code.into(),
+            detail: detail.into(),
+            fields: Vec::new(),
+            retry_after: None,
+            source: None,
+        }
     }
 
     /// 400.
@@ -81,7 +88,11 @@ impl Error {
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self {
             source: Some(source.into()),
-            ..Self::new(500, "internal", "Something failed on our side. Try again; give the request id when you report it.")
+            ..Self::new(
+                500,
+                "internal",
+                "Something failed on our side. Try again; give the request id when you report it.",
+            )
         }
     }
 }

@@ -11,7 +11,9 @@ pub(super) fn of(body: &[u8]) -> String {
 /// Whether the caller has it already: `If-None-Match` names it, weakly compared, or says `*`.
 pub(super) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|list| {
-        list.split(',').map(str::trim).any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+        list.split(',')
+            .map(str::trim)
+            .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
     })
 }
 

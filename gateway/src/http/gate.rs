@@ -74,7 +74,8 @@ impl Plans {
         Self {
             enabled: rates.enabled,
             anonymous: Plan::new(&rates.anonymous),
-            tiers: ["free", "basic", "premium", "enterprise", "admin"].map(|name| (name, Plan::new(rates.tier(name)))),
+            tiers: ["free", "basic", "premium", "enterprise", "admin"]
+                .map(|name| (name, Plan::new(rates.tier(name)))),
         }
     }
 
@@ -115,7 +116,10 @@ impl Pipeline {
         let caller = self.admit(operation, &parts.headers, arrival, trail).await?;
         let accepts = refuse::single(&parts.headers, "accept").unwrap_or(None);
         if !accept::acceptable(accepts, operation.produces) {
-            let detail = format!("This operation answers {}. Widen the Accept header.", operation.produces.join(" or "));
+            let detail = format!(
+                "This operation answers {}. Widen the Accept header.",
+                operation.produces.join(" or ")
+            );
             return Err(Error::new(406, "not_acceptable", detail));
         }
         let key = if operation.idempotency_key { idempotency::key(&parts.headers)? } else { None };
@@ -123,7 +127,8 @@ impl Pipeline {
         let input = call.decode(parts, body.clone()).map_err(rejected)?;
         match key {
             None => {
-                let context = Context::new(arrival.request_id.clone(), caller, None).with_headers(&parts.headers);
+                let context =
+                    Context::new(arrival.request_id.clone(), caller, None).with_headers(&parts.headers);
                 let answer = self.run(call, context, input).await?;
                 Ok(respond(operation, parts, answer))
             }
@@ -165,13 +170,20 @@ impl Pipeline {
         Ok(caller)
     }
 
-    fn count<'p>(&'p self, operation: &Operation, caller: &Caller, trail: &mut Trail<'p>) -> Result<(), Error> {
+    fn count<'p>(
+        &'p self,
+        operation: &Operation,
+        caller: &Caller,
+        trail: &mut Trail<'p>,
+    ) -> Result<(), Error> {
         if !self.plans.enabled {
             return Ok(());
         }
         let (who, plan) = match caller {
             Caller::Anonymous { address } => (Who::Address(*address), &self.plans.anonymous),
-            Caller::Known(identity) => (Who::User(&identity.user_id, &identity.tier), self.plans.tier(&identity.tier)),
+            Caller::Known(identity) => {
+                (Who::User(&identity.user_id, &identity.tier), self.plans.tier(&identity.tier))
+            }
         };
         let Some(quota) = self.limiter.take(who, plan, operation.rate_cost, self.started.elapsed()) else {
             return Ok(());
@@ -196,17 +208,20 @@ impl Pipeline {
         if content_type.is_some_and(|content_type| !operation.body.accepts(content_type)) {
             return wrong_type();
         }
-        if refuse::single(&parts.headers, "content-encoding")?.is_some_and(|encoding| encoding != "identity") {
+        if refuse::single(&parts.headers, "content-encoding")?.is_some_and(|encoding| encoding != "identity")
+        {
             let detail = "The body must not be compressed; leave Content-Encoding out.";
             return Err(Error::new(415, "unsupported_media_type", detail));
         }
         let limits = &self.gateway.config.limits;
         let too_large = || {
-            let detail = format!("The body has more than {} bytes, the most that is taken.", limits.body_bytes);
+            let detail =
+                format!("The body has more than {} bytes, the most that is taken.", limits.body_bytes);
             Error::new(413, "body_too_large", detail)
         };
         let most = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
-        let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let announced =
+            parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if announced.is_some_and(|length: u64| length > u64::from(limits.body_bytes)) {
             return Err(too_large());
         }
@@ -216,16 +231,24 @@ impl Pipeline {
                 if content_type.is_none() && !body.is_empty() { wrong_type() } else { Ok(body) }
             }
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-            Ok(Err(_)) => Err(Error::bad_request("malformed_request", "The body ended before it was complete.")),
+            Ok(Err(_)) => {
+                Err(Error::bad_request("malformed_request", "The body ended before it was complete."))
+            }
             Err(_) => {
                 let seconds = limits.body_timeout.as_secs();
-                let detail = format!("The body did not arrive within {seconds} seconds. Send the request again.");
+                let detail =
+                    format!("The body did not arrive within {seconds} seconds. Send the request again.");
                 Err(Error::new(408, "request_timeout", detail))
             }
         }
     }
 
-    async fn run(&self, call: &Call<Context, Error>, context: Context, input: Input) -> Result<Answer, Error> {
+    async fn run(
+        &self,
+        call: &Call<Context, Error>,
+        context: Context,
+        input: Input,
+    ) -> Result<Answer, Error> {
         let limit = self.gateway.config.limits.request_timeout;
         match tokio::time::timeout(limit, call.run(context, input)).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -278,7 +301,14 @@ impl Pipeline {
     }
 
     /// The last steps of every answer, whoever made it.
-    fn finish(&self, mut response: Response, parts: &Parts, arrival: &Arrival, trail: &Trail<'_>, fault: Option<&Error>) -> Response {
+    fn finish(
+        &self,
+        mut response: Response,
+        parts: &Parts,
+        arrival: &Arrival,
+        trail: &Trail<'_>,
+        fault: Option<&Error>,
+    ) -> Response {
         if trail.replayed {
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         }
@@ -298,9 +328,14 @@ impl Pipeline {
         match fault.and_then(|fault| fault.source.as_deref()) {
             Some(cause) if status >= 500 => {
                 let cause = causes(cause);
-                tracing::error!(request_id, trace_id, operation, method, path, status, code, caller, micros, cause, "request");
+                tracing::error!(
+                    request_id, trace_id, operation, method, path, status, code, caller, micros, cause,
+                    "request"
+                );
             }
-            _ => tracing::info!(request_id, trace_id, operation, method, path, status, code, caller, micros, "request"),
+            _ => tracing::info!(
+                request_id, trace_id, operation, method, path, status, code, caller, micros, "request"
+            ),
         }
         response
     }
@@ -342,8 +377,10 @@ impl Gate for Pipeline {
                 self.finish(response, &parts, &arrival, &Trail::default(), None)
             }
             Unrouted::Method(allow) => {
-                let detail = format!("{} does not take {}; it takes {allow}.", parts.uri.path(), parts.method);
-                let mut response = self.refuse(&Error::new(405, "method_not_allowed", detail), &parts, &arrival);
+                let detail =
+                    format!("{} does not take {}; it takes {allow}.", parts.uri.path(), parts.method);
+                let mut response =
+                    self.refuse(&Error::new(405, "method_not_allowed", detail), &parts, &arrival);
                 response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
                 response
             }
@@ -378,11 +415,12 @@ fn check_scheme(operation: &Operation, headers: &HeaderMap, caller: &Caller) -> 
         Caller::Anonymous { .. } => Err(Error::unauthenticated()),
         Caller::Known(_) if operation.security.iter().any(|schemes| schemes.iter().all(presented)) => Ok(()),
         Caller::Known(_) => {
-            let ways = operation.security.iter().flat_map(|schemes| schemes.iter()).map(|scheme| match scheme {
-                Scheme::Bearer => Cow::Borrowed("a bearer token"),
-                Scheme::Header(name) => Cow::Owned(format!("the header {name}")),
-                Scheme::Cookie(name) => Cow::Owned(format!("the cookie {name}")),
-            });
+            let ways =
+                operation.security.iter().flat_map(|schemes| schemes.iter()).map(|scheme| match scheme {
+                    Scheme::Bearer => Cow::Borrowed("a bearer token"),
+                    Scheme::Header(name) => Cow::Owned(format!("the header {name}")),
+                    Scheme::Cookie(name) => Cow::Owned(format!("the cookie {name}")),
+                });
             let ways = ways.collect::<Vec<_>>().join(" or ");
             let detail = format!("This operation takes {ways}, not the credentials that were sent.");
             Err(Error { detail, ..Error::unauthenticated() })
@@ -392,7 +430,9 @@ fn check_scheme(operation: &Operation, headers: &HeaderMap, caller: &Caller) -> 
 
 fn rejected(rejection: Rejection) -> Error {
     match rejection {
-        Rejection::Malformed { line: 0, reason, .. } => Error::bad_request("malformed_request", format!("The body is empty: {reason}.")),
+        Rejection::Malformed { line: 0, reason, .. } => {
+            Error::bad_request("malformed_request", format!("The body is empty: {reason}."))
+        }
         Rejection::Malformed { line, column, reason } => {
             let detail = format!("The body is not JSON: {reason} at line {line}, column {column}.");
             Error::bad_request("malformed_request", detail)
@@ -400,7 +440,11 @@ fn rejected(rejection: Rejection) -> Error {
         Rejection::Invalid(fields) => Error::invalid(
             fields
                 .into_iter()
-                .map(|field| FieldError { pointer: field.pointer, code: field.code.into(), detail: field.detail })
+                .map(|field| FieldError {
+                    pointer: field.pointer,
+                    code: field.code.into(),
+                    detail: field.detail,
+                })
                 .collect(),
         ),
     }
@@ -408,7 +452,9 @@ fn rejected(rejection: Rejection) -> Error {
 
 /// Client errors are given again; but not those that say "later", nor those of the server.
 fn is_kept(error: &Error) -> bool {
-    matches!(error.status, 400..=499) && !matches!(error.status, 408 | 425 | 429) && error.code != "idempotency_in_flight"
+    matches!(error.status, 400..=499)
+        && !matches!(error.status, 408 | 425 | 429)
+        && error.code != "idempotency_in_flight"
 }
 
 fn replay(recorded: Recorded, arrival: &Arrival) -> Response {
@@ -461,7 +507,6 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     format!("a handler panicked: {}", text.as_deref().unwrap_or("no message"))
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -522,7 +567,8 @@ mod tests {
             let arrival = Arrival::new(&parts.headers, Ipv4Addr::LOCALHOST.into());
             let caller = Caller::Anonymous { address: arrival.peer };
             let mut trail = Trail::default();
-            let once = pipeline.once(&call, &parts, caller, idempotency.clone(), input, &arrival, &mut trail).await;
+            let once =
+                pipeline.once(&call, &parts, caller, idempotency.clone(), input, &arrival, &mut trail).await;
             assert_eq!(once.unwrap_err().status, 500);
             assert!(!trail.replayed);
         }

@@ -29,9 +29,9 @@ pub(super) struct Common {
 
 impl Common {
     pub(super) fn new() -> Self {
-        let deprecations = OPERATIONS.iter().map(|operation| {
-            operation.deprecated.as_ref().map(deprecation).unwrap_or_default()
-        });
+        let deprecations = OPERATIONS
+            .iter()
+            .map(|operation| operation.deprecated.as_ref().map(deprecation).unwrap_or_default());
         Self { deprecations: deprecations.collect() }
     }
 
@@ -51,7 +51,10 @@ impl Common {
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         let cache = if headers.contains_key(header::ETAG) { "private, no-cache" } else { "no-store" };
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-        if headers.get(header::CONTENT_TYPE).is_some_and(|content| content.as_bytes().starts_with(b"text/html")) {
+        if headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|content| content.as_bytes().starts_with(b"text/html"))
+        {
             headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
             headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         }
@@ -80,7 +83,8 @@ fn deprecation(deprecated: &Deprecated) -> Vec<(HeaderName, HeaderValue)> {
         let midnight = || format!("{text}T00:00:00Z").parse::<jiff::Timestamp>();
         text.parse::<jiff::Timestamp>().or_else(|_| midnight()).ok()
     };
-    let since = time(deprecated.since).map(|time| (HeaderName::from_static("deprecation"), format!("@{}", time.as_second())));
+    let since = time(deprecated.since)
+        .map(|time| (HeaderName::from_static("deprecation"), format!("@{}", time.as_second())));
     let sunset = deprecated.sunset.and_then(time).map(|time| {
         let date = time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
         (HeaderName::from_static("sunset"), date)
@@ -104,7 +108,8 @@ mod tests {
             sunset: Some("2027-12-31"),
             link: Some("https://example.com/next"),
         });
-        let told: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        let told: Vec<_> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
         assert_eq!(
             told,
             [

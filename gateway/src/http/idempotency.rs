@@ -35,7 +35,14 @@ impl Hashes {
     }
 
     /// What is recorded under `key`, and what must be the same the next time: method, target and body.
-    pub(super) fn of(&self, operation: &Operation, caller: &Caller, key: &str, parts: &Parts, body: &[u8]) -> Idempotency {
+    pub(super) fn of(
+        &self,
+        operation: &Operation,
+        caller: &Caller,
+        key: &str,
+        parts: &Parts,
+        body: &[u8],
+    ) -> Idempotency {
         let mut scope = blake3::Hasher::new_keyed(&self.scope);
         match caller {
             Caller::Anonymous { address } => part(&mut scope, address.to_string().as_bytes()),
@@ -69,11 +76,14 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     let Some(value) = super::refuse::single(headers, HEADER)? else { return Ok(None) };
     let value = value.trim();
     let key = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
-    if !(1..=LONGEST).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') {
+    if !(1..=LONGEST).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"')
+    {
         return Err(Error::invalid(vec![FieldError {
             pointer: "header:Idempotency-Key".to_owned(),
             code: "pattern".into(),
-            detail: format!("must have 1 to {LONGEST} visible ASCII characters and no quotes inside; a UUID is a good key"),
+            detail: format!(
+                "must have 1 to {LONGEST} visible ASCII characters and no quotes inside; a UUID is a good key"
+            ),
         }]));
     }
     Ok(Some(key))

@@ -39,10 +39,14 @@ impl Plan {
             ("day", rates.per_day, 86_400),
         ]
         .into_iter()
-        .filter_map(|(name, limit, seconds)| Some(Window { name, limit: limit?, length: Duration::from_secs(seconds) }))
+        .filter_map(|(name, limit, seconds)| {
+            Some(Window { name, limit: limit?, length: Duration::from_secs(seconds) })
+        })
         .collect();
-        let policy: Vec<_> =
-            windows.iter().map(|w| format!("\"{}\";q={};w={}", w.name, w.limit, w.length.as_secs())).collect();
+        let policy: Vec<_> = windows
+            .iter()
+            .map(|w| format!("\"{}\";q={};w={}", w.name, w.limit, w.length.as_secs()))
+            .collect();
         let policy = if policy.is_empty() { None } else { HeaderValue::try_from(policy.join(", ")).ok() };
         Self { windows, policy }
     }
@@ -288,12 +292,17 @@ mod tests {
                     used.take(&plan, 1, at(start));
                 }
                 let mut now = at(start + 55.0);
-                while let Some(quota) = used.take(&plan, 1, now) && quota.allowed {}
+                while let Some(quota) = used.take(&plan, 1, now)
+                    && quota.allowed
+                {}
                 let wait = used.take(&plan, 1, now).unwrap().reset;
                 let mut early = used.clone();
                 if wait > 2 {
                     let soon = now + Duration::from_secs(wait - 2);
-                    assert!(!early.take(&plan, 1, soon).unwrap().allowed, "could have been {wait} - 2 earlier");
+                    assert!(
+                        !early.take(&plan, 1, soon).unwrap().allowed,
+                        "could have been {wait} - 2 earlier"
+                    );
                 }
                 now += Duration::from_secs(wait);
                 assert!(used.take(&plan, 1, now).unwrap().allowed, "{calls_before} {start} {wait}");
@@ -330,7 +339,10 @@ mod tests {
         let (plan, mut used) = (plan(Some(10), Some(60), Some(10_000)), Used::default());
         let quota = used.take(&plan, 1, at(0.2)).unwrap();
         assert_eq!((quota.window, quota.limit, quota.remaining, quota.reset), ("second", 10, 9, 1));
-        assert_eq!(plan.policy().unwrap(), "\"second\";q=10;w=1, \"minute\";q=60;w=60, \"day\";q=10000;w=86400");
+        assert_eq!(
+            plan.policy().unwrap(),
+            "\"second\";q=10;w=1, \"minute\";q=60;w=60, \"day\";q=10000;w=86400"
+        );
     }
 
     #[test]
@@ -352,7 +364,10 @@ mod tests {
         assert!(!take(address("2001:db8::2")), "the same network");
         assert!(take(address("2001:db8:0:1::1")));
         assert!(take(address("10.0.0.1")) && !take(address("::ffff:10.0.0.1")));
-        assert!(limiter.take(Who::User("usr_1", "free"), &plan, 0, at(0.0)).is_none(), "what costs nothing is not limited");
+        assert!(
+            limiter.take(Who::User("usr_1", "free"), &plan, 0, at(0.0)).is_none(),
+            "what costs nothing is not limited"
+        );
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub async fn serve(listener: TcpListener, service: Service, shutdown: impl Futur
     let limits = service.gateway().config.limits.clone();
     let builder = builder(&limits);
     let graceful = GracefulShutdown::new();
-    let free = Arc::new(Semaphore::new(usize::try_from(limits.max_connections).unwrap_or(Semaphore::MAX_PERMITS)));
+    let free =
+        Arc::new(Semaphore::new(usize::try_from(limits.max_connections).unwrap_or(Semaphore::MAX_PERMITS)));
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = async {

@@ -27,7 +27,9 @@ mod tests {
 
     #[test]
     fn nothing_else_is_covered() {
-        for other in ["", "wallets", "wallets:", "wallets:read", "payments:*", "wallet*", "walle*", "WALLETS:WRITE"] {
+        for other in
+            ["", "wallets", "wallets:", "wallets:read", "payments:*", "wallet*", "walle*", "WALLETS:WRITE"]
+        {
             assert!(!permits(&held(&[other]), "wallets:write"), "{other}");
         }
         assert!(!permits(&held(&["wallets:*"]), "wallets:"));

@@ -84,7 +84,9 @@ fn title(status: u16) -> &'static str {
         // The names of RFC 9110; the `http` crate has older ones for these.
         413 => "Content Too Large",
         422 => "Unprocessable Content",
-        _ => StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error"),
+        _ => {
+            StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error")
+        }
     }
 }
 
@@ -99,9 +101,14 @@ mod tests {
 
     #[test]
     fn a_document_says_everything_and_keeps_the_cause_to_itself() {
-        let field = FieldError { pointer: "/amount".into(), code: "minimum".into(), detail: "must be at least 1".into() };
+        let field = FieldError {
+            pointer: "/amount".into(),
+            code: "minimum".into(),
+            detail: "must be at least 1".into(),
+        };
         let error = Error::invalid(vec![field]);
-        let document: serde_json::Value = serde_json::from_slice(&document(&error, "/v1/wallets", "req_1")).unwrap();
+        let document: serde_json::Value =
+            serde_json::from_slice(&document(&error, "/v1/wallets", "req_1")).unwrap();
         assert_eq!(
             document,
             serde_json::json!({
@@ -129,6 +136,9 @@ mod tests {
     #[test]
     fn a_recorded_problem_is_told_under_the_new_id() {
         let first = document(&Error::conflict("wallet_closed", "Closed."), "/v1/x", "req_1");
-        assert_eq!(retold(&first, "req_2").unwrap(), document(&Error::conflict("wallet_closed", "Closed."), "/v1/x", "req_2"));
+        assert_eq!(
+            retold(&first, "req_2").unwrap(),
+            document(&Error::conflict("wallet_closed", "Closed."), "/v1/x", "req_2")
+        );
     }
 }

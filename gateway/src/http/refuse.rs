@@ -112,9 +112,10 @@ pub(super) fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'
     match (value.map(|value| value.to_str()), more) {
         (None, _) => Ok(None),
         (Some(Ok(value)), None) => Ok(Some(value)),
-        (Some(Ok(_)), Some(_)) => {
-            Err(Error::bad_request("malformed_request", format!("The header {name} is given more than once.")))
-        }
+        (Some(Ok(_)), Some(_)) => Err(Error::bad_request(
+            "malformed_request",
+            format!("The header {name} is given more than once."),
+        )),
         (Some(Err(_)), _) => {
             Err(Error::bad_request("malformed_request", format!("The header {name} is not plain ASCII.")))
         }
@@ -136,7 +137,15 @@ mod tests {
 
     #[test]
     fn plain_paths_pass() {
-        for path in ["/", "/v1/wallets", "/v1/wallets/wal_1?x=/../%2f", "/openapi.yaml", "/v1/a..b", "/v1/%7Euser", "/v1/wallets/"] {
+        for path in [
+            "/",
+            "/v1/wallets",
+            "/v1/wallets/wal_1?x=/../%2f",
+            "/openapi.yaml",
+            "/v1/a..b",
+            "/v1/%7Euser",
+            "/v1/wallets/",
+        ] {
             assert!(check(&parts(path, &["h"]), 1000).is_ok(), "{path}");
         }
     }
@@ -144,8 +153,20 @@ mod tests {
     #[test]
     fn paths_that_walk_or_hide_a_slash_are_refused() {
         for path in [
-            "/v1/../admin", "/v1/%2e%2e/admin", "/v1/.%2E/x", "/v1/./x", "/v1/%2e", "//v1", "/v1//x", "/v1/a%2fb", "/v1/a%5Cb",
-            "/v1/%00", "/v1/a%0ab", "/v1/%", "/v1/%2", "/v1/%zz",
+            "/v1/../admin",
+            "/v1/%2e%2e/admin",
+            "/v1/.%2E/x",
+            "/v1/./x",
+            "/v1/%2e",
+            "//v1",
+            "/v1//x",
+            "/v1/a%2fb",
+            "/v1/a%5Cb",
+            "/v1/%00",
+            "/v1/a%0ab",
+            "/v1/%",
+            "/v1/%2",
+            "/v1/%zz",
         ] {
             let error = check(&parts(path, &["h"]), 1000).unwrap_err();
             assert_eq!((error.status, &*error.code), (400, "malformed_request"), "{path}");

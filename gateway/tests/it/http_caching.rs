@@ -31,7 +31,8 @@ async fn what_the_caller_has_already_is_not_sent_again() {
 async fn only_answers_to_get_have_a_tag() {
     let app = App::start().await;
     let user = app.register().await;
-    let made = user.post("/v1/wallets").json(json!({ "currency": "EUR" })).header("If-None-Match", "*").send().await;
+    let made =
+        user.post("/v1/wallets").json(json!({ "currency": "EUR" })).header("If-None-Match", "*").send().await;
     assert_eq!(made.expect(201).header("etag"), None);
     let wallet = user.wallet("EUR").await;
     let streamed = user.get(&format!("/v1/wallets/{wallet}/statement")).send().await.expect(200);

@@ -9,7 +9,8 @@ async fn the_same_request_gets_the_same_answer_and_is_done_once() {
     let app = App::start().await;
     let user = app.register().await;
     let wallet = user.wallet("EUR").await;
-    let credit = || user.post(&format!("/v1/wallets/{wallet}/credit")).json(json!({ "amount": 100 })).key("k-1");
+    let credit =
+        || user.post(&format!("/v1/wallets/{wallet}/credit")).json(json!({ "amount": 100 })).key("k-1");
     let first = credit().send().await.expect(201);
     assert_eq!(first.header("idempotency-replayed"), None);
     let second = credit().send().await.expect(201);
@@ -20,7 +21,11 @@ async fn the_same_request_gets_the_same_answer_and_is_done_once() {
     assert_eq!(user.balance(&wallet).await, 100);
     credit().key("\"k-1\"").send().await.expect(201);
     credit().key("k-2").send().await.expect(201);
-    assert_eq!(user.balance(&wallet).await, 200, "the quoted form is the same key, another key is another request");
+    assert_eq!(
+        user.balance(&wallet).await,
+        200,
+        "the quoted form is the same key, another key is another request"
+    );
 }
 
 #[tokio::test]
@@ -63,7 +68,8 @@ async fn a_refusal_is_kept_too() {
     let app = App::start().await;
     let user = app.register().await;
     let wallet = user.wallet("EUR").await;
-    let debit = || user.post(&format!("/v1/wallets/{wallet}/debit")).json(json!({ "amount": 50 })).key("k").send();
+    let debit =
+        || user.post(&format!("/v1/wallets/{wallet}/debit")).json(json!({ "amount": 50 })).key("k").send();
     let first = debit().await;
     first.clone().problem(422, "insufficient_funds");
     user.credit(&wallet, 100).await;
@@ -144,7 +150,8 @@ async fn a_key_of_the_wrong_form_is_named() {
     let app = App::start().await;
     let user = app.register().await;
     for wrong in ["", "two words", &"k".repeat(256)] {
-        let fields = user.post("/v1/wallets").json(json!({ "currency": "EUR" })).key(wrong).send().await.fields();
+        let fields =
+            user.post("/v1/wallets").json(json!({ "currency": "EUR" })).key(wrong).send().await.fields();
         assert_eq!(fields, ["header:Idempotency-Key pattern"], "{wrong}");
     }
 }

@@ -17,7 +17,7 @@ async fn every_wrong_field_is_named_at_once() {
     for (path, body, expected) in [
         ("/v1/wallets", json!({}), &["/currency required"][..]),
         ("/v1/wallets", json!({ "currency": "eur" }), &["/currency pattern"]),
-        ("/v1/wallets", json!({ "currency": "XXQ" }), &["/currency enum"]),
+        ("/v1/wallets", json!({ "currency": "XXQ" }), &["/currency currency"]),
         ("/v1/wallets", json!({ "currency": 7, "colour": "red" }), &["/colour unknown", "/currency type"]),
         ("/v1/wallets", json!({ "currency": "EUR", "name": "" }), &["/name min_length"]),
         ("/v1/wallets", json!({ "currency": "EUR", "metadata": { "a/b": 1 } }), &["/metadata/a~1b type"]),
@@ -43,7 +43,12 @@ async fn every_wrong_field_is_named_at_once() {
         (
             "/v1/api_keys",
             json!({ "name": "", "permissions": ["wallets:fly", "wallets:read", "wallets:read"], "expires_at": "tomorrow" }),
-            &["/expires_at format", "/name min_length", "/permissions unique_items", "/permissions/0 pattern"],
+            &[
+                "/expires_at format",
+                "/name min_length",
+                "/permissions unique_items",
+                "/permissions/0 pattern",
+            ],
         ),
     ] {
         let found = user.post(path).json(body.clone()).send().await.fields();
@@ -68,7 +73,13 @@ async fn an_error_does_not_repeat_what_was_sent() {
 async fn an_identifier_of_the_wrong_form_is_named_by_its_parameter() {
     let app = App::start().await;
     let user = app.register().await;
-    for wrong in ["x", "pay_0000000000007000800000000000000f", "WAL_0000000000007000800000000000000F", "wal_%20", "wal_1"] {
+    for wrong in [
+        "x",
+        "pay_0000000000007000800000000000000f",
+        "WAL_0000000000007000800000000000000F",
+        "wal_%20",
+        "wal_1",
+    ] {
         let fields = user.get(&format!("/v1/wallets/{wrong}")).send().await.fields();
         assert_eq!(fields, ["path:wallet_id pattern"], "{wrong}");
     }
@@ -103,7 +114,13 @@ async fn query_parameters_are_held_to_their_bounds() {
         let fields = user.get(&format!("/v1/wallets?{query}")).send().await.fields();
         assert!(fields.contains(&expected.to_owned()), "{query}: {fields:?}");
     }
-    for good in ["limit=1", "limit=100&status=active&status=frozen", "currency=EUR&", "created_after=2026-01-01T00:00:00%2B01:00", "&&"] {
+    for good in [
+        "limit=1",
+        "limit=100&status=active&status=frozen",
+        "currency=EUR&",
+        "created_after=2026-01-01T00:00:00%2B01:00",
+        "&&",
+    ] {
         user.get(&format!("/v1/wallets?{good}")).send().await.expect(200);
     }
 }
@@ -149,7 +166,12 @@ async fn malformed_json_is_400_with_its_place() {
     json(&deep).send().await.problem(400, "malformed_request");
     let empty = json("").send().await.problem(400, "malformed_request");
     assert!(empty["detail"].as_str().unwrap().contains("empty"), "{empty}");
-    user.post("/v1/wallets").header("Content-Type", "application/json").body(b"{\"currency\":\"\xff\"}".as_slice()).send().await.problem(400, "malformed_request");
+    user.post("/v1/wallets")
+        .header("Content-Type", "application/json")
+        .body(b"{\"currency\":\"\xff\"}".as_slice())
+        .send()
+        .await
+        .problem(400, "malformed_request");
 }
 
 #[tokio::test]
@@ -171,12 +193,20 @@ async fn a_body_is_json_and_says_so() {
     let app = App::start().await;
     let user = app.register().await;
     let body = r#"{"currency":"EUR"}"#;
-    for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "multipart/form-data; boundary=x"] {
+    for content_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonx",
+        "multipart/form-data; boundary=x",
+    ] {
         let ask = user.post("/v1/wallets").header("Content-Type", content_type).body(body);
         ask.send().await.problem(415, "unsupported_media_type");
     }
     user.post("/v1/wallets").body(body).send().await.problem(415, "unsupported_media_type");
-    let compressed = user.post("/v1/wallets").header("Content-Type", "application/json").header("Content-Encoding", "gzip");
+    let compressed = user
+        .post("/v1/wallets")
+        .header("Content-Type", "application/json")
+        .header("Content-Encoding", "gzip");
     compressed.body(body).send().await.problem(415, "unsupported_media_type");
     for content_type in ["application/json", "Application/JSON; charset=utf-8"] {
         user.post("/v1/wallets").header("Content-Type", content_type).body(body).send().await.expect(201);
@@ -202,7 +232,8 @@ async fn a_body_is_not_larger_than_is_taken() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
-    let app = App::start_with(|config| config.limits.body_timeout = std::time::Duration::from_millis(200)).await;
+    let app =
+        App::start_with(|config| config.limits.body_timeout = std::time::Duration::from_millis(200)).await;
     let user = app.register().await;
     let head = format!(
         "POST /v1/wallets HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: 100\r\nConnection: close\r\n\r\n{{",

@@ -72,7 +72,9 @@ async fn wrong_credentials_are_counted_by_address() {
 #[tokio::test]
 async fn a_dear_operation_takes_more() {
     let app = limited(1_000, 10).await;
-    let login = || app.post("/v1/auth/login").json(json!({ "email": "a@example.com", "password": "wrong wrong wrong" }));
+    let login = || {
+        app.post("/v1/auth/login").json(json!({ "email": "a@example.com", "password": "wrong wrong wrong" }))
+    };
     assert_eq!(login().send().await.header("x-ratelimit-remaining"), Some("5"));
     assert_eq!(login().send().await.header("x-ratelimit-remaining"), Some("0"));
     login().send().await.problem(429, "rate_limited");

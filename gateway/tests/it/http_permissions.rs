@@ -86,8 +86,12 @@ async fn an_operation_for_people_takes_no_api_key() {
     for operation in contract.operations() {
         if operation.is_guarded() && !operation.takes("apiKey") {
             personal += 1;
-            let problem =
-                app.ask(&operation.method, &path(&operation)).api_key(&key).send().await.problem(401, "unauthenticated");
+            let problem = app
+                .ask(&operation.method, &path(&operation))
+                .api_key(&key)
+                .send()
+                .await
+                .problem(401, "unauthenticated");
             assert!(problem["detail"].as_str().unwrap().contains("bearer token"), "{problem}");
         }
     }
@@ -105,7 +109,8 @@ async fn what_belongs_to_another_tenant_is_not_there() {
     let app = App::start().await;
     let (mine, other) = (app.register().await, app.register().await);
     let wallet = mine.funded("EUR", 100).await;
-    let (get, nothing) = (format!("/v1/wallets/{wallet}"), "/v1/wallets/wal_0000000000007000800000000000000f");
+    let (get, nothing) =
+        (format!("/v1/wallets/{wallet}"), "/v1/wallets/wal_0000000000007000800000000000000f");
     mine.get(&get).send().await.expect(200);
     let theirs = other.get(&get).send().await.problem(404, "not_found");
     let nowhere = other.get(nothing).send().await.problem(404, "not_found");

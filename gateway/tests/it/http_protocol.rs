@@ -78,7 +78,10 @@ async fn what_two_readers_could_understand_differently_is_refused() {
     ] {
         let answer = app.raw(&request).await;
         assert!(answer.starts_with("HTTP/1.1 400"), "{request}\n{answer}");
-        assert!(answer.contains("application/problem+json") && answer.contains("malformed_request"), "{request}\n{answer}");
+        assert!(
+            answer.contains("application/problem+json") && answer.contains("malformed_request"),
+            "{request}\n{answer}"
+        );
     }
     let good = app.raw(format!("GET http://a/health HTTP/1.1\r\nHost: a\r\n{close}")).await;
     assert!(good.starts_with("HTTP/1.1 200"), "{good}");

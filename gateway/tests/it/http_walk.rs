@@ -141,10 +141,9 @@ impl<'a> World<'a> {
     /// The body's example. What only this user can know is put in.
     async fn body(&mut self, example: Value) -> Value {
         let mut body = self.real(example).await;
-        for (field, value) in [
-            ("refresh_token", self.user.refresh_token.clone()),
-            ("current_password", PASSWORD.to_owned()),
-        ] {
+        for (field, value) in
+            [("refresh_token", self.user.refresh_token.clone()), ("current_password", PASSWORD.to_owned())]
+        {
             if body.get(field).is_some() {
                 body[field] = value.into();
             }
@@ -163,7 +162,7 @@ impl<'a> World<'a> {
                 Some(real) => real.clone().into(),
                 None => match text.split_once('_').map(|(prefix, rest)| (prefix, rest.len())) {
                     Some((prefix @ ("wal" | "txn" | "pay" | "ses" | "key"), 32)) => {
-                        let real = self.make(&prefix.to_owned()).await;
+                        let real = self.make(prefix).await;
                         self.real.insert(text, real.clone());
                         real.into()
                     }

@@ -9,6 +9,10 @@
     reason = "a test that cannot go on fails; clippy knows only the test functions themselves as tests"
 )]
 
+mod api_keys;
+mod auth;
+mod cli;
+mod config;
 mod crash;
 mod http_caching;
 mod http_idempotency;
@@ -22,3 +26,4 @@ mod ledger_lists;
 mod ledger_random;
 mod ledger_rules;
 mod support;
+mod system;

@@ -95,7 +95,10 @@ impl App {
         stream.write_all(request.as_ref()).await.unwrap();
         let mut answer = Vec::new();
         let read = stream.read_to_end(&mut answer);
-        tokio::time::timeout(std::time::Duration::from_secs(20), read).await.expect("the connection stays open").ok();
+        tokio::time::timeout(std::time::Duration::from_secs(20), read)
+            .await
+            .expect("the connection stays open")
+            .ok();
         String::from_utf8_lossy(&answer).into_owned()
     }
 }

@@ -115,7 +115,9 @@ impl Reply {
     #[track_caller]
     pub fn fields(self) -> Vec<String> {
         let problem = self.problem(422, "validation_failed");
-        let name = |field: &Value| format!("{} {}", field["pointer"].as_str().unwrap(), field["code"].as_str().unwrap());
+        let name = |field: &Value| {
+            format!("{} {}", field["pointer"].as_str().unwrap(), field["code"].as_str().unwrap())
+        };
         let mut fields: Vec<_> = problem["errors"].as_array().expect("no fields").iter().map(name).collect();
         fields.sort();
         fields

@@ -150,7 +150,8 @@ fn value(yaml: &Yaml<'_>) -> Value {
 fn json_schema(schema: &Value) -> Value {
     match schema {
         Value::Object(fields) => {
-            let mut fields: Map<_, _> = fields.iter().map(|(name, field)| (name.clone(), json_schema(field))).collect();
+            let mut fields: Map<_, _> =
+                fields.iter().map(|(name, field)| (name.clone(), json_schema(field))).collect();
             match fields.remove("nullable") {
                 Some(Value::Bool(true)) => json!({ "anyOf": [{ "type": "null" }, fields] }),
                 Some(other) => {

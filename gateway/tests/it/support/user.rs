@@ -27,7 +27,8 @@ impl<'a> User<'a> {
 
     /// With this address and password.
     pub async fn register_as(app: &'a App, email: &str, password: &str) -> Self {
-        let account = json!({ "email": email, "password": password, "name": "Ada Marlowe", "tenant_name": "Marlowe" });
+        let account =
+            json!({ "email": email, "password": password, "name": "Ada Marlowe", "tenant_name": "Marlowe" });
         app.post("/v1/auth/register").json(account).send().await.expect(201);
         Self::login(app, email, password).await
     }

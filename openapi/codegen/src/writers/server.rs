@@ -83,9 +83,10 @@ fn outcome(operation: &Operation) -> Result<&'static str, Error> {
         (Content::None, 204) => Ok("NoContent"),
         (Content::Text(_), 200) => Ok("Text"),
         (Content::Bytes(_) | Content::EventStream(_), 200) => Ok("Streamed"),
-        (_, status) => {
-            Err(Error::new(NAME, format!("{}: no outcome has the status {status} with such a body", operation.id)))
-        }
+        (_, status) => Err(Error::new(
+            NAME,
+            format!("{}: no outcome has the status {status} with such a body", operation.id),
+        )),
     }
 }
 
@@ -94,8 +95,10 @@ fn routes_are_distinct(api: &Api) -> Result<(), Error> {
     let mut seen = HashMap::new();
     for operation in operations_of(api) {
         for path in std::iter::once(&operation.path).chain(&operation.aliases) {
-            let shape: Vec<_> =
-                path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment }).collect();
+            let shape: Vec<_> = path
+                .split('/')
+                .map(|segment| if segment.starts_with('{') { "{}" } else { segment })
+                .collect();
             if let Some(other) = seen.insert((&operation.method, shape.join("/")), &operation.id) {
                 let reason = format!("{} and {other} both answer {} {path}", operation.id, operation.method);
                 return Err(Error::new(NAME, reason));

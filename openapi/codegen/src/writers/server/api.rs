@@ -12,10 +12,8 @@ use crate::writers::{Context, Error};
 pub(super) fn write(api: &Api, context: &Context<'_>) -> Result<String, Error> {
     let types = rust::types_path(context);
     let resources = api.resources.iter().filter(|resource| !resource.operations.is_empty());
-    let traits = resources
-        .clone()
-        .map(|resource| resource_trait(resource, &types))
-        .collect::<Result<Vec<_>, _>>()?;
+    let traits =
+        resources.clone().map(|resource| resource_trait(resource, &types)).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<_> = resources.map(trait_ident).collect();
     let tokens = quote! {
         //! What a server of this contract implements: one trait a resource, one method an operation, one type a success
@@ -80,7 +78,9 @@ fn method(operation: &Operation, types: &TokenStream) -> Result<TokenStream, Err
             let ty = rust::type_tokens(ty, types);
             quote!(#outcome_name<#ty>)
         }
-        Content::None | Content::Text(_) | Content::Bytes(_) | Content::EventStream(_) => quote!(#outcome_name),
+        Content::None | Content::Text(_) | Content::Bytes(_) | Content::EventStream(_) => {
+            quote!(#outcome_name)
+        }
     };
     Ok(quote! {
         #docs

@@ -35,8 +35,9 @@ pub(super) fn write(api: &Api, context: &Context<'_>) -> Result<String, Error> {
 }
 
 fn row(api: &Api, index: usize, operation: &Operation) -> Result<TokenStream, Error> {
-    let Operation { id, resource, method, path, aliases, permission, rate_cost, idempotency_key, since, .. } =
-        operation;
+    let Operation {
+        id, resource, method, path, aliases, permission, rate_cost, idempotency_key, since, ..
+    } = operation;
     let docs = doc(&format!("`{method} {path}`: {}", operation.summary.trim()));
     let name = rust::static_ident(id);
     let parameters = operation.parameters.iter().map(|parameter| {
@@ -62,7 +63,10 @@ fn row(api: &Api, index: usize, operation: &Operation) -> Result<TokenStream, Er
         .security
         .iter()
         .map(|alternative| {
-            let schemes = alternative.iter().map(|scheme| self::scheme(api, id, scheme)).collect::<Result<Vec<_>, _>>()?;
+            let schemes = alternative
+                .iter()
+                .map(|scheme| self::scheme(api, id, scheme))
+                .collect::<Result<Vec<_>, _>>()?;
             Ok(quote!(&[#(#schemes),*]))
         })
         .collect::<Result<Vec<_>, Error>>()?;

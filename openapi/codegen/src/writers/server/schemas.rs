@@ -35,7 +35,8 @@ fn definitions(api: &Api, operations: &Value) -> Result<Value, Error> {
     let mut open: Vec<String> = wanted.iter().cloned().collect();
     let mut done = Map::new();
     while let Some(name) = open.pop() {
-        let ty = api.types.get(&name).ok_or_else(|| Error::new(NAME, format!("there is no schema `{name}`")))?;
+        let ty =
+            api.types.get(&name).ok_or_else(|| Error::new(NAME, format!("there is no schema `{name}`")))?;
         let schema = match &ty.shape {
             Shape::Union(union) => union_schema(union),
             Shape::Object(_) | Shape::Enum(_) | Shape::Alias(..) => clean(&ty.json_schema),
@@ -52,7 +53,9 @@ fn definitions(api: &Api, operations: &Value) -> Result<Value, Error> {
 fn references(schema: &Value, found: &mut BTreeSet<String>) {
     match schema {
         Value::Object(fields) => {
-            if let Some(name) = fields.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix("#/$defs/")) {
+            if let Some(name) =
+                fields.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix("#/$defs/"))
+            {
                 found.insert(name.to_owned());
             }
             fields.values().for_each(|value| references(value, found));
@@ -90,7 +93,8 @@ fn parameters(operation: &Operation) -> Value {
         .iter()
         .map(|parameter| (key(parameter), type_schema(&parameter.ty, &parameter.bounds)))
         .collect();
-    let required: Vec<_> = operation.parameters.iter().filter(|parameter| parameter.required).map(key).collect();
+    let required: Vec<_> =
+        operation.parameters.iter().filter(|parameter| parameter.required).map(key).collect();
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
@@ -130,7 +134,10 @@ fn type_schema(ty: &TypeRef, bounds: &Bounds) -> Value {
 }
 
 /// A bound as it reads best: `100`, not `100.0`.
-#[allow(clippy::cast_possible_truncation, reason = "checked to be whole and within what a double holds exactly")]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "checked to be whole and within what a double holds exactly"
+)]
 fn number(limit: f64, integer: bool) -> Value {
     let whole = limit.fract() == 0.0 && limit.abs() < 9_007_199_254_740_992.0;
     if integer && whole { Value::from(limit as i64) } else { Value::from(limit) }
@@ -138,7 +145,16 @@ fn number(limit: f64, integer: bool) -> Value {
 
 /// Keywords that validate nothing.
 const SILENT: &[&str] = &[
-    "title", "description", "default", "example", "examples", "deprecated", "readOnly", "writeOnly", "externalDocs", "xml",
+    "title",
+    "description",
+    "default",
+    "example",
+    "examples",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "externalDocs",
+    "xml",
     "discriminator",
 ];
 
