@@ -147,3 +147,87 @@ fn scheme(api: &Api, operation: &Operation, name: &str) -> Result<TokenStream, E
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! The engine and every binding trust the table's order and its rows.
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::writers::fixture;
+
+    fn table(layout: Layout) -> String {
+        write(&fixture::api(), &fixture::context(&Value::Null, layout)).unwrap().remove(0).text
+    }
+
+    #[test]
+    fn the_list_is_sorted_by_id_as_the_binary_search_needs() {
+        let text = table(Layout::Repository);
+        let ids: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("id: ")).collect();
+        assert!(ids.is_sorted() && ids.len() == 9, "{ids:?}");
+    }
+
+    #[test]
+    fn a_row_holds_what_sending_needs() {
+        let text = table(Layout::Repository);
+        let row = text.split("/// `GET /orders`: list of orders").nth(1).and_then(|rest| rest.split("\n///").next()).unwrap();
+        insta::assert_snapshot!(row.trim(), @r#"
+        pub static ORDERS_LIST: Operation = Operation {
+            id: "orders_list",
+            method: "GET",
+            path: "/orders",
+            parameters: &[
+                Parameter {
+                    name: "limit",
+                    location: Location::Query,
+                    required: false,
+                },
+                Parameter {
+                    name: "cursor",
+                    location: Location::Query,
+                    required: false,
+                },
+                Parameter {
+                    name: "size",
+                    location: Location::Query,
+                    required: false,
+                },
+                Parameter {
+                    name: "X-Trace",
+                    location: Location::Header,
+                    required: false,
+                },
+            ],
+            body: Body::None,
+            idempotency_key: false,
+            retry: Retry::Safe,
+            security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+            paginate: Some(Paginate {
+                items: "data",
+                cursor: "cursor",
+                next_cursor: "next_cursor",
+                has_more: "has_more",
+            }),
+            result: ResultKind::Json,
+            status: 200,
+        };
+        "#);
+    }
+
+    #[test]
+    fn a_foreign_table_runs_on_the_published_engine() {
+        assert!(table(Layout::Standalone).contains("use ::waypost::engine::operation::{"));
+    }
+
+    #[test]
+    fn a_scheme_that_is_not_declared_is_one_error() {
+        let mut api = fixture::api();
+        api.security_schemes.clear();
+        let error = write(&api, &fixture::context(&Value::Null, Layout::Repository)).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the operations writer: `files_events` asks for the security scheme `bearer`, which is not in the model"
+        );
+    }
+}

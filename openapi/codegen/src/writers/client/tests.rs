@@ -81,17 +81,3 @@ fn an_unnamed_object_is_refused_rather_than_typed_by_progenitor() {
     let error = write(&api, &fixture::context(&Value::Null, Layout::Repository)).unwrap_err().to_string();
     assert!(error.starts_with("the client writer: progenitor"), "{error}");
 }
-
-#[test]
-fn zz_dump() {
-    std::fs::create_dir_all("/tmp/dump").unwrap();
-    std::fs::write("/tmp/dump/client.rs", text(Layout::Repository)).unwrap();
-    let f = crate::writers::operations::write(
-        &fixture::api(),
-        &fixture::context(&Value::Null, Layout::Repository),
-    )
-    .unwrap();
-    for f in f {
-        std::fs::write(std::path::Path::new("/tmp/dump").join(f.path), f.text).unwrap();
-    }
-}

@@ -128,7 +128,7 @@ fn parameter(api: &Api, parameter: &Parameter) -> Markup {
             dt {
                 code.name { (parameter.name) }
                 span.facts {
-                    (schema::type_name(api, &parameter.ty))
+                    (schema::type_name(&parameter.ty))
                     @if parameter.required { span.tag.required { "required" } }
                     (schema::limits(api, &parameter.ty, &parameter.bounds))
                     (schema::default(parameter.default.as_ref()))
@@ -156,7 +156,7 @@ fn request(api: &Api, operation: &Operation) -> Markup {
     };
     html! {
         h4 { "Request body" }
-        p.facts { span.tag { (media_type) } @if let Some(ty) = ty { (schema::type_name(api, ty)) } }
+        p.facts { span.tag { (media_type) } @if let Some(ty) = ty { (schema::type_name(ty)) } }
         (described(api, ty))
         @if let Some(ty) = ty { (schema::content(api, ty, Side::Given)) }
     }
@@ -175,7 +175,7 @@ fn response(api: &Api, operation: &Operation) -> Markup {
         h4 { "Response " span class="status ok" { (success.status) } }
         p.facts {
             @for media_type in &media_types { span.tag { (media_type) } }
-            @if let Some(ty) = ty { (schema::type_name(api, ty)) }
+            @if let Some(ty) = ty { (schema::type_name(ty)) }
             @if operation.paginate.is_some() { span.tag { "pages" } }
         }
         (markdown::block(&success.description, 5))

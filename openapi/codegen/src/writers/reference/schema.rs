@@ -69,7 +69,7 @@ fn shape<'a>(api: &'a Api, def: &'a TypeDef, place: &mut Place<'a>) -> Markup {
             }
         },
         Shape::Alias(target, bounds) => html! {
-            p.facts { (type_name(api, target)) (limits(api, target, bounds)) }
+            p.facts { (type_name(target)) (limits(api, target, bounds)) }
         },
     }
 }
@@ -101,7 +101,7 @@ fn field<'a>(api: &'a Api, field: &'a Field, place: &mut Place<'a>) -> Markup {
             dt {
                 code.name { (field.name) }
                 span.facts {
-                    (type_name(api, &field.ty))
+                    (type_name(&field.ty))
                     @match (place.side, field.required) {
                         (Side::Given, true) => { span.tag.required { "required" } },
                         (Side::Answered, false) => { span.tag { "may be absent" } },
@@ -158,11 +158,11 @@ pub(super) fn values(api: &Api, ty: &TypeRef) -> Markup {
 }
 
 /// `list of Wallet`, `string (date-time)`, each named type a link.
-pub(super) fn type_name(api: &Api, ty: &TypeRef) -> Markup {
-    html! { span.type { (type_words(api, ty)) } }
+pub(super) fn type_name(ty: &TypeRef) -> Markup {
+    html! { span.type { (type_words(ty)) } }
 }
 
-fn type_words(api: &Api, ty: &TypeRef) -> Markup {
+fn type_words(ty: &TypeRef) -> Markup {
     match ty {
         TypeRef::Named(name) => html! { a href=(format!("#{}", anchor(name))) { (name) } },
         TypeRef::String(None) => html! { "string" },
@@ -170,8 +170,8 @@ fn type_words(api: &Api, ty: &TypeRef) -> Markup {
         TypeRef::Integer { bits } => html! { "integer (" (bits) " bits)" },
         TypeRef::Number => html! { "number" },
         TypeRef::Boolean => html! { "boolean" },
-        TypeRef::Array(item) => html! { "list of " (type_words(api, item)) },
-        TypeRef::Map(value) => html! { "map of " (type_words(api, value)) },
+        TypeRef::Array(item) => html! { "list of " (type_words(item)) },
+        TypeRef::Map(value) => html! { "map of " (type_words(value)) },
         TypeRef::Any => html! { "any JSON value" },
     }
 }
@@ -186,7 +186,7 @@ pub(super) fn limits(api: &Api, ty: &TypeRef, bounds: &Bounds) -> Markup {
         _ => None,
     };
     html! {
-        @if let Some((target, bounds)) = alias { span.type { (type_words(api, target)) } (limits(api, target, bounds)) }
+        @if let Some((target, bounds)) = alias { span.type { (type_words(target)) } (limits(api, target, bounds)) }
         (own_limits(ty, bounds))
     }
 }
@@ -238,7 +238,7 @@ fn grouped(value: u64) -> String {
 fn separated(digits: &str) -> String {
     let mut output = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             output.push(',');
         }
         output.push(digit);

@@ -130,10 +130,3 @@ fn highlighting_changes_no_character() {
         assert_eq!(plain, text);
     }
 }
-
-#[test]
-fn zz_dump() {
-    let (a, b) = files(|_| {});
-    std::fs::write("/tmp/dump/openapi.yaml", a).unwrap();
-    std::fs::write("/tmp/dump/index.html", b).unwrap();
-}

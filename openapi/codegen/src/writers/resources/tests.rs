@@ -10,12 +10,6 @@ fn text(layout: Layout) -> String {
 }
 
 #[test]
-fn zz_dump() {
-    std::fs::write("/tmp/dump/resources.rs", text(Layout::Repository)).unwrap();
-    std::fs::write("/tmp/dump/resources_alone.rs", text(Layout::Standalone)).unwrap();
-}
-
-#[test]
 fn each_kind_of_answer_has_its_call() {
     let text = text(Layout::Repository);
     for signature in [
