@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use super::{Client, Connections, Core};
 use crate::drive::{Clock, Line};
 use crate::engine::credentials::Credentials;
+use crate::engine::encode::BaseUrl;
 use crate::engine::environment::Environment;
 use crate::engine::error::Error;
 use crate::engine::options::ClientOptions;
@@ -212,26 +213,7 @@ impl ClientBuilder {
 
 /// Fails on an address that no request can be made from.
 pub(super) fn check_base_url(base_url: &str) -> Result<(), Error> {
-    let complaint = |what: &str| {
-        let shown = crate::engine::redact::url(base_url);
-        Err(Error::config(format!(
-            "the base URL {shown:?} {what}; write it like https://api.example.com/prefix"
-        )))
-    };
-    let Ok(uri) = base_url.parse::<http::Uri>() else { return complaint("is not a URL") };
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return complaint("does not begin with http:// or https://");
-    }
-    if uri.host().is_none_or(str::is_empty) {
-        return complaint("names no host");
-    }
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return complaint("holds credentials, which belong in the client's own settings");
-    }
-    if uri.query().is_some() || base_url.contains('#') {
-        return complaint("has a query or a fragment");
-    }
-    Ok(())
+    BaseUrl::parse(base_url).map(drop).map_err(|reason| Error::config(format!("the base URL {reason}")))
 }
 
 impl fmt::Debug for ClientBuilder {
@@ -252,18 +234,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_url_that_cannot_work_is_refused_with_what_to_write() {
-        for (url, part) in [
-            ("", "is not a URL"),
-            ("127.0.0.1:8080", "http://"),
-            ("ftp://a", "http://"),
-            ("http://me:hunter2@a", "credentials"),
-            ("http://a?b=c", "query"),
-            ("http://a#b", "fragment"),
-        ] {
-            let error = check_base_url(url).unwrap_err().to_string();
-            assert!(error.contains(part) && error.contains("https://api.example.com"), "{url}: {error}");
-            assert!(!error.contains("hunter2"), "{error}");
+    fn a_base_url_that_cannot_work_is_refused() {
+        for url in
+            ["", "127.0.0.1:8080", "ftp://a", "http://me:hunter2@a", "http://a?b=c", "http://a#b", "http://"]
+        {
+            let error = check_base_url(url).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Config, "{url}: {error}");
+            assert!(!error.to_string().contains("hunter2"), "{error}");
         }
         for url in ["http://a", "https://a:1/", "http://[::1]:8080/prefix/"] {
             check_base_url(url).unwrap();

@@ -15,6 +15,7 @@ use super::Client;
 use super::stream::{Open, Streamed};
 use crate::drive::{Failed, Outcome, native, seed};
 use crate::engine::Plan;
+use crate::engine::encode::BaseUrl;
 use crate::engine::envelope::Body;
 use crate::engine::error::Error;
 use crate::engine::message::{Headers, Request};
@@ -138,9 +139,23 @@ async fn send(inner: &Inner, request: reqwest::Request, info: &OperationInfo) ->
     let mut headers: Headers = convert::from_http(request.headers());
     // progenitor sends the version of the spec on every request, with no setting against it.
     headers.remove("api-version");
-    let request = Request { method: operation.method, url: request.url().as_str().to_owned(), headers, body };
+    let url = within_base(request.url(), &inner.client.options().base_url);
+    let request = Request { method: operation.method, url, headers, body };
     let plan = Plan::of_request(operation, request, inner.client.options(), &inner.options, seed()?)?;
     native::execute(&inner.client, plan).await
+}
+
+/// The request's URL with the base URL's own way of writing its origin, so that a port that says nothing (`http://host:80`) makes no difference. One of
+/// another origin is left as it is, and the engine refuses it.
+fn within_base(url: &reqwest::Url, base_url: &str) -> String {
+    let (Ok(base), Ok(parsed)) = (BaseUrl::parse(base_url), reqwest::Url::parse(base_url)) else {
+        return url.as_str().to_owned();
+    };
+    if parsed.origin() != url.origin() {
+        return url.as_str().to_owned();
+    }
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{}{}{query}", base.origin(), url.path())
 }
 
 /// A success as a response that progenitor can read.

@@ -92,7 +92,12 @@ impl ReqwestTransport {
             if error.is_builder() {
                 return convert::refused(chain(&error.without_url()));
             }
-            failure(&error.without_url(), phase)
+            // The connect timeout is known only to reqwest: its error for it is a type of its own.
+            let (late, mut told) = (error.is_timeout(), failure(&error.without_url(), phase));
+            if late && told.kind == FailureKind::Connect {
+                told.kind = FailureKind::Timeout;
+            }
+            told
         })?;
         if *answer.url() != url {
             return Err(TransportFailure::new(

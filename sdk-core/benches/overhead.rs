@@ -1,0 +1,230 @@
+//! What the engine costs: CPU time of this process for one call with a 1 KB JSON answer, bare reqwest against the client on reqwest and on hyper, decoded
+//! to the same type. The server is another process, so that its time is not counted. Rounds alternate, so that a machine that slows down slows all of them;
+//! the ratio of a round is taken within it, and the median of the ratios is what is printed.
+//!
+//! `cargo bench -p waypost --bench overhead [-- --rounds 31 --calls 2000]`
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use waypost::Client;
+use waypost::engine::operation::{Body, Operation, ResultKind, Retry, Scheme};
+use waypost::engine::{Arguments, CallOptions};
+use waypost::transport::Proxy;
+
+static READ: Operation = Operation {
+    id: "things_get",
+    method: "GET",
+    path: "/v1/things",
+    parameters: &[],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// The answer's type, on every side the same.
+#[derive(Debug, Deserialize)]
+struct Thing {
+    id: String,
+    items: Vec<Item>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Item {
+    name: String,
+    amount: i64,
+}
+
+impl Thing {
+    fn weight(&self) -> usize {
+        self.id.len()
+            + self.items.iter().map(|item| item.name.len() + usize::from(item.amount > 0)).sum::<usize>()
+    }
+}
+
+/// One of the contestants.
+type Contestant = (&'static str, Box<dyn Fn(usize) -> usize>);
+
+fn main() {
+    if std::env::var_os("WAYPOST_BENCH_SERVER").is_some() {
+        serve();
+        return;
+    }
+    let (rounds, calls) = (argument("--rounds", 31), argument("--calls", 2000));
+    let mut server = Command::new(std::env::current_exe().unwrap())
+        .env("WAYPOST_BENCH_SERVER", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut url = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let contestants = contestants(url.trim());
+    for (_, contestant) in &contestants {
+        contestant(calls);
+    }
+    let mut samples: Vec<Vec<(Duration, Duration)>> = vec![Vec::new(); contestants.len()];
+    for round in 0..rounds {
+        for step in 0..contestants.len() {
+            // Each goes first as often as the others.
+            let index = (round + step) % contestants.len();
+            let (cpu, wall) = (cpu_time(), Instant::now());
+            contestants[index].1(calls);
+            samples[index].push((cpu_time() - cpu, wall.elapsed()));
+        }
+    }
+    drop(server.stdin.take());
+    server.wait().unwrap();
+    println!("{rounds} rounds of {calls} calls, one after another, 1 KB of JSON; medians");
+    println!("{:<34} {:>12} {:>12} {:>10} {:>10}", "", "CPU µs/call", "calls/s", "CPU ratio", "time ratio");
+    for (index, (name, _)) in contestants.iter().enumerate() {
+        let cpu = median(samples[index].iter().map(|sample| sample.0.as_secs_f64()).collect());
+        let wall = median(samples[index].iter().map(|sample| sample.1.as_secs_f64()).collect());
+        let ratio = |of: fn(&(Duration, Duration)) -> Duration| {
+            median(
+                samples[index]
+                    .iter()
+                    .zip(&samples[0])
+                    .map(|(own, bare)| of(own).as_secs_f64() / of(bare).as_secs_f64())
+                    .collect(),
+            )
+        };
+        println!(
+            "{name:<34} {:>12.2} {:>12.0} {:>10.3} {:>10.3}",
+            cpu * 1e6 / calls as f64,
+            calls as f64 / wall,
+            ratio(|sample| sample.0),
+            ratio(|sample| sample.1),
+        );
+    }
+}
+
+fn contestants(url: &str) -> Vec<Contestant> {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let builder = || Client::builder(url).api_key("wp_1_secret").proxy(Proxy::Off);
+    let ours = |client: Client| -> Box<dyn Fn(usize) -> usize> {
+        let runtime = runtime();
+        Box::new(move |calls| {
+            runtime.block_on(async {
+                let mut sum = 0;
+                for _ in 0..calls {
+                    let call = waypost::Call::<Thing>::new(&client, &READ, Arguments::new());
+                    sum += call.await.unwrap().weight();
+                }
+                sum
+            })
+        })
+    };
+    let bare =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let address = format!("{url}/v1/things");
+    let bare_runtime = runtime();
+    let in_place = builder().hyper().build().unwrap();
+    vec![
+        (
+            "bare reqwest",
+            Box::new(move |calls| {
+                bare_runtime.block_on(async {
+                    let mut sum = 0;
+                    for _ in 0..calls {
+                        // What every client has to send, and a timeout as anybody sets one.
+                        let answer = bare
+                            .get(&address)
+                            .header("x-api-key", "wp_1_secret")
+                            .header("accept", "application/json")
+                            .header("user-agent", "bench")
+                            .timeout(Duration::from_secs(15))
+                            .send()
+                            .await
+                            .unwrap()
+                            .error_for_status()
+                            .unwrap();
+                        let thing: Thing = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+                        sum += thing.weight();
+                    }
+                    sum
+                })
+            }),
+        ),
+        ("waypost on reqwest", ours(builder().build().unwrap())),
+        ("waypost on hyper", ours(builder().hyper().build().unwrap())),
+        (
+            "waypost on hyper, blocking in place",
+            Box::new(move |calls| {
+                let mut sum = 0;
+                for _ in 0..calls {
+                    let options = CallOptions::default();
+                    let answer = waypost::drive::blocking::call(
+                        &in_place,
+                        &READ,
+                        &Arguments::new(),
+                        &options,
+                        &mut || false,
+                    );
+                    sum += answer.unwrap().json::<Thing>().unwrap().weight();
+                }
+                sum
+            }),
+        ),
+    ]
+}
+
+/// Answers every request with the same 1 KB, until standard input ends.
+fn serve() {
+    let items: Vec<_> =
+        (0..20).map(|n| format!(r#"{{"name":"an item of the thing {n:02}","amount":{n}}}"#)).collect();
+    let body = format!(r#"{{"id":"thing_1","items":[{}]}}"#, items.join(","));
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nx-request-id: req_0123456789\r\ndate: Sun, 22 Nov 2026 09:00:00 GMT\r\n\r\n{body}",
+        body.len()
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    println!("http://{}", listener.local_addr().unwrap());
+    std::io::stdout().flush().unwrap();
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            let answer = answer.clone();
+            std::thread::spawn(move || answer_all(socket, answer.as_bytes()));
+        }
+    });
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+}
+
+fn answer_all(mut socket: TcpStream, answer: &[u8]) {
+    socket.set_nodelay(true).unwrap();
+    let mut buffer = vec![0; 16 * 1024];
+    let mut filled = 0;
+    while let Ok(read @ 1..) = socket.read(&mut buffer[filled..]) {
+        filled += read;
+        if buffer[..filled].ends_with(b"\r\n\r\n") {
+            filled = 0;
+            if socket.write_all(answer).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn argument(name: &str, otherwise: usize) -> usize {
+    let mut arguments = std::env::args().skip_while(|argument| argument != name).skip(1);
+    arguments.next().map_or(otherwise, |value| {
+        value.parse().unwrap_or_else(|_| panic!("{name} takes a number, not {value:?}"))
+    })
+}

@@ -1,0 +1,320 @@
+//! The SDK has two typed clients, resources and progenitor's, and an untyped one beneath. Every operation of the table goes through all three with the
+//! contract's example arguments, and what arrives at a server is compared: method, path, query, headers, body. The server answers with the contract's
+//! example, so that both typed clients read every answer too.
+
+use std::collections::BTreeMap;
+
+use saphyr::{LoadableYamlNode as _, ScalarOwned, YamlOwned};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use waypost::client::progenitor::ProgenitorClient;
+use waypost::engine::operation::{Location, Operation, ResultKind};
+use waypost::engine::{Arguments, CallOptions};
+use waypost::{Client, operations};
+
+use crate::support::client::Kind;
+use crate::support::server::{Act, Received, Server, answer};
+
+#[tokio::test]
+async fn every_operation_is_the_same_request_through_resources_progenitor_and_the_table() {
+    let spec = Spec::read();
+    for operation in operations::OPERATIONS {
+        let examples = spec.examples(operation);
+        let server = Server::start([examples.answer(), examples.answer(), examples.answer()]).await;
+        let mut options = CallOptions::default();
+        options.idempotency_key = operation.idempotency_key.then(|| "one-key".to_owned());
+        let client = Kind::Reqwest.builder(&format!("{}/prefix/", server.url())).build().unwrap();
+        let progenitor = client.progenitor_with(options.clone()).unwrap();
+        typed(operation.id, &client, &progenitor, &examples, &options).await;
+        client
+            .call(operation, &examples.arguments(), &options)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        let requests: Vec<_> = server.requests().into_iter().map(comparable).collect();
+        let [resources, other, table] = &requests[..] else { panic!("{}: {requests:#?}", operation.id) };
+        assert_eq!(resources, other, "{}: resources and progenitor", operation.id);
+        assert_eq!(resources, table, "{}: resources and the table", operation.id);
+        assert!(
+            resources.path.starts_with("/prefix/") && !resources.path.starts_with("/prefix//"),
+            "{}",
+            resources.path
+        );
+        assert_eq!(resources.query.is_empty(), examples.query.is_empty(), "{}", operation.id);
+    }
+}
+
+/// Sends an operation through both typed clients.
+async fn typed(id: &str, c: &Client, p: &ProgenitorClient, e: &Examples, options: &CallOptions) {
+    macro_rules! both {
+        ($resources:expr, $progenitor:expr) => {{
+            if let Err(error) = $resources.options(options.clone()).await {
+                panic!("{id} through resources: {error}");
+            }
+            if let Err(error) = $progenitor.await {
+                panic!("{id} through progenitor: {error:?}; {:?}", p.take_error());
+            }
+        }};
+    }
+    match id {
+        "system_health" => both!(c.system().health(), p.system_health()),
+        "system_health_gateway" => both!(c.system().health_gateway(), p.system_health_gateway()),
+        "system_health_services" => both!(c.system().health_services(), p.system_health_services()),
+        "system_health_auth" => both!(c.system().health_auth(), p.system_health_auth()),
+        "system_health_middleware" => both!(c.system().health_middleware(), p.system_health_middleware()),
+        "system_metrics" => both!(c.system().metrics(), p.system_metrics()),
+        "system_openapi" => both!(c.system().openapi(), p.system_openapi()),
+        "system_docs" => both!(c.system().docs(), p.system_docs()),
+        "auth_register" => both!(c.auth().register(&e.body()), p.auth_register(&e.body())),
+        "auth_login" => both!(c.auth().login(&e.body()), p.auth_login(&e.body())),
+        "auth_refresh" => both!(c.auth().refresh(&e.body()), p.auth_refresh(&e.body())),
+        "auth_me" => both!(c.auth().me(), p.auth_me()),
+        "auth_change_password" => {
+            both!(c.auth().change_password(&e.body()), p.auth_change_password(&e.body()))
+        }
+        "auth_logout" => both!(c.auth().logout(&e.body()), p.auth_logout(&e.body())),
+        "sessions_list" => {
+            both!(c.sessions().list(&e.params()), p.sessions_list(e.text("cursor"), e.number("limit")))
+        }
+        "sessions_revoke" => both!(c.sessions().revoke(e.id()), p.sessions_revoke(e.id())),
+        "api_keys_list" => both!(
+            c.api_keys().list(&e.params()),
+            p.api_keys_list(e.text("cursor"), e.number("limit"), e.value("status").as_ref())
+        ),
+        "api_keys_create" => both!(c.api_keys().create(&e.body()), p.api_keys_create(&e.body())),
+        "api_keys_get" => both!(c.api_keys().get(e.id()), p.api_keys_get(e.id())),
+        "api_keys_revoke" => both!(c.api_keys().revoke(e.id()), p.api_keys_revoke(e.id())),
+        "api_keys_rotate" => {
+            both!(c.api_keys().rotate(e.id(), &e.body()), p.api_keys_rotate(e.id(), &e.body()))
+        }
+        "wallets_list" => both!(
+            c.wallets().list(&e.params()),
+            p.wallets_list(
+                e.text("created_after"),
+                e.text("created_before"),
+                e.text("currency"),
+                e.text("cursor"),
+                e.number("limit"),
+                e.value("status").as_ref()
+            )
+        ),
+        "wallets_create" => both!(c.wallets().create(&e.body()), p.wallets_create(&e.body())),
+        "wallets_get" => both!(c.wallets().get(e.id()), p.wallets_get(e.id())),
+        "wallets_credit" => both!(c.wallets().credit(e.id(), &e.body()), p.wallets_credit(e.id(), &e.body())),
+        "wallets_debit" => both!(c.wallets().debit(e.id(), &e.body()), p.wallets_debit(e.id(), &e.body())),
+        "wallets_transfer" => {
+            both!(c.wallets().transfer(e.id(), &e.body()), p.wallets_transfer(e.id(), &e.body()))
+        }
+        "wallets_freeze" => both!(c.wallets().freeze(e.id(), &e.body()), p.wallets_freeze(e.id(), &e.body())),
+        "wallets_unfreeze" => {
+            both!(c.wallets().unfreeze(e.id(), &e.body()), p.wallets_unfreeze(e.id(), &e.body()))
+        }
+        "wallets_close" => both!(c.wallets().close(e.id(), &e.body()), p.wallets_close(e.id(), &e.body())),
+        "wallets_balance" => both!(c.wallets().balance(e.id()), p.wallets_balance(e.id())),
+        "wallets_transactions" => both!(
+            c.wallets().transactions(e.id(), &e.params()),
+            p.wallets_transactions(
+                e.id(),
+                e.text("created_after"),
+                e.text("created_before"),
+                e.text("cursor"),
+                e.number("limit"),
+                e.value("type").as_ref()
+            )
+        ),
+        "wallets_statement" => both!(
+            c.wallets().statement(e.id(), &e.params()),
+            p.wallets_statement(e.id(), e.value("format").as_ref(), e.text("from"), e.text("to"))
+        ),
+        "transactions_get" => both!(c.transactions().get(e.id()), p.transactions_get(e.id())),
+        "payments_list" => both!(
+            c.payments().list(&e.params()),
+            p.payments_list(
+                e.text("created_after"),
+                e.text("created_before"),
+                e.text("currency"),
+                e.text("cursor"),
+                e.number("limit"),
+                e.text("payer_wallet_id"),
+                e.value("status").as_ref()
+            )
+        ),
+        "payments_create" => both!(c.payments().create(&e.body()), p.payments_create(&e.body())),
+        "payments_get" => both!(c.payments().get(e.id()), p.payments_get(e.id())),
+        "payments_capture" => {
+            both!(c.payments().capture(e.id(), &e.body()), p.payments_capture(e.id(), &e.body()))
+        }
+        "payments_cancel" => {
+            both!(c.payments().cancel(e.id(), &e.body()), p.payments_cancel(e.id(), &e.body()))
+        }
+        "payments_refund" => {
+            both!(c.payments().refund(e.id(), &e.body()), p.payments_refund(e.id(), &e.body()))
+        }
+        _ => panic!("{id} is in the table and not in this test: add its line above, through both clients"),
+    }
+}
+
+/// A request as far as it must be the same.
+#[derive(Debug, PartialEq)]
+struct Comparable {
+    method: String,
+    path: String,
+    /// Decoded and sorted: the order of parameters and the way a space is written mean nothing.
+    query: Vec<(String, String)>,
+    headers: BTreeMap<String, String>,
+    body: Value,
+}
+
+fn comparable(request: Received) -> Comparable {
+    let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    let decode = |text: &str| {
+        let spaced = text.replace('+', " ");
+        percent_encoding::percent_decode_str(&spaced).decode_utf8().unwrap().into_owned()
+    };
+    let mut query: Vec<_> = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect();
+    query.sort();
+    let mut headers: BTreeMap<_, _> = request.headers.into_iter().collect();
+    // Of each call its own.
+    assert!(headers.remove("traceparent").is_some());
+    let body =
+        if request.body.is_empty() { Value::Null } else { serde_json::from_slice(&request.body).unwrap() };
+    Comparable { method: request.method, path: path.to_owned(), query, headers, body }
+}
+
+/// The contract.
+struct Spec(Value);
+
+/// An operation's example arguments and answer.
+struct Examples {
+    operation: &'static Operation,
+    path: Vec<(&'static str, String)>,
+    query: Map<String, Value>,
+    body: Option<Value>,
+    answer: Option<Value>,
+}
+
+impl Spec {
+    fn read() -> Self {
+        let text = include_str!("../../../openapi/openapi-complete.yaml");
+        Self(value(&YamlOwned::load_from_str(text).unwrap()[0]))
+    }
+
+    fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
+        match value["$ref"].as_str() {
+            Some(reference) => self.resolve(self.0.pointer(reference.trim_start_matches('#')).unwrap()),
+            None => value,
+        }
+    }
+
+    fn examples(&self, operation: &'static Operation) -> Examples {
+        let item = &self.0["paths"][operation.path];
+        let written = &item[operation.method.to_ascii_lowercase()];
+        assert_eq!(written["operationId"], operation.id);
+        let declared: Vec<_> = [&item["parameters"], &written["parameters"]]
+            .into_iter()
+            .filter_map(Value::as_array)
+            .flatten()
+            .map(|parameter| self.resolve(parameter))
+            .collect();
+        let example = |name: &str| {
+            let parameter = declared.iter().find(|parameter| parameter["name"] == name).unwrap();
+            let example = &parameter["example"];
+            // A cursor is the server's making, so the contract has no example of one. This one holds what has to be encoded.
+            if name == "cursor" { json!("a b+c&d=e/\u{e9}%") } else { example.clone() }
+        };
+        let at =
+            |location| operation.parameters.iter().filter(move |parameter| parameter.location == location);
+        let status = &written["responses"][operation.status.to_string()];
+        Examples {
+            operation,
+            path: at(Location::Path)
+                .map(|parameter| (parameter.name, text(&example(parameter.name))))
+                .collect(),
+            query: at(Location::Query)
+                .map(|parameter| (parameter.name.to_owned(), example(parameter.name)))
+                .collect(),
+            body: written.pointer("/requestBody/content/application~1json/example").cloned(),
+            answer: self.resolve(status).pointer("/content/application~1json/example").cloned(),
+        }
+    }
+}
+
+impl Examples {
+    /// The one path parameter.
+    fn id(&self) -> &str {
+        &self.path[0].1
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.query.get(name).map(|value| value.as_str().unwrap())
+    }
+
+    fn number(&self, name: &str) -> Option<i64> {
+        self.query.get(name).map(|value| value.as_i64().unwrap())
+    }
+
+    fn value<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        self.query.get(name).map(|value| serde_json::from_value(value.clone()).unwrap())
+    }
+
+    fn params<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_value(Value::Object(self.query.clone())).unwrap()
+    }
+
+    fn body<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_value(self.body.clone().unwrap()).unwrap()
+    }
+
+    fn arguments(&self) -> Arguments {
+        let mut arguments = Arguments::new();
+        for (name, value) in &self.path {
+            arguments = arguments.path(name, value);
+        }
+        for parameter in self.operation.parameters {
+            match self.query.get(parameter.name) {
+                Some(Value::Array(values)) => {
+                    arguments = arguments.query_all(parameter.name, values.iter().map(text))
+                }
+                Some(value) => arguments = arguments.query(parameter.name, Some(text(value))),
+                None => {}
+            }
+        }
+        match &self.body {
+            Some(body) => arguments.json(body),
+            None => arguments,
+        }
+    }
+
+    fn answer(&self) -> Act {
+        let (media, body) = match self.operation.result {
+            ResultKind::None => return Act::Answer(b"HTTP/1.1 204 X\r\n\r\n".to_vec()),
+            ResultKind::Json => ("application/json", self.answer.clone().unwrap().to_string()),
+            ResultKind::Text(media) => (media, "text".to_owned()),
+            ResultKind::Bytes(media) => (media[0], json!({"a": 1}).to_string()),
+            ResultKind::EventStream => ("text/event-stream", "data: {}\n\n".to_owned()),
+        };
+        Act::Answer(answer(self.operation.status, &[("content-type", media)], body.as_bytes()))
+    }
+}
+
+/// A scalar as a parameter.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn value(yaml: &YamlOwned) -> Value {
+    match yaml {
+        YamlOwned::Value(ScalarOwned::Boolean(value)) => json!(value),
+        YamlOwned::Value(ScalarOwned::Integer(value)) => json!(value),
+        YamlOwned::Value(ScalarOwned::FloatingPoint(value)) => json!(value.into_inner()),
+        YamlOwned::Value(ScalarOwned::String(value)) => json!(value),
+        YamlOwned::Sequence(items) => items.iter().map(value).collect(),
+        YamlOwned::Mapping(members) => {
+            Value::Object(members.iter().map(|(key, member)| (text(&value(key)), value(member))).collect())
+        }
+        _ => Value::Null,
+    }
+}
