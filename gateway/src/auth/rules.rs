@@ -40,10 +40,10 @@ pub(super) fn check_password(pointer: &str, password: &str, email: &str) -> Resu
     };
     let length = password.chars().count();
     if length < *PASSWORD.start() {
-        return refused("minLength", format!("expected at least {} characters.", PASSWORD.start()));
+        return refused("min_length", format!("expected at least {} characters.", PASSWORD.start()));
     }
     if length > *PASSWORD.end() {
-        return refused("maxLength", format!("expected at most {} characters.", PASSWORD.end()));
+        return refused("max_length", format!("expected at most {} characters.", PASSWORD.end()));
     }
     let guess = password.trim().to_lowercase();
     let email = normal_email(email);
@@ -81,8 +81,8 @@ mod tests {
         let check = |password: &str| check_password("/password", password, "ada.marlowe@example.com");
         assert!(check("correct horse battery").is_ok());
         assert!(check("密码密码密码密码密码密码").is_ok(), "characters are counted, not bytes");
-        assert_eq!(check("short").unwrap_err().code, "minLength");
-        assert_eq!(check(&"ab".repeat(65)).unwrap_err().code, "maxLength");
+        assert_eq!(check("short").unwrap_err().code, "min_length");
+        assert_eq!(check(&"ab".repeat(65)).unwrap_err().code, "max_length");
         assert_eq!(check("Ada.Marlowe@Example.com").unwrap_err().code, "guessable");
         assert_eq!(check("aaaaaaaaaaaaaa").unwrap_err().code, "guessable");
     }

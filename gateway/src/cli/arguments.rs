@@ -8,13 +8,17 @@ use crate::config::{CONFIG_FILE, Flag, Sources};
 
 const EXAMPLES: &str = "\
 Examples:
-  waypost-gateway serve                                  start on 127.0.0.1:8080 with the data in ./waypost-data
+  waypost-gateway serve
+      starts on 127.0.0.1:8080 with its data in ./waypost-data
   waypost-gateway serve --listen 0.0.0.0:80 --data-dir /var/lib/waypost
   waypost-gateway keys create --name bookkeeping --permissions wallets:read,payments:read
-  waypost-gateway config check --config gateway.toml     show the effective configuration, or every mistake in it
+  waypost-gateway config check --config gateway.toml
+      shows the effective configuration, or every mistake in it
 
-Every setting can be given in a file (--config), in the environment (WAYPOST_GATEWAY_LISTEN for `listen`,
-WAYPOST_GATEWAY_LIMITS_BODY_BYTES for `limits.body_bytes`) and as a flag; a flag wins over the environment, and that over the file.";
+Settings:
+  A file (--config), the environment (WAYPOST_GATEWAY_LISTEN for `listen`,
+  WAYPOST_GATEWAY_LIMITS_BODY_BYTES for `limits.body_bytes`) and flags, the later over the earlier.
+  `waypost-gateway config check` lists them all.";
 
 /// The Waypost gateway: one binary that implements the contract.
 #[derive(Debug, Parser)]
@@ -35,7 +39,8 @@ pub(super) enum Command {
     #[command(after_help = "\
 Examples:
   waypost-gateway serve
-  waypost-gateway serve --listen 127.0.0.1:0 --data-dir /tmp/try     a free port, printed as `listening on http://…`
+  waypost-gateway serve --listen 127.0.0.1:0 --data-dir /tmp/try
+      on a free port, printed as `listening on http://...`
   waypost-gateway serve --config gateway.toml --log debug
   waypost-gateway serve --set rate_limits.enabled=false --set limits.body_bytes=64KiB")]
     Serve(ServeArguments),
@@ -79,7 +84,7 @@ Examples:
   waypost-gateway keys create --name ci --expires-in 30d
   waypost-gateway keys create --name reports --permissions wallets:read,transactions:read --tier basic
   export WAYPOST_API_KEY=$(waypost-gateway keys create --name shell)
-  waypost-gateway keys create --name partner --tenant ten_019abf3e5c7a7b3e9f0c2d4b6a8e1f03 --output json")]
+  waypost-gateway keys create --name partner --tenant ten_019abf3e5c7a7b3e9f0c2d4b6a8e1f03 -o json")]
     Create(KeyArguments),
 }
 
@@ -93,7 +98,8 @@ pub(super) enum ConfigCommand {
 Examples:
   waypost-gateway config check
   waypost-gateway config check --config gateway.toml
-  waypost-gateway config check > gateway.toml            a file with every setting, to start from")]
+  waypost-gateway config check > gateway.toml
+      a file with every setting, to start from")]
     Check(ServeArguments),
 }
 

@@ -24,7 +24,7 @@ pub enum LockError {
 /// Takes the directory for as long as the answer is held. Makes it if it is missing.
 pub(super) fn take(directory: &Path) -> Result<File, LockError> {
     let failed = |source| LockError::Io { path: directory.to_owned(), source };
-    std::fs::create_dir_all(directory).map_err(failed)?;
+    crate::secrets::create_private_directory(directory).map_err(failed)?;
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(directory.join("serve.lock"));
     let file = file.map_err(failed)?;
     match file.try_lock() {

@@ -147,7 +147,9 @@ impl Reader {
     }
 
     fn table(&mut self, name: &str, text: &str, prefix: &str, table: &DeTable<'_>) {
-        for (key, value) in table {
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        for (key, value) in entries {
             let path = match prefix {
                 "" => key.get_ref().to_string(),
                 prefix => format!("{prefix}.{}", key.get_ref()),

@@ -147,7 +147,8 @@ fn create(path: &Path) -> Result<MasterKey, SecretsError> {
     Ok(key)
 }
 
-fn create_private_directory(path: &Path) -> io::Result<()> {
+/// Makes a directory, and those above it, for its owner only. One that is there stays as it is.
+pub(crate) fn create_private_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -16,6 +16,7 @@ mod token_hash;
 
 use zeroize::Zeroizing;
 
+pub(crate) use master::create_private_directory;
 pub use master::{MasterKey, SecretsError};
 pub use sealer::{SealError, Sealer};
 pub use token_hash::{TokenHash, TokenHasher};
