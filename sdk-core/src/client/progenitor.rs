@@ -15,6 +15,7 @@ use super::Client;
 use super::stream::{Open, Streamed};
 use crate::drive::{Failed, Outcome, native, seed};
 use crate::engine::Plan;
+use crate::engine::build::accept;
 use crate::engine::encode::BaseUrl;
 use crate::engine::envelope::Body;
 use crate::engine::error::Error;
@@ -139,6 +140,10 @@ async fn send(inner: &Inner, request: reqwest::Request, info: &OperationInfo) ->
     let mut headers: Headers = convert::from_http(request.headers());
     // progenitor sends the version of the spec on every request, with no setting against it.
     headers.remove("api-version");
+    // For a stream it asks for nothing, where the contract names media types.
+    if !headers.contains("accept") {
+        headers.insert("accept", accept(operation.result));
+    }
     let url = within_base(request.url(), &inner.client.options().base_url);
     let request = Request { method: operation.method, url, headers, body };
     let plan = Plan::of_request(operation, request, inner.client.options(), &inner.options, seed()?)?;

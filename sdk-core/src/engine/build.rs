@@ -54,7 +54,7 @@ pub fn build(operation: &'static Operation, arguments: &Arguments, base_url: &st
 }
 
 /// What to ask for. A problem is JSON too, so an operation without a result asks for JSON.
-fn accept(result: ResultKind) -> &'static str {
+pub(crate) fn accept(result: ResultKind) -> &'static str {
     match result {
         ResultKind::Json | ResultKind::None => "application/json",
         ResultKind::Text(media) => media,
