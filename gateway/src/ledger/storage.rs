@@ -113,6 +113,7 @@ pub(crate) async fn wallet(
 }
 
 /// Two of the tenant's wallets, in one statement; the same one twice if the ids are equal.
+/// The tenant is compared here: in the `WHERE` it makes the planner walk all wallets of the tenant instead of two keys.
 pub(crate) async fn wallet_pair(
     connection: &mut SqliteConnection,
     tenant_id: &str,
@@ -120,17 +121,21 @@ pub(crate) async fn wallet_pair(
     second: &str,
 ) -> Result<(Option<Wallet>, Option<Wallet>), sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT w.id, w.currency, w.status, a.balance, h.balance FROM wallets w
+        "SELECT w.id, w.currency, w.status, a.balance, h.balance, w.tenant_id FROM wallets w
          JOIN ledger_accounts a ON a.id = w.id || ':available'
          JOIN ledger_accounts h ON h.id = w.id || ':held'
-         WHERE w.id IN ($1, $2) AND w.tenant_id = $3",
+         WHERE w.id IN ($1, $2)",
     )
     .bind(first)
     .bind(second)
-    .bind(tenant_id)
     .fetch_all(connection)
     .await?;
-    let wallets = rows.iter().map(wallet_of).collect::<Result<Vec<_>, _>>()?;
+    let mut wallets = Vec::with_capacity(2);
+    for row in &rows {
+        if row.try_get::<&str, _>(5)? == tenant_id {
+            wallets.push(wallet_of(row)?);
+        }
+    }
     let find = |id: &str| wallets.iter().find(|wallet| wallet.id == id).cloned();
     Ok((find(first), find(second)))
 }
