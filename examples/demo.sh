@@ -5,6 +5,7 @@ set -euo pipefail
 bin=${1:?the folder with the built binaries}
 data=$(mktemp -d)
 log=$data/gateway.log
+: >"$log"
 gateway=
 stop() {
     status=$?
