@@ -74,7 +74,7 @@ fn union_schema(union: &Union) -> Value {
         .iter()
         .map(|variant| {
             json!({
-                "if": { "properties": { tag: { "const": variant.tag } }, "required": [tag] },
+                "if": { "type": "object", "properties": { tag: { "const": variant.tag } }, "required": [tag] },
                 "then": { "$ref": format!("#/$defs/{}", variant.ty) },
             })
         })
