@@ -324,7 +324,7 @@ impl Pipeline {
         let trace_id = trace::trace_id(&parts.headers);
         let (method, path) = (parts.method.as_str(), parts.uri.path());
         let (request_id, caller) = (arrival.request_id.as_str(), trail.caller.as_deref());
-        let (status, micros) = (status.as_u16(), elapsed.as_micros());
+        let (status, micros) = (status.as_u16(), u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX));
         match fault.and_then(|fault| fault.source.as_deref()) {
             Some(cause) if status >= 500 => {
                 let cause = causes(cause);

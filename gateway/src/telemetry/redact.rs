@@ -28,7 +28,7 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(letter) = rest.chars().next() {
-        let starts_word = !clean.ends_with(in_word);
+        let starts_word = !clean.ends_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
         let word = rest.find(|letter| !in_word(letter)).unwrap_or(rest.len());
         let found = CREDENTIALS
             .iter()
@@ -61,6 +61,7 @@ mod tests {
     fn credentials_are_taken_out_and_the_rest_stays() {
         let key = format!("wp_{}_{}", "0".repeat(32), "x".repeat(43));
         assert_eq!(redact(&format!("key \"{key}\" refused")), "key \"wp_[redacted]\" refused");
+        assert_eq!(redact(&format!("path=/v1/{key} token={key}")), "path=/v1/wp_[redacted] token=wp_[redacted]");
         assert_eq!(redact("usr_1 did wp_short and eyJ"), "usr_1 did wp_short and eyJ");
         assert_eq!(redact(&format!("ä {key} ö {key}")), "ä wp_[redacted] ö wp_[redacted]");
         assert!(matches!(redact("nothing secret"), Cow::Borrowed(_)));

@@ -192,7 +192,7 @@ async fn a_changed_password_ends_the_other_sessions_and_not_this_one() {
     let new = "seven wet umbrellas in a row";
     change("not the right password", new).await.problem(422, "wrong_password");
     change(PASSWORD, PASSWORD).await.problem(422, "password_unchanged");
-    assert_eq!(change(PASSWORD, &ada.email.repeat(1)).await.fields(), ["/new_password guessable"]);
+    assert_eq!(change(PASSWORD, &ada.email).await.fields(), ["/new_password guessable"]);
     change(PASSWORD, new).await.expect(204);
     other.get("/v1/auth/me").send().await.expect(401);
     ada.get("/v1/auth/me").send().await.expect(200);

@@ -199,6 +199,37 @@ fn without_its_master_key_a_database_is_not_opened() {
 
 #[cfg(unix)]
 #[test]
+fn the_log_is_json_where_asked_for_and_shows_no_credential() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_waypost-gateway"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--log", "waypost_gateway=trace", "--data-dir"])
+        .arg(directory.path().join("data"))
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let mut said = Vec::new();
+    for line in std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap())) {
+        said.push(line.unwrap());
+        if said.last().unwrap().starts_with("listening on ") {
+            break;
+        }
+    }
+    let url = said.last().unwrap().trim_start_matches("listening on ").to_owned();
+    let key = said.iter().flat_map(|line| line.split([' ', '\''])).find(|word| word.starts_with("wp_")).unwrap();
+    get(&url, "/v1/auth/me", &format!("X-API-Key: {key}\r\n"));
+    get(&url, &format!("/v1/{key}"), "");
+    let killed = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status().unwrap();
+    assert!(killed.success() && child.wait().unwrap().success());
+    let log = std::fs::read_to_string(log).unwrap();
+    let events: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    assert!(events.iter().any(|event| event["operation"] == "auth_me" && event["status"] == 200), "{log}");
+    assert!(log.contains("wp_[redacted]") && !log.contains(key), "{log}");
+}
+
+#[cfg(unix)]
+#[test]
 fn a_shutdown_lets_a_request_in_flight_finish() {
     let directory = tempfile::tempdir().unwrap();
     let program = Program::start(directory.path(), &[]);
