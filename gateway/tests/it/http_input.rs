@@ -42,7 +42,7 @@ async fn every_wrong_field_is_named_at_once() {
         ),
         (
             "/v1/api_keys",
-            json!({ "name": "", "permissions": ["wallets:fly", "wallets:read", "wallets:read"], "expires_at": "tomorrow" }),
+            json!({ "name": "", "permissions": ["Wallets, all of them", "wallets:read", "wallets:read"], "expires_at": "tomorrow" }),
             &[
                 "/expires_at format",
                 "/name min_length",
