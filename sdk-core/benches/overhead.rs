@@ -3,6 +3,13 @@
 //! the ratio of a round is taken within it, and the median of the ratios is what is printed.
 //!
 //! `cargo bench -p waypost --bench overhead [-- --rounds 31 --calls 2000]`
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a benchmark that fails is to say where"
+)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
