@@ -317,8 +317,11 @@ impl AttemptLoop {
         }
         let backoff = self.plan.backoff.delay(retry, self.random.next());
         let wait = asked.map_or(backoff, |asked| asked.max(backoff));
-        if wait >= self.remaining(now) || !self.shared.withdraw_retry(now.elapsed) {
+        if wait >= self.remaining(now) {
             return self.fail(error);
+        }
+        if !self.shared.withdraw_retry(now.elapsed) {
+            return self.fail(classify::over_budget(error));
         }
         self.last = Some(error);
         self.sleep(wait)

@@ -127,6 +127,16 @@ pub(crate) fn unsent(plan: &Plan, kind: ErrorKind, message: String, wait: Option
     Error::new(kind, failure)
 }
 
+/// The error of an attempt that the rules would repeat and the client's retry budget does not.
+pub(crate) fn over_budget(error: Error) -> Error {
+    let kind = error.kind();
+    let mut failure = error.into_failure();
+    failure
+        .advice
+        .push_str(" (it was not tried again: the client's retry budget is used up, as too many calls fail)");
+    Error::new(kind, failure)
+}
+
 /// Adds the attempts, and takes out every credential of the request that found its way into a text.
 pub(crate) fn seal(error: Error, request: &Request, attempts: &[Attempt]) -> Error {
     let kind = error.kind();

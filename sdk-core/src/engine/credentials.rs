@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::error::{Error, Failure};
 use super::message::Headers;
 use super::operation::{Operation, Scheme};
 use super::redact::{REDACTED, Secret};
@@ -93,12 +94,28 @@ impl Credentials {
         self.bearer.is_none() && self.headers.is_empty() && self.cookies.is_empty() && self.client.is_none()
     }
 
-    /// Writes what the operation takes into `headers`. A header that is already there stands.
-    pub fn apply(&self, operation: &Operation, headers: &mut Headers) {
-        let Some(schemes) =
-            operation.security.iter().find(|schemes| schemes.iter().all(|scheme| self.has(scheme)))
-        else {
-            return;
+    /// Writes what the operation takes into `headers`. A header that is already there stands. Without a complete alternative nothing is written: the
+    /// server's 401 says best what it takes.
+    ///
+    /// # Errors
+    /// [`Error::OAuth`] when all there is for the operation is a client's id and secret, which are no credential before they are exchanged.
+    pub fn apply(&self, operation: &Operation, headers: &mut Headers) -> Result<(), Error> {
+        let complete =
+            operation.security.iter().find(|schemes| schemes.iter().all(|scheme| self.has(scheme)));
+        let Some(schemes) = complete else {
+            let needs_token = operation.security.iter().any(|schemes| schemes.contains(&Scheme::Bearer));
+            return match &self.client {
+                Some(client) if needs_token && !headers.contains("authorization") => {
+                    let message = format!(
+                        "{} needs an access token, and none was had for the client `{}`",
+                        operation.id, client.id
+                    );
+                    let advice = "Exchange the client's id and secret at the token endpoint, and give the client the access token";
+                    Err(Error::OAuth(Box::new(Failure::new(message).advise(advice)))
+                        .of_operation(operation.id))
+                }
+                _ => Ok(()),
+            };
         };
         for scheme in *schemes {
             let (name, value): (Cow<'static, str>, String) = match scheme {
@@ -125,6 +142,7 @@ impl Credentials {
                 headers.insert(name, value);
             }
         }
+        Ok(())
     }
 
     fn has(&self, scheme: &Scheme) -> bool {

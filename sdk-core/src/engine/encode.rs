@@ -120,7 +120,7 @@ impl BaseUrl {
         if authority.contains('@') {
             return Err("holds a user name or password; give credentials to the client instead");
         }
-        check_authority(authority)?;
+        let authority = authority_of(scheme, authority)?;
         let prefix = path.trim_end_matches('/');
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%/".contains(&byte);
         if !prefix.bytes().all(allowed) {
@@ -129,10 +129,7 @@ impl BaseUrl {
         if prefix.split('/').skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
             return Err("has an empty or dot segment in its path");
         }
-        Ok(Self {
-            origin: format!("{scheme}://{}", authority.to_ascii_lowercase()),
-            prefix: prefix.to_owned(),
-        })
+        Ok(Self { origin: format!("{scheme}://{authority}"), prefix: prefix.to_owned() })
     }
 
     /// Scheme, host and port: where credentials may go.
@@ -155,27 +152,34 @@ impl BaseUrl {
     }
 }
 
-fn check_authority(authority: &str) -> Result<(), &'static str> {
+/// Host and port in the form that every URL library writes: lower case, the shortest form of an IPv6 address, no default port. Otherwise a URL that
+/// such a library built on this base would not look like one of it.
+fn authority_of(scheme: &str, authority: &str) -> Result<String, &'static str> {
     const HOST: &str = "has no valid host; write `https://host` or `https://host:port`, a name with other letters in its xn-- form";
     const PORT: &str = "has a port that is not a number from 1 to 65535";
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
             let (address, port) = rest.split_once(']').ok_or(HOST)?;
-            if address.parse::<std::net::Ipv6Addr>().is_err() {
-                return Err(HOST);
-            }
-            ("v6", port)
+            let address: std::net::Ipv6Addr = address.parse().map_err(|_| HOST)?;
+            (format!("[{address}]"), port)
         }
-        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+        None => {
+            let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+            (host.to_ascii_lowercase(), port)
+        }
     };
-    if host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
+    let named = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if host.is_empty() || !(host.starts_with('[') || host.bytes().all(named)) {
         return Err(HOST);
     }
     if port.is_empty() {
-        return Ok(());
+        return Ok(host);
     }
     let digits = port.strip_prefix(':').ok_or(HOST)?;
     let number =
         digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u16>().ok()).flatten();
-    if number.is_some_and(|port| port > 0) { Ok(()) } else { Err(PORT) }
+    match (scheme, number.filter(|port| *port > 0).ok_or(PORT)?) {
+        ("http", 80) | ("https", 443) => Ok(host),
+        (_, port) => Ok(format!("{host}:{port}")),
+    }
 }

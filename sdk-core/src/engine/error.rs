@@ -196,7 +196,7 @@ impl Error {
     }
 
     /// Everything that is known.
-    pub const fn failure(&self) -> &Failure {
+    pub fn failure(&self) -> &Failure {
         match self {
             Self::BadRequest(failure)
             | Self::Authentication(failure)
@@ -240,7 +240,7 @@ impl Error {
     }
 
     /// The status of the last answer.
-    pub const fn status(&self) -> Option<u16> {
+    pub fn status(&self) -> Option<u16> {
         self.failure().status
     }
 
@@ -250,7 +250,7 @@ impl Error {
     }
 
     /// What the server said.
-    pub const fn problem(&self) -> Option<&Problem> {
+    pub fn problem(&self) -> Option<&Problem> {
         self.failure().problem.as_ref()
     }
 
@@ -265,7 +265,7 @@ impl Error {
     }
 
     /// How long the server asked to wait.
-    pub const fn retry_after(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         self.failure().retry_after
     }
 }

@@ -109,7 +109,7 @@ impl Plan {
         } else if operation.idempotency_key && !headers.contains("idempotency-key") {
             headers.insert("idempotency-key", seed.idempotency_key());
         }
-        client.credentials.apply(operation, &mut headers);
+        client.credentials.apply(operation, &mut headers)?;
         for (name, value) in headers.iter() {
             if let Some(reason) = encode::header_name_mistake(name) {
                 mistakes.push(format!("header `{}` {reason}", name.escape_debug()));

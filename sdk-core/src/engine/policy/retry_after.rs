@@ -9,18 +9,20 @@ const LONGEST: Duration = Duration::from_secs(1_000_000_000);
 
 /// How long `Retry-After` asks to wait, whether it is seconds or one of the three forms of an HTTP date. A date that has passed is zero.
 /// A value that is neither is as if it were not there.
+///
+/// A date is compared with the answer's own `Date`, which the same clock wrote; only without one with the caller's clock, `unix`.
 pub fn retry_after(headers: &Headers, unix: Duration) -> Option<Duration> {
-    parse(headers.get("retry-after")?, unix)
-}
-
-/// The same, for the value alone. `unix` is the wall clock that a date is compared with.
-pub fn parse(value: &str, unix: Duration) -> Option<Duration> {
-    let value = value.trim();
+    let value = headers.get("retry-after")?.trim();
     if let Some(seconds) = seconds(value) {
         return Some(seconds.min(LONGEST));
     }
-    let at = httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    Some(at.saturating_sub(unix).min(LONGEST))
+    let now = headers.get("date").and_then(date).unwrap_or(unix);
+    Some(date(value)?.saturating_sub(now).min(LONGEST))
+}
+
+/// An HTTP date as time since 1970. `SystemTime` is only the type that the parser answers with: no clock is asked, so this is the same in wasm.
+fn date(value: &str) -> Option<Duration> {
+    httpdate::parse_http_date(value.trim()).ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()
 }
 
 /// Seconds, as the RFC has them or with a fraction as some servers write them; a fraction is rounded up to the next second.
