@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::model::{Api, Deprecated, Operation};
+use crate::model::{Api, Deprecated, Operation, Resource};
 use crate::writers::rust::doc;
 use crate::writers::samples::rust::program;
 use crate::writers::{Context, Error, Layout};
@@ -29,6 +29,14 @@ pub(super) fn method(api: &Api, context: &Context<'_>, operation: &Operation) ->
     let text = doc(&text);
     let example = example(api, context, operation)?;
     Ok(quote!(#text #[doc = ""] #example))
+}
+
+/// What a resource is; its name where the spec says nothing.
+pub(super) fn resource(resource: &Resource) -> String {
+    match safe(&resource.description) {
+        text if text.is_empty() => format!("The operations of `{}`.", resource.name),
+        text => text,
+    }
 }
 
 /// The Rust sample: the very text that the reference shows, compiled by rustdoc and never run. A foreign spec's output does not

@@ -13,7 +13,7 @@ use quote::quote;
 
 use super::operations::engine_path;
 use super::rust::{
-    doc, file_text, params_ident, params_of, path_parameters, snake_ident, static_ident, type_ident, type_tokens, types_path,
+    doc, file_text, params_ident, params_of, path_parameters, snake_ident, static_ident, type_ident, type_tokens,
 };
 use super::{Context, Error, File, Layout};
 use crate::model::{Api, Body, Content, Location, Operation, Paginate, Parameter, Resource, Shape, TypeRef};
@@ -23,7 +23,10 @@ const WRITER: &str = "resources";
 /// Writes `resources.rs`.
 pub fn write(api: &Api, context: &Context<'_>) -> Result<Vec<File>, Error> {
     let engine = engine_path(context);
-    let types = types_path(context);
+    let types = match context.layout {
+        Layout::Repository => quote!(use ::waypost_types as types;),
+        Layout::Standalone => quote!(use crate::types;),
+    };
     let (client, operations) = match context.layout {
         Layout::Repository => (quote!(crate::client), quote!(crate::generated::operations)),
         Layout::Standalone => (quote!(::waypost::client), quote!(super::operations)),
@@ -40,7 +43,7 @@ pub fn write(api: &Api, context: &Context<'_>) -> Result<Vec<File>, Error> {
         use #client::{Call, Client, EventCall, ListCall, Paged, StreamCall};
         use #engine::Arguments;
         use #operations;
-        use #types as types;
+        #types
 
         #accessors
         #(#resources)*
@@ -56,7 +59,7 @@ fn accessors(api: &Api, context: &Context<'_>) -> TokenStream {
         Layout::Standalone => quote!(),
     };
     let methods = api.resources.iter().map(|resource| {
-        let about = doc(&docs::safe(&resource.description));
+        let about = doc(&docs::resource(resource));
         let (name, ty) = (snake_ident(&resource.name), type_ident(&resource.name));
         let signature = quote!(#public fn #name(&self) -> #ty<'_>);
         (quote!(#about #signature;), quote!(#about #signature { #ty { client: self } }))
@@ -83,7 +86,7 @@ fn accessors(api: &Api, context: &Context<'_>) -> TokenStream {
 }
 
 fn resource(api: &Api, context: &Context<'_>, resource: &Resource) -> Result<TokenStream, Error> {
-    let about = doc(&docs::safe(&resource.description));
+    let about = doc(&docs::resource(resource));
     let ty = type_ident(&resource.name);
     let methods = resource.operations.iter().map(|o| method(api, context, o)).collect::<Result<Vec<_>, _>>()?;
     Ok(quote! {

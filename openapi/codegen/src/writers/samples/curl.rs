@@ -2,21 +2,21 @@
 
 use serde_json::Value;
 
-use super::{example, shown};
+use super::{body, example, shown};
 use crate::model::{Api, Body, Content, Location, Operation, SecurityScheme, Shape, TypeRef};
 use crate::writers::{Context, Error};
 
 /// Writes it.
 pub(super) fn write(api: &Api, context: &Context<'_>, operation: &Operation) -> Result<String, Error> {
-    let mut words = vec![command(operation), quoted(&url(context, operation))];
+    let mut words = vec![command(operation), quoted(&url(api, context, operation))];
     words.extend(credentials(api, operation).map(|header| format!("--header {header}")));
     if operation.idempotency_key {
         words.push("--header \"Idempotency-Key: $(uuidgen)\"".into());
     }
-    for (parameter, value) in shown(operation).filter(|(p, _)| p.location == Location::Header) {
-        words.push(format!("--header {}", quoted(&format!("{}: {}", parameter.name, scalar(value)))));
+    for (parameter, value) in shown(api, operation).filter(|(p, _)| p.location == Location::Header) {
+        words.push(format!("--header {}", quoted(&format!("{}: {}", parameter.name, scalar(&value)))));
     }
-    words.extend(body(api, operation));
+    words.extend(payload(api, operation));
     Ok(words.join(" \\\n  "))
 }
 
@@ -33,19 +33,19 @@ fn command(operation: &Operation) -> String {
     command
 }
 
-fn url(context: &Context<'_>, operation: &Operation) -> String {
+fn url(api: &Api, context: &Context<'_>, operation: &Operation) -> String {
     let base = context.document.pointer("/servers/0/url").and_then(Value::as_str).unwrap_or("http://127.0.0.1:8080");
     let mut url = format!("{}{}", base.trim_end_matches('/'), operation.path);
     for parameter in operation.parameters.iter().filter(|p| p.location == Location::Path) {
-        if let Some(value) = example(operation, parameter) {
-            url = url.replace(&format!("{{{}}}", parameter.name), &encoded(&scalar(value)));
+        if let Some(value) = example(api, operation, parameter) {
+            url = url.replace(&format!("{{{}}}", parameter.name), &encoded(&scalar(&value)));
         }
     }
     let mut separator = '?';
-    for (parameter, value) in shown(operation).filter(|(p, _)| p.location == Location::Query) {
-        let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    for (parameter, value) in shown(api, operation).filter(|(p, _)| p.location == Location::Query) {
+        let values = value.as_array().map_or(std::slice::from_ref(&*value), Vec::as_slice);
         for value in values {
-            url.push_str(&format!("{separator}{}={}", encoded(&parameter.name), encoded(&scalar(value))));
+            url.push_str(&format!("{separator}{}={}", encoded(&parameter.name), encoded(&scalar(&value))));
             separator = '&';
         }
     }
@@ -67,15 +67,14 @@ fn credentials<'a>(api: &'a Api, operation: &'a Operation) -> impl Iterator<Item
     })
 }
 
-fn body(api: &Api, operation: &Operation) -> Vec<String> {
-    let example = operation.request_example.as_ref();
+fn payload(api: &Api, operation: &Operation) -> Vec<String> {
     match &operation.body {
         None => vec![],
-        Some(Body::Json(_)) => {
-            let text = example.map(|value| serde_json::to_string_pretty(value).unwrap_or_default());
-            vec!["--header 'Content-Type: application/json'".into(), format!("--data {}", quoted(&text.unwrap_or_else(|| "{}".into())))]
+        Some(Body::Json(ty)) => {
+            let text = serde_json::to_string_pretty(&body(api, operation, ty)).unwrap_or_default();
+            vec!["--header 'Content-Type: application/json'".into(), format!("--data {}", quoted(&text))]
         }
-        Some(Body::Form(ty)) => fields(api, ty, example)
+        Some(Body::Form(ty)) => fields(api, ty, &body(api, operation, ty))
             .map(|(name, value)| format!("--data-urlencode {}", quoted(&format!("{name}={}", scalar(value)))))
             .collect(),
         Some(Body::Bytes(media_type)) => {
@@ -85,7 +84,7 @@ fn body(api: &Api, operation: &Operation) -> Vec<String> {
 }
 
 /// The example's fields, in the order of the schema.
-fn fields<'a>(api: &'a Api, ty: &'a TypeRef, example: Option<&'a Value>) -> impl Iterator<Item = (&'a str, &'a Value)> {
+fn fields<'a>(api: &'a Api, ty: &'a TypeRef, example: &'a Value) -> impl Iterator<Item = (&'a str, &'a Value)> {
     let object = match ty {
         TypeRef::Named(name) => api.types.get(name).and_then(|def| match &def.shape {
             Shape::Object(object) => Some(object),
@@ -96,7 +95,7 @@ fn fields<'a>(api: &'a Api, ty: &'a TypeRef, example: Option<&'a Value>) -> impl
     object
         .into_iter()
         .flat_map(|object| &object.fields)
-        .filter_map(move |field| Some((field.name.as_str(), example?.get(&field.name)?)))
+        .filter_map(move |field| Some((field.name.as_str(), example.get(&field.name)?)))
 }
 
 fn scalar(value: &Value) -> String {

@@ -7,11 +7,14 @@ pub(super) mod curl;
 pub(super) mod rust;
 #[cfg(test)]
 mod tests;
+mod value;
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 
 use super::{Context, Error};
-use crate::model::{Api, Operation, Parameter};
+use crate::model::{Api, Bounds, Operation, Parameter, TypeRef};
 
 /// A snippet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,9 +51,20 @@ pub(super) fn of(api: &Api, context: &Context<'_>, operation: &Operation) -> Res
         .collect()
 }
 
-/// The value that samples give a parameter; none if the spec has no example for it.
-fn example<'a>(operation: &'a Operation, parameter: &'a Parameter) -> Option<&'a Value> {
-    operation.parameter_examples.get(&parameter.name).or(parameter.example.as_ref())
+/// The value that samples give a parameter; none if it may be left out and the spec has no example for it.
+fn example<'a>(api: &Api, operation: &'a Operation, parameter: &'a Parameter) -> Option<Cow<'a, Value>> {
+    let given = operation.parameter_examples.get(&parameter.name).or(parameter.example.as_ref());
+    given.map(Cow::Borrowed).or_else(|| {
+        parameter.required.then(|| Cow::Owned(value::of(api, &parameter.ty, &parameter.bounds)))
+    })
+}
+
+/// The body that samples send.
+fn body<'a>(api: &Api, operation: &'a Operation, ty: &TypeRef) -> Cow<'a, Value> {
+    match &operation.request_example {
+        Some(value) => Cow::Borrowed(value),
+        None => Cow::Owned(value::of(api, ty, &Bounds::default())),
+    }
 }
 
 /// How many parameters that may be left out a sample shows: enough to see how it is done.
@@ -58,10 +72,10 @@ const OPTIONAL: usize = 2;
 
 /// The parameters that a sample gives: all that must be given, and the first others that have an example. Never a cursor, which no
 /// reader has yet.
-fn shown(operation: &Operation) -> impl Iterator<Item = (&Parameter, &Value)> {
+fn shown<'a>(api: &Api, operation: &'a Operation) -> impl Iterator<Item = (&'a Parameter, Cow<'a, Value>)> {
     let mut left = OPTIONAL;
     operation.parameters.iter().filter_map(move |parameter| {
-        let value = example(operation, parameter)?;
+        let value = example(api, operation, parameter)?;
         if !parameter.required {
             if operation.paginate.as_ref().is_some_and(|paginate| paginate.cursor == parameter.name) {
                 return None;

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use serde_json::Value;
 
-use super::{example, shown};
+use super::{body, example, shown};
 use crate::model::{Api, Body, Content, Location, Object, Operation, Parameter, Shape, TypeRef};
 use crate::writers::rust::{params_ident, params_of, snake_ident, type_ident};
 use crate::writers::{Context, Error, Layout};
@@ -51,8 +51,8 @@ fn call(api: &Api, operation: &Operation) -> Result<(TokenStream, bool), Error> 
     let mut typed = false;
     let (mut before, mut arguments) = (Vec::new(), Vec::new());
     for parameter in operation.parameters.iter().filter(|p| p.location == Location::Path) {
-        let value = example(operation, parameter).ok_or_else(|| missing(operation, &parameter.name))?;
-        let (tokens, names_type) = argument(api, &parameter.ty, value);
+        let value = example(api, operation, parameter).ok_or_else(|| missing(operation, &parameter.name))?;
+        let (tokens, names_type) = argument(api, &parameter.ty, &value);
         typed |= names_type;
         arguments.push(tokens);
     }
@@ -66,8 +66,7 @@ fn call(api: &Api, operation: &Operation) -> Result<(TokenStream, bool), Error> 
         None => {}
         Some(Body::Json(ty) | Body::Form(ty)) => {
             typed = true;
-            let value = operation.request_example.as_ref().ok_or_else(|| missing(operation, "the body"))?;
-            let value = expression(api, ty, value);
+            let value = expression(api, ty, &body(api, operation, ty));
             before.push(quote!(let body = #value;));
             arguments.push(quote!(&body));
         }
@@ -88,15 +87,15 @@ fn parameters(api: &Api, operation: &Operation, params: &Ident) -> Result<TokenS
     let is_list = |parameter: &Parameter| matches!(parameter.ty, TypeRef::Array(_));
     let mut required = Vec::new();
     for parameter in params_of(operation).filter(|parameter| parameter.required && !is_list(parameter)) {
-        let value = example(operation, parameter).ok_or_else(|| missing(operation, &parameter.name))?;
-        required.push(expression(api, &parameter.ty, value));
+        let value = example(api, operation, parameter).ok_or_else(|| missing(operation, &parameter.name))?;
+        required.push(expression(api, &parameter.ty, &value));
     }
     let construct = if required.is_empty() { quote!(default()) } else { quote!(new(#(#required),*)) };
-    let setters = shown(operation)
+    let setters = shown(api, operation)
         .filter(|(parameter, _)| parameter.location != Location::Path && (!parameter.required || is_list(parameter)))
         .map(|(parameter, value)| {
             let setter = format_ident!("with_{}", unraw(&parameter.name));
-            let value = expression(api, &parameter.ty, value);
+            let value = expression(api, &parameter.ty, &value);
             quote!(.#setter(#value))
         });
     Ok(quote!(types::params::#params::#construct #(#setters)*))

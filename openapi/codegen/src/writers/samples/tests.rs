@@ -76,3 +76,22 @@ fn a_form_is_sent_field_by_field_and_an_open_operation_without_credentials() {
     assert!(sample("files_token", "curl").ends_with("--data-urlencode 'grant_type=refresh_token' \\\n  --data-urlencode 'scope=a b'"));
     assert!(!sample("files_export", "curl").contains("--header"));
 }
+
+#[test]
+fn a_spec_without_examples_gets_values_of_the_right_types() {
+    let mut api = fixture::api();
+    for operation in api.resources.iter_mut().flat_map(|resource| &mut resource.operations) {
+        operation.request_example = None;
+        operation.parameter_examples.clear();
+        for parameter in &mut operation.parameters {
+            parameter.example = None;
+        }
+    }
+    let context = fixture::context(&Value::Null, Layout::Repository);
+    for operation in api.operations() {
+        let samples = of(&api, &context, operation).unwrap();
+        if operation.id == "orders_create" {
+            assert!(samples[0].source.contains("types::CreateOrder::new(types::Size::Small, 1)"), "{}", samples[0].source);
+        }
+    }
+}
