@@ -21,6 +21,24 @@
 //! assert_eq!(WalletStatus::from("dormant").as_str(), "dormant");
 //! # Ok::<(), serde_json::Error>(())
 //! ```
+//!
+//! The three states of a field in a body of your own:
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use waypost_types::Patch;
+//!
+//! #[derive(Serialize, Deserialize, Default)]
+//! struct Change {
+//!     #[serde(default, skip_serializing_if = "Patch::is_absent")]
+//!     name: Patch<String>,
+//! }
+//!
+//! assert_eq!(serde_json::to_string(&Change::default())?, "{}");
+//! assert_eq!(serde_json::to_string(&Change { name: Patch::Null })?, r#"{"name":null}"#);
+//! assert!(serde_json::from_str::<Change>("{}")?.name.is_absent());
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
 pub mod patch;
 

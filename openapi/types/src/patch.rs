@@ -63,6 +63,19 @@ impl<T> Patch<T> {
     }
 }
 
+impl Patch<()> {
+    /// For an optional field that takes any JSON value (`#[serde(default, deserialize_with = "Patch::present")]`): a `null` in the
+    /// document is a value that is there, where `Option` alone would read it as nothing.
+    ///
+    /// # Errors
+    /// Those of the value.
+    pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        T::deserialize(deserializer).map(Some)
+    }
+}
+
 impl<T> From<T> for Patch<T> {
     fn from(value: T) -> Self {
         Self::Value(value)

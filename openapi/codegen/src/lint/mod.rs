@@ -53,9 +53,20 @@ pub fn lint(document: &Document, profile: Profile) -> Vec<Finding> {
     ] {
         rule(&objects, &mut report);
     }
-    // These read values through the schemas, and would repeat in other words what is wrong with the schemas themselves.
-    if report.findings.is_empty() {
+    // Values are read through the schemas: where these are broken, every value of theirs would seem so too.
+    let broken = [
+        Rule::Structure,
+        Rule::UnknownKeyword,
+        Rule::Reference,
+        Rule::Schema,
+        Rule::Composition,
+        Rule::Bounds,
+        Rule::Enum,
+    ];
+    if !report.findings.iter().any(|finding| broken.contains(&finding.rule)) {
         examples::check(&objects, &mut report);
+    }
+    if report.findings.is_empty() {
         structure::check(document, &mut report);
     }
     if profile == Profile::Strict {

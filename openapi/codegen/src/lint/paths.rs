@@ -37,8 +37,12 @@ pub(super) fn check(objects: &Objects<'_>, report: &mut Report<'_>) {
     }
 }
 
+fn is_parameter(segment: &str) -> bool {
+    segment.starts_with('{') && segment.ends_with('}')
+}
+
 fn names(path: &str) -> Vec<&str> {
-    path.split('/').filter(|segment| segment.starts_with('{')).collect()
+    path.split('/').filter(|segment| is_parameter(segment)).collect()
 }
 
 fn template(path: &str, node: &Node<'_>, report: &mut Report<'_>) {
@@ -69,6 +73,12 @@ fn template(path: &str, node: &Node<'_>, report: &mut Report<'_>) {
         if segment == "." || segment == ".." {
             add("a segment `.` or `..` walks up the path.", "Write the path without it.");
         }
+        if segment.starts_with([':', '*']) {
+            add(
+                "routers take a segment that starts with `:` or `*` for a parameter.",
+                "Start it with another character.",
+            );
+        }
         match inner {
             Some("") => add("a parameter without a name.", "Write `{name}`."),
             Some(name) if name.contains(['{', '}', '*']) => {
@@ -93,7 +103,7 @@ fn route(
     report: &mut Report<'_>,
 ) {
     let key: Vec<&str> =
-        path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment }).collect();
+        path.split('/').map(|segment| if is_parameter(segment) { "{}" } else { segment }).collect();
     let here = (path.to_owned(), node.pointer.clone());
     if let Some((first, _)) = routes.insert(key.join("/"), here) {
         let reason = format!("`{path}` and `{first}` match the same requests.");

@@ -149,14 +149,11 @@ fn success(status: &str, response: &Node<'_>, report: &mut Report<'_>) {
     }
     match *name {
         "application/json" => named(first, "A JSON answer", report),
-        "text/event-stream" => {
-            if kind(first) == "bytes"
-                || first.get("schema").is_some_and(|s| !s.has("$ref") && kind(first) != "text")
-            {
-                let remedy = "Write `schema: {$ref: …}` for the JSON in `data`, or `{type: string}`.";
-                add(report, "The events' schema is not carried.".to_owned(), remedy);
-            }
+        "text/event-stream" if !is_event(first) => {
+            let remedy = "Write `schema: {$ref: …}` for the JSON in `data`, or `{type: string}`.";
+            add(report, "The events' schema is not carried.".to_owned(), remedy);
         }
+        "text/event-stream" => {}
         other if other.ends_with("/xml") || other.ends_with("+xml") || other.ends_with("+json") => {
             add(report, format!("The media type `{other}` is not carried."), "Write `application/json`.");
         }
@@ -167,6 +164,11 @@ fn success(status: &str, response: &Node<'_>, report: &mut Report<'_>) {
         }
         _ => {}
     }
+}
+
+/// Events carry JSON of a named schema, or text.
+fn is_event(media: &Node<'_>) -> bool {
+    media.get("schema").is_none_or(|schema| schema.has("$ref")) || kind(media) == "text"
 }
 
 fn kind(media: &Node<'_>) -> &'static str {

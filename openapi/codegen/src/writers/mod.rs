@@ -179,9 +179,20 @@ pub fn write_all(api: &Api, context: &Context<'_>, only: &[String]) -> Result<Ve
             continue;
         }
         let folder = writer.folder(context.layout);
-        for file in (writer.write)(api, context)? {
+        for file in run(writer, api, context)? {
             files.push(File { path: folder.join(&file.path), text: file.text });
         }
     }
     Ok(files)
+}
+
+/// Runs a writer. A panic in a library below it (progenitor has many) is its error, not the end of the program.
+fn run(writer: &Writer, api: &Api, context: &Context<'_>) -> Result<Vec<File>, Error> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (writer.write)(api, context))).unwrap_or_else(
+        |panic| {
+            let told = panic.downcast_ref::<String>().map(String::as_str);
+            let reason = told.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+            Err(Error::new(writer.name, format!("a library gave up: {reason}")))
+        },
+    )
 }

@@ -67,22 +67,24 @@ fn ty(parameter: &Parameter) -> TokenStream {
 
 fn field(parameter: &Parameter) -> TokenStream {
     let (ident, ty, docs) = (snake_ident(&parameter.name), ty(parameter), doc(&parameter.description));
-    let plain = ident.to_string();
-    let rename = (plain.trim_start_matches("r#") != parameter.name).then(|| {
+    let mut attributes = Vec::new();
+    if ident.to_string().trim_start_matches("r#") != parameter.name {
         let name = &parameter.name;
-        quote!(#[serde(rename = #name)])
-    });
-    let (attributes, ty) = if is_list(parameter) {
-        (quote!(#[serde(default, skip_serializing_if = "Vec::is_empty")]), ty)
+        attributes.push(quote!(rename = #name));
+    }
+    let ty = if is_list(parameter) {
+        attributes.push(quote!(default, skip_serializing_if = "Vec::is_empty"));
+        ty
     } else if parameter.required {
-        (quote!(), ty)
+        ty
     } else {
-        (quote!(#[serde(default, skip_serializing_if = "Option::is_none")]), quote!(Option<#ty>))
+        attributes.push(quote!(default, skip_serializing_if = "Option::is_none"));
+        quote!(Option<#ty>)
     };
+    let serde = (!attributes.is_empty()).then(|| quote!(#[serde(#(#attributes),*)]));
     quote! {
         #docs
-        #rename
-        #attributes
+        #serde
         pub #ident: #ty,
     }
 }

@@ -28,7 +28,7 @@ pub fn write(api: &Api, context: &Context<'_>) -> Result<Vec<File>, Error> {
     let types = Types::new(api);
     let items = api.types.values().map(|definition| types.item(definition)).collect::<Vec<_>>();
     let patched = api.types.values().any(|definition| match &definition.shape {
-        Shape::Object(object) => object.fields.iter().any(object::is_three_state),
+        Shape::Object(shape) => object::uses_patch(&types, shape),
         _ => false,
     });
     let (modules, path) = match context.layout {
@@ -112,6 +112,11 @@ impl<'a> Types<'a> {
     /// Whether values of the type are Rust strings, under whatever name.
     pub(super) fn is_string(&self, ty: &TypeRef) -> bool {
         matches!(behind_aliases(self.all, ty), TypeRef::String(_))
+    }
+
+    /// Whether any JSON value is one of the type, null too.
+    pub(super) fn is_any(&self, ty: &TypeRef) -> bool {
+        matches!(behind_aliases(self.all, ty), TypeRef::Any)
     }
 
     /// Whether the type implements `Default`: a closed choice has no default, and so nothing that requires one.

@@ -7,9 +7,9 @@ use super::Types;
 use crate::model::{Field, Object, TypeDef};
 use crate::writers::rust::{doc, snake_ident, type_ident};
 
-/// Absent, null or a value.
-pub(super) fn is_three_state(field: &Field) -> bool {
-    !field.required && field.nullable
+/// Whether a field of the object is read or written by `Patch`.
+pub(super) fn uses_patch(types: &Types<'_>, object: &Object) -> bool {
+    object.fields.iter().any(|field| !field.required && (field.nullable || types.is_any(&field.ty)))
 }
 
 pub(super) fn item(types: &Types<'_>, definition: &TypeDef, object: &Object) -> TokenStream {
@@ -67,6 +67,7 @@ struct Member<'a> {
     /// The type of a value, without the wrapper of an optional field.
     value: TokenStream,
     string: bool,
+    any: bool,
     boxed: bool,
 }
 
@@ -77,6 +78,7 @@ impl<'a> Member<'a> {
             ident: snake_ident(&field.name),
             value: types.tokens(&field.ty),
             string: types.is_string(&field.ty),
+            any: types.is_any(&field.ty),
             boxed: types.is_boxed(owner, &field.name),
         }
     }
@@ -98,20 +100,26 @@ impl<'a> Member<'a> {
 
     fn declaration(&self) -> TokenStream {
         let (docs, ident, ty) = (doc(&self.field.description), &self.ident, self.ty());
-        let plain = ident.to_string();
-        let rename = (plain.trim_start_matches("r#") != self.field.name).then(|| {
+        let mut attributes = Vec::new();
+        if ident.to_string().trim_start_matches("r#") != self.field.name {
             let name = &self.field.name;
-            quote!(#[serde(rename = #name)])
-        });
-        let optional = match (self.field.required, self.field.nullable) {
-            (true, _) => quote!(),
-            (false, false) => quote!(#[serde(default, skip_serializing_if = "Option::is_none")]),
-            (false, true) => quote!(#[serde(default, skip_serializing_if = "Patch::is_absent")]),
-        };
+            attributes.push(quote!(rename = #name));
+        }
+        match (self.field.required, self.field.nullable) {
+            (true, _) => {}
+            (false, true) => attributes.push(quote!(default, skip_serializing_if = "Patch::is_absent")),
+            // Of any value, null is one: it is there.
+            (false, false) if self.any => attributes.push(quote!(
+                default,
+                deserialize_with = "Patch::present",
+                skip_serializing_if = "Option::is_none"
+            )),
+            (false, false) => attributes.push(quote!(default, skip_serializing_if = "Option::is_none")),
+        }
+        let serde = (!attributes.is_empty()).then(|| quote!(#[serde(#(#attributes),*)]));
         quote! {
             #docs
-            #rename
-            #optional
+            #serde
             pub #ident: #ty,
         }
     }
