@@ -2,7 +2,9 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -33,7 +35,7 @@ pub async fn serve(listener: TcpListener, service: Service, shutdown: impl Futur
     let graceful = GracefulShutdown::new();
     let free =
         Arc::new(Semaphore::new(usize::try_from(limits.max_connections).unwrap_or(Semaphore::MAX_PERMITS)));
-    let mut shutdown = std::pin::pin!(shutdown);
+    let mut shutdown = pin!(shutdown);
     loop {
         let accepted = async {
             // Waiting connections stay in the kernel's queue until one ends. The semaphore is never closed.
@@ -59,14 +61,30 @@ pub async fn serve(listener: TcpListener, service: Service, shutdown: impl Futur
         stream.set_nodelay(true).ok();
         let open = service.gateway().metrics.connection_opened();
         let service = service.clone();
+        let asked = Arc::new(AtomicBool::new(false));
+        let begun = Arc::clone(&asked);
         let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            begun.store(true, Ordering::Relaxed);
             let service = service.clone();
             async move { Ok::<_, Infallible>(service.answer(request.map(Body::new), peer).await) }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), answer).into_owned();
         let connection = graceful.watch(connection);
+        let patience = limits.header_timeout;
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = pin!(connection);
+            // hyper's own limit begins when it knows which HTTP it is; until the first request this one stands in for it.
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
+                () = tokio::time::sleep(patience) => match asked.load(Ordering::Relaxed) {
+                    true => connection.await,
+                    false => {
+                        tracing::debug!(%peer, "a connection brought no request in time");
+                        Ok(())
+                    }
+                },
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, %peer, "a connection ended early");
             }
             drop((permit, open));

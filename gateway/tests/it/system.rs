@@ -1,4 +1,4 @@
-//! Health, metrics, and the served documents.
+//! Health, metrics, the served documents, and connections that bring nothing.
 
 use serde_json::json;
 
@@ -136,5 +136,14 @@ async fn what_is_turned_off_is_not_there() {
     .await;
     for path in ["/docs", "/openapi.yaml", "/metrics"] {
         app.get(path).send().await.problem(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_brings_no_request_in_time_is_closed() {
+    let app = App::start_with(|config| config.limits.header_timeout = std::time::Duration::from_millis(200)).await;
+    for start in ["", "P", "GET / HTTP/1.1\r\nHo", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+        let answer = app.raw(start).await;
+        assert!(!answer.contains("200 OK"), "{start:?}: {answer}");
     }
 }
