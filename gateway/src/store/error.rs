@@ -75,6 +75,10 @@ impl From<StoreError> for crate::http::Error {
             error if error.sql().is_some_and(super::dialect::is_full) => {
                 unavailable("The database cannot grow: its disk is full.", 30)
             }
+            // The cause may have been another transaction of the same commit, so trying again is worth it.
+            StoreError::Commit(_) => {
+                unavailable("The change could not be committed; nothing of it happened. Try again.", 1)
+            }
             _ => return Self::internal(error),
         };
         Self { source: Some(Box::new(error)), ..answer }

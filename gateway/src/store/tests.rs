@@ -122,6 +122,52 @@ async fn requests_that_are_cancelled_anywhere_leave_the_writer_working() {
     assert!(fixture.wallets().await > before);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_fails_what_does_not_fit_and_keeps_exactly_what_was_acknowledged() {
+    let fixture = Fixture::new().await;
+    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    sqlx::query("PRAGMA max_page_count = 120").execute(tx.connection()).await.unwrap();
+    tx.commit_empty().await.unwrap();
+    // Queued behind this one, the others share commits. SQLite rolls all of a transaction back when the disk is full, so
+    // those that share it with one that does not fit fail as well: told so, and to try again.
+    let tx = fixture.store.begin_unrecorded().await.unwrap();
+    let members: Vec<_> = (0..60)
+        .map(|number| {
+            let store = fixture.store.clone();
+            tokio::spawn(async move {
+                let mut tx = store.begin_unrecorded().await?;
+                insert(&mut tx, &format!("wal_{number}")).await?;
+                sqlx::query("UPDATE wallets SET metadata = $1 WHERE id = $2")
+                    .bind("x".repeat(number * 800))
+                    .bind(format!("wal_{number}"))
+                    .execute(tx.connection())
+                    .await?;
+                tx.commit_empty().await
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(tx);
+    let (mut acknowledged, mut refused) = (0, Vec::new());
+    for member in members {
+        match member.await.unwrap() {
+            Ok(()) => acknowledged += 1,
+            Err(error) => refused.push(crate::http::Error::from(error)),
+        }
+    }
+    assert!(acknowledged > 0 && !refused.is_empty(), "{acknowledged} went through");
+    assert!(
+        refused.iter().all(|error| (error.status, error.code.as_ref()) == (503, "storage_unavailable")),
+        "{refused:?}"
+    );
+    assert_eq!(fixture.wallets().await, acknowledged);
+    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    sqlx::query("PRAGMA max_page_count = 1000000").execute(tx.connection()).await.unwrap();
+    insert(&mut tx, "wal_last").await.unwrap();
+    tx.commit_empty().await.unwrap();
+    assert_eq!(fixture.wallets().await, acknowledged + 1);
+}
+
 #[tokio::test]
 async fn times_of_transactions_only_grow() {
     let fixture = Fixture::new().await;

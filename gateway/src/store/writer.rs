@@ -179,7 +179,8 @@ impl Task {
         while let Some(reply) = next.take() {
             let in_savepoint = !acks.is_empty();
             if in_savepoint && let Err(error) = run(&mut desk.connection, dialect::SAVEPOINT).await {
-                reply.send(Err(StoreError::Closed)).ok();
+                let error = Arc::new(error);
+                reply.send(Err(StoreError::Commit(Arc::clone(&error)))).ok();
                 failed = Some(error);
                 break;
             }
@@ -200,7 +201,7 @@ impl Task {
                 }
             };
             if let Err(error) = ended {
-                failed = Some(error);
+                failed = Some(Arc::new(error));
                 break;
             }
             if acks.len() < MEMBERS {
@@ -212,7 +213,7 @@ impl Task {
             }
         }
         let outcome = match failed {
-            None => run(&mut desk.connection, dialect::COMMIT).await,
+            None => run(&mut desk.connection, dialect::COMMIT).await.map_err(Arc::new),
             Some(error) => Err(error),
         };
         match outcome {
@@ -221,7 +222,6 @@ impl Task {
             }),
             Err(error) => {
                 self.rollback(&mut desk.connection).await;
-                let error = Arc::new(error);
                 for ack in acks {
                     ack.send(Err(StoreError::Commit(Arc::clone(&error)))).ok();
                 }
