@@ -236,7 +236,7 @@ impl Limiter {
             return None;
         }
         let key = self.hasher.hash_one(who.network());
-        let shard = self.shards.get(usize::try_from(key).unwrap_or(0) % SHARDS)?;
+        let shard = self.shards.get(usize::try_from(key >> 32).unwrap_or(0) % SHARDS)?;
         // A poisoned shard holds whole numbers all the same: counters have no half-written state.
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         if shard.callers.len() >= shard.sweep_at {
