@@ -127,12 +127,16 @@ impl Gateway {
 
     async fn prune(&self) -> Result<(), StoreError> {
         let answers = self.store.prune(self.store.now()).await?;
-        let mut tx = self.store.begin_unrecorded().await?;
-        let now = tx.now();
-        let credentials = crate::auth::storage::prune(tx.connection(), now).await?;
-        tx.commit_empty().await?;
-        tracing::debug!(answers, credentials, "removed what has expired");
-        Ok(())
+        tracing::debug!(answers, "removed recorded answers that have expired");
+        loop {
+            let mut tx = self.store.begin_unrecorded().await?;
+            let now = tx.now();
+            let more = crate::auth::storage::prune(tx.connection(), now).await?;
+            tx.commit_empty().await?;
+            if !more {
+                return Ok(());
+            }
+        }
     }
 
     /// Writes what is kept in memory and closes the database. Call it when no request is in flight any more.

@@ -287,12 +287,16 @@ pub(crate) async fn end_sessions_but(
     .await
 }
 
-/// Removes refresh tokens that have expired, and sessions that have none left.
-pub(crate) async fn prune(connection: &mut SqliteConnection, now: i64) -> Result<u64, sqlx::Error> {
-    let tokens = sqlx::query("DELETE FROM refresh_tokens WHERE expires_at <= $1")
-        .bind(now)
-        .execute(&mut *connection)
-        .await?;
-    let sessions = sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now).execute(connection).await?;
-    Ok(tokens.rows_affected() + sessions.rows_affected())
+/// Removes some of the refresh tokens and sessions that have expired at `now`, and says whether there may be more: so that requests
+/// never wait long for it.
+pub(crate) async fn prune(connection: &mut SqliteConnection, now: i64) -> Result<bool, sqlx::Error> {
+    const AT_ONCE: i64 = 1_000;
+    let tokens = "DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at <= $1 LIMIT $2)";
+    let sessions = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)";
+    let mut more = false;
+    for statement in [tokens, sessions] {
+        let done = sqlx::query(statement).bind(now).bind(AT_ONCE).execute(&mut *connection).await?;
+        more |= done.rows_affected() >= AT_ONCE.unsigned_abs();
+    }
+    Ok(more)
 }

@@ -302,3 +302,26 @@ async fn nothing_secret_is_in_the_database() {
         }
     }
 }
+
+#[tokio::test]
+async fn expired_sessions_are_removed_and_others_stay() {
+    let app = App::start().await;
+    let (ada, bob) = (app.register().await, app.register().await);
+    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let now = tx.now();
+    for (table, column) in [("sessions", "id"), ("refresh_tokens", "session_id")] {
+        let update = format!("UPDATE {table} SET expires_at = $1 WHERE {column} = $2");
+        let update = sqlx::query(sqlx::AssertSqlSafe(update)).bind(now).bind(&ada.session_id);
+        update.execute(tx.connection()).await.unwrap();
+    }
+    tx.commit_empty().await.unwrap();
+    ada.get("/v1/auth/me").send().await.problem(401, "unauthenticated");
+    refresh(&app, &ada.refresh_token).await.problem(401, "invalid_refresh_token");
+    // Housekeeping begins with what is due at once and then waits, so it is not over but has done its work.
+    let done = app.gateway.housekeeping();
+    tokio::time::timeout(Duration::from_millis(500), done).await.unwrap_err();
+    let left: Vec<String> =
+        sqlx::query_scalar("SELECT session_id FROM refresh_tokens").fetch_all(app.gateway.store().read()).await.unwrap();
+    assert_eq!(left, [bob.session_id.clone()]);
+    bob.get("/v1/auth/me").send().await.expect(200);
+}
