@@ -11,8 +11,11 @@ use crate::writers::{Context, Error, Layout};
 /// Summary, description, what the caller needs, errors by code, and an example that compiles.
 pub(super) fn method(api: &Api, context: &Context<'_>, operation: &Operation) -> Result<TokenStream, Error> {
     let mut text = format!("{}.\n\n", operation.summary.trim_end_matches('.'));
-    text.push_str(&safe(&operation.description));
-    text.push_str(&format!("\n\n`{} {}`", operation.method, operation.path));
+    match safe(&operation.description) {
+        description if description.is_empty() => {}
+        description => text.push_str(&format!("{description}\n\n")),
+    }
+    text.push_str(&format!("`{} {}`", operation.method, operation.path));
     if let Some(permission) = &operation.permission {
         text.push_str(&format!(" · needs `{permission}`"));
     }

@@ -276,6 +276,9 @@ fn construction(api: &Api, name: &str, object: &Object, value: &Value) -> TokenS
     });
     let optional = object.fields.iter().filter(|field| !field.required).filter_map(|field| {
         let setter = format_ident!("with_{}", unraw(&field.name));
+        if field.nullable && value.get(&field.name).is_some_and(Value::is_null) {
+            return Some(quote!(.#setter(types::patch::Patch::Null)));
+        }
         let value = given(&field.name)?;
         let value = if field.nullable { owned(api, &field.ty, value) } else { expression(api, &field.ty, value) };
         Some(quote!(.#setter(#value)))
