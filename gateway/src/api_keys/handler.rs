@@ -53,7 +53,11 @@ impl NewKey<'_> {
 }
 
 impl ApiKeysApi<Context, Error> for Gateway {
-    async fn api_keys_create(&self, context: Context, body: CreateApiKey) -> Result<Created<ApiKeyWithSecret>, Error> {
+    async fn api_keys_create(
+        &self,
+        context: Context,
+        body: CreateApiKey,
+    ) -> Result<Created<ApiKeyWithSecret>, Error> {
         let caller = context.identity()?;
         let mut wrong = rules::unknown_permissions(&body.permissions);
         let expires_at = rules::expiry(body.expires_at.as_deref(), self.store.now());
@@ -62,7 +66,8 @@ impl ApiKeysApi<Context, Error> for Gateway {
             return Err(Error::invalid(wrong));
         }
         rules::check_subset(&caller.permissions, &body.permissions)?;
-        let owner = user_by_id(self.store.read(), &caller.user_id).await?.ok_or_else(Error::unauthenticated)?;
+        let owner =
+            user_by_id(self.store.read(), &caller.user_id).await?.ok_or_else(Error::unauthenticated)?;
         let tier = rules::tier(body.tier.as_ref().map(|tier| tier.as_str()), &owner.tenant_tier)?;
         let mut tx = self.store.begin(&context).await?;
         let now = tx.now();
@@ -81,7 +86,11 @@ impl ApiKeysApi<Context, Error> for Gateway {
         Ok(Created(answer))
     }
 
-    async fn api_keys_list(&self, context: Context, params: ApiKeysListParams) -> Result<Success<ApiKeyPage>, Error> {
+    async fn api_keys_list(
+        &self,
+        context: Context,
+        params: ApiKeysListParams,
+    ) -> Result<Success<ApiKeyPage>, Error> {
         let caller = context.identity()?;
         let mut scope = Scope::new("api_keys").with(Some(&caller.tenant_id));
         for state in ApiKeyStatus::ALL {
@@ -91,8 +100,15 @@ impl ApiKeysApi<Context, Error> for Gateway {
         let limit = params.limit.unwrap_or(20);
         let now = self.store.now();
         // One more than asked for says whether there is a next page.
-        let mut rows =
-            storage::list(self.store.read(), &caller.tenant_id, &params.status, after.as_ref(), limit + 1, now).await?;
+        let mut rows = storage::list(
+            self.store.read(),
+            &caller.tenant_id,
+            &params.status,
+            after.as_ref(),
+            limit + 1,
+            now,
+        )
+        .await?;
         let page = usize::try_from(limit).unwrap_or(20);
         let has_more = rows.len() > page;
         rows.truncate(page);
@@ -132,12 +148,16 @@ impl ApiKeysApi<Context, Error> for Gateway {
         // Whoever holds less than the key does must not get at it by rotating it.
         let permissions: Vec<String> = serde_json::from_str(&row.permissions).map_err(Error::internal)?;
         rules::check_subset(&caller.permissions, &permissions)?;
-        let (secret, hint) = rules::new_secret(&row.id).map_err(|error| Error::internal(error.to_string()))?;
+        let (secret, hint) =
+            rules::new_secret(&row.id).map_err(|error| Error::internal(error.to_string()))?;
         let hash = rules::hash(self.secrets.tokens(), &secret).as_bytes().to_vec();
         let grace = body.grace_seconds.unwrap_or(GRACE_SECONDS);
         let old = std::mem::replace(&mut row.hash, hash);
-        (row.previous_hash, row.previous_expires_at) =
-            if grace > 0 { (Some(old), Some(now.saturating_add(grace.saturating_mul(1_000_000)))) } else { (None, None) };
+        (row.previous_hash, row.previous_expires_at) = if grace > 0 {
+            (Some(old), Some(now.saturating_add(grace.saturating_mul(1_000_000))))
+        } else {
+            (None, None)
+        };
         row.hint = hint;
         row.rotated_at = Some(now);
         storage::update_secret(tx.connection(), &row).await?;

@@ -47,7 +47,8 @@ impl KeyRecord {
     /// Whether a secret with this hash opens the key at `now` (microseconds).
     pub(crate) fn opens(&self, hash: &TokenHash, now: i64) -> bool {
         let current = hash.matches(&self.hash);
-        let previous = self.previous.as_ref().is_some_and(|(stored, until)| hash.matches(stored) && now < *until);
+        let previous =
+            self.previous.as_ref().is_some_and(|(stored, until)| hash.matches(stored) && now < *until);
         let alive = !self.revoked && self.expires_at.is_none_or(|expires_at| now < expires_at);
         (current || previous) && alive
     }
@@ -92,7 +93,9 @@ pub(crate) fn tier(asked: Option<&str>, tenant: &str) -> Result<String, Error> {
         Some(asked) if roles::within(asked, tenant) => Ok(asked.to_owned()),
         Some(asked) => Err(Error::unprocessable(
             "tier_not_allowed",
-            format!("The tier `{asked}` is above the tenant's, which is `{tenant}`. Leave it out to get that one."),
+            format!(
+                "The tier `{asked}` is above the tenant's, which is `{tenant}`. Leave it out to get that one."
+            ),
         )),
     }
 }
@@ -108,7 +111,10 @@ pub(crate) fn expiry(text: Option<&str>, now: i64) -> Result<Option<i64>, FieldE
     let expected = "expected an RFC 3339 time such as `2030-01-31T12:00:00Z`.";
     let time = clock::from_rfc3339(text).ok_or_else(|| wrong("format", expected))?;
     if time <= now {
-        return Err(wrong("minimum", "expected a time in the future; leave it out for a key that never expires."));
+        return Err(wrong(
+            "minimum",
+            "expected a time in the future; leave it out for a key that never expires.",
+        ));
     }
     Ok(Some(time))
 }
@@ -176,7 +182,11 @@ mod tests {
         let held = owned(&["wallets:*", "payments:read"]);
         assert!(check_subset(&held, &owned(&["wallets:*", "wallets:read", "payments:read"])).is_ok());
         for asked in ["*", "payments:*", "payments:write", "sessions:read"] {
-            assert_eq!(check_subset(&held, &owned(&[asked])).unwrap_err().code, "permission_denied", "{asked}");
+            assert_eq!(
+                check_subset(&held, &owned(&[asked])).unwrap_err().code,
+                "permission_denied",
+                "{asked}"
+            );
         }
     }
 

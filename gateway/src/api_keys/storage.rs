@@ -92,7 +92,8 @@ impl From<KeyRow> for KeyRecord {
     }
 }
 
-const KEY: &str = "SELECT id, tenant_id, user_id, name, hint, permissions, tier, hash, previous_hash, previous_expires_at,
+const KEY: &str =
+    "SELECT id, tenant_id, user_id, name, hint, permissions, tier, hash, previous_hash, previous_expires_at,
     created_at, expires_at, rotated_at, revoked_at, last_used_at FROM api_keys";
 
 /// Whatever tenant it belongs to: for finding out who calls.
@@ -164,7 +165,10 @@ pub(crate) async fn insert(connection: &mut SqliteConnection, row: &KeyRow) -> R
 }
 
 /// Writes what a rotation changes.
-pub(crate) async fn update_secret(connection: &mut SqliteConnection, row: &KeyRow) -> Result<(), sqlx::Error> {
+pub(crate) async fn update_secret(
+    connection: &mut SqliteConnection,
+    row: &KeyRow,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE api_keys SET hash = $1, hint = $2, previous_hash = $3, previous_expires_at = $4, rotated_at = $5
          WHERE id = $6",
@@ -191,11 +195,17 @@ pub(crate) async fn revoke(connection: &mut SqliteConnection, id: &str, now: i64
 }
 
 /// Notes when a key was last used; never backwards.
-pub(crate) async fn set_last_used(connection: &mut SqliteConnection, id: &str, time: i64) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)")
-        .bind(time)
-        .bind(id)
-        .execute(connection)
-        .await
-        .map(drop)
+pub(crate) async fn set_last_used(
+    connection: &mut SqliteConnection,
+    id: &str,
+    time: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)",
+    )
+    .bind(time)
+    .bind(id)
+    .execute(connection)
+    .await
+    .map(drop)
 }

@@ -45,10 +45,13 @@ fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Error>
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => {
-            value.to_str().map(Some).map_err(|_| refused("The credentials have characters that none of ours has."))
+        (Some(value), None) => value
+            .to_str()
+            .map(Some)
+            .map_err(|_| refused("The credentials have characters that none of ours has.")),
+        (Some(_), Some(_)) => {
+            Err(refused("The request has the same credentials header twice. Send it once."))
         }
-        (Some(_), Some(_)) => Err(refused("The request has the same credentials header twice. Send it once.")),
     }
 }
 

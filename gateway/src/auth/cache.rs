@@ -56,7 +56,9 @@ impl<V: Send + Sync + 'static> CredentialCache<V> {
 
 impl<V> std::fmt::Debug for CredentialCache<V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CredentialCache").field("entries", &self.entries.weighted_size()).finish_non_exhaustive()
+        f.debug_struct("CredentialCache")
+            .field("entries", &self.entries.weighted_size())
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,8 +1,8 @@
 //! The operations of `auth`.
 
 use waypost_types::{
-    ChangePassword, CredentialKind, Identity, Login, Logout, RefreshTokens, RegisterUser, Registration, Role, Tenant,
-    Tier, TokenPair, TokenType, User,
+    ChangePassword, CredentialKind, Identity, Login, Logout, RefreshTokens, RegisterUser, Registration, Role,
+    Tenant, Tier, TokenPair, TokenType, User,
 };
 use zeroize::Zeroizing;
 
@@ -34,13 +34,18 @@ impl From<TokenError> for Error {
 }
 
 impl AuthApi<Context, Error> for Gateway {
-    async fn auth_register(&self, context: Context, body: RegisterUser) -> Result<Created<Registration>, Error> {
+    async fn auth_register(
+        &self,
+        context: Context,
+        body: RegisterUser,
+    ) -> Result<Created<Registration>, Error> {
         let email = rules::normal_email(&body.email);
         let password = Zeroizing::new(body.password);
-        let wrong: Vec<_> = [rules::check_email("/email", &email), rules::check_password("/password", &password, &email)]
-            .into_iter()
-            .filter_map(Result::err)
-            .collect();
+        let wrong: Vec<_> =
+            [rules::check_email("/email", &email), rules::check_password("/password", &password, &email)]
+                .into_iter()
+                .filter_map(Result::err)
+                .collect();
         if !wrong.is_empty() {
             return Err(Error::invalid(wrong));
         }
@@ -49,11 +54,15 @@ impl AuthApi<Context, Error> for Gateway {
         let (now, made) = (tx.now(), to_rfc3339(tx.now()));
         let tenant_name = body.tenant_name.as_ref().unwrap_or(&body.name);
         let tenant = Tenant::new(id::new("ten"), tenant_name.as_str(), Tier::Free, made.as_str());
-        let user = User::new(id::new("usr"), tenant.id.as_str(), email, body.name.as_str(), Role::Manager, made);
+        let user =
+            User::new(id::new("usr"), tenant.id.as_str(), email, body.name.as_str(), Role::Manager, made);
         storage::insert_tenant(tx.connection(), &tenant, now).await?;
         storage::insert_user(tx.connection(), &user, Some(&hash), now).await.map_err(|error| {
             if dialect::is_duplicate(&error) {
-                Error::conflict("email_taken", "There is an account with this e-mail address. Sign in, or use another address.")
+                Error::conflict(
+                    "email_taken",
+                    "There is an account with this e-mail address. Sign in, or use another address.",
+                )
             } else {
                 error.into()
             }
@@ -64,7 +73,8 @@ impl AuthApi<Context, Error> for Gateway {
     }
 
     async fn auth_login(&self, context: Context, body: Login) -> Result<Success<TokenPair>, Error> {
-        let refused = || Error::new(401, "invalid_credentials", "The e-mail address or the password is wrong.");
+        let refused =
+            || Error::new(401, "invalid_credentials", "The e-mail address or the password is wrong.");
         let user = storage::user_by_email(self.store.read(), &rules::normal_email(&body.email)).await?;
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
         // The same work with and without an account, so that time does not tell which it was.
@@ -126,9 +136,14 @@ impl AuthApi<Context, Error> for Gateway {
 
     async fn auth_me(&self, context: Context) -> Result<Success<Identity>, Error> {
         let caller = context.identity()?;
-        let user = storage::user_by_id(self.store.read(), &caller.user_id).await?.ok_or_else(Error::unauthenticated)?;
-        let credential =
-            if id::is("ses", &caller.credential_id) { CredentialKind::Session } else { CredentialKind::ApiKey };
+        let user = storage::user_by_id(self.store.read(), &caller.user_id)
+            .await?
+            .ok_or_else(Error::unauthenticated)?;
+        let credential = if id::is("ses", &caller.credential_id) {
+            CredentialKind::Session
+        } else {
+            CredentialKind::ApiKey
+        };
         Ok(Success(Identity::new(
             user.user(),
             user.tenant(),
@@ -144,8 +159,11 @@ impl AuthApi<Context, Error> for Gateway {
         let current = Zeroizing::new(body.current_password);
         let new = Zeroizing::new(body.new_password);
         let wrong = || Error::unprocessable("wrong_password", "The current password is not right.");
-        let user = storage::user_by_id(self.store.read(), &caller.user_id).await?.ok_or_else(Error::unauthenticated)?;
-        rules::check_password("/new_password", &new, &user.email).map_err(|field| Error::invalid(vec![field]))?;
+        let user = storage::user_by_id(self.store.read(), &caller.user_id)
+            .await?
+            .ok_or_else(Error::unauthenticated)?;
+        rules::check_password("/new_password", &new, &user.email)
+            .map_err(|field| Error::invalid(vec![field]))?;
         let unchanged = current == new;
         if !self.auth.passwords.verify(current, user.password_hash.clone()).await? {
             return Err(wrong());
@@ -173,7 +191,8 @@ impl AuthApi<Context, Error> for Gateway {
         let now = tx.now();
         let mut ended = Vec::new();
         if body.everywhere.unwrap_or(false) {
-            ended = storage::end_sessions_but(tx.connection(), &caller.user_id, &caller.credential_id, now).await?;
+            ended = storage::end_sessions_but(tx.connection(), &caller.user_id, &caller.credential_id, now)
+                .await?;
         }
         storage::end_session(tx.connection(), &caller.user_id, &caller.credential_id, now).await?;
         ended.push(caller.credential_id.clone());

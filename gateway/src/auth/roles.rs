@@ -31,7 +31,8 @@ pub(crate) fn is_known(permission: &str) -> bool {
 
 /// Every permission that the contract names, in its order and each once.
 pub(crate) fn known() -> Vec<&'static str> {
-    let mut all: Vec<_> = crate::generated::OPERATIONS.iter().filter_map(|operation| operation.permission).collect();
+    let mut all: Vec<_> =
+        crate::generated::OPERATIONS.iter().filter_map(|operation| operation.permission).collect();
     all.sort_unstable();
     all.dedup();
     all

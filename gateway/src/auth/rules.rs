@@ -18,7 +18,9 @@ pub(super) fn check_email(pointer: &str, email: &str) -> Result<(), FieldError> 
         && !email.chars().any(|letter| letter.is_whitespace() || letter.is_control())
         && email.rsplit_once('@').is_some_and(|(local, domain)| {
             (1..=64).contains(&local.len())
-                && domain.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
+                && domain
+                    .split('.')
+                    .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
                 && !local.contains('@')
         });
     if plausible {
@@ -48,10 +50,16 @@ pub(super) fn check_password(pointer: &str, password: &str, email: &str) -> Resu
     let guess = password.trim().to_lowercase();
     let email = normal_email(email);
     if guess == email || email.split_once('@').is_some_and(|(local, _)| guess == local) {
-        return refused("guessable", "the e-mail address is not a password; choose something else.".to_owned());
+        return refused(
+            "guessable",
+            "the e-mail address is not a password; choose something else.".to_owned(),
+        );
     }
     if password.chars().next().is_some_and(|first| password.chars().all(|letter| letter == first)) {
-        return refused("guessable", "one character repeated is not a password; choose something else.".to_owned());
+        return refused(
+            "guessable",
+            "one character repeated is not a password; choose something else.".to_owned(),
+        );
     }
     Ok(())
 }
@@ -71,7 +79,9 @@ mod tests {
             assert!(check_email("/email", good).is_ok(), "{good}");
         }
         let long = format!("{}@example.com", "a".repeat(65));
-        for bad in ["", "ada", "@", "ada@", "@example.com", "a b@c", "a@b@c", "a@b..c", "a@-b.c", "a\n@b.c", &long] {
+        for bad in
+            ["", "ada", "@", "ada@", "@example.com", "a b@c", "a@b@c", "a@b..c", "a@-b.c", "a\n@b.c", &long]
+        {
             assert!(check_email("/email", bad).is_err(), "{bad}");
         }
     }

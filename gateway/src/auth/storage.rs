@@ -39,7 +39,12 @@ impl UserRow {
 
     pub(crate) fn tenant(&self) -> Tenant {
         let tier = self.tenant_tier.as_str().into();
-        Tenant::new(self.tenant_id.as_str(), self.tenant_name.as_str(), tier, to_rfc3339(self.tenant_created_at))
+        Tenant::new(
+            self.tenant_id.as_str(),
+            self.tenant_name.as_str(),
+            tier,
+            to_rfc3339(self.tenant_created_at),
+        )
     }
 }
 
@@ -79,7 +84,10 @@ const USER: &str = "SELECT u.id, u.tenant_id, u.email, u.name, u.role, u.passwor
     FROM users u JOIN tenants t ON t.id = u.tenant_id";
 
 pub(crate) async fn user_by_email(pool: &SqlitePool, email: &str) -> Result<Option<UserRow>, sqlx::Error> {
-    sqlx::query_as(sqlx::AssertSqlSafe(format!("{USER} WHERE u.email = $1"))).bind(email).fetch_optional(pool).await
+    sqlx::query_as(sqlx::AssertSqlSafe(format!("{USER} WHERE u.email = $1")))
+        .bind(email)
+        .fetch_optional(pool)
+        .await
 }
 
 pub(crate) async fn user_by_id(pool: &SqlitePool, id: &str) -> Result<Option<UserRow>, sqlx::Error> {
@@ -193,7 +201,10 @@ pub(crate) async fn session_record(
     Ok(row.map(|(tenant_id, user_id, role, tier, expires_at)| SessionRecord {
         tenant_id,
         user_id,
-        permissions: super::roles::permissions(&role).iter().map(|permission| (*permission).to_owned()).collect(),
+        permissions: super::roles::permissions(&role)
+            .iter()
+            .map(|permission| (*permission).to_owned())
+            .collect(),
         tier,
         expires_at,
     }))
@@ -206,14 +217,16 @@ pub(crate) async fn insert_refresh_token(
     expires_at: i64,
     now: i64,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO refresh_tokens (hash, session_id, created_at, expires_at) VALUES ($1, $2, $3, $4)")
-        .bind(hash.as_slice())
-        .bind(session_id)
-        .bind(now)
-        .bind(expires_at)
-        .execute(connection)
-        .await
-        .map(drop)
+    sqlx::query(
+        "INSERT INTO refresh_tokens (hash, session_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(hash.as_slice())
+    .bind(session_id)
+    .bind(now)
+    .bind(expires_at)
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 pub(crate) async fn refresh_token(
@@ -292,7 +305,8 @@ pub(crate) async fn end_sessions_but(
 pub(crate) async fn prune(connection: &mut SqliteConnection, now: i64) -> Result<bool, sqlx::Error> {
     const AT_ONCE: i64 = 1_000;
     let tokens = "DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at <= $1 LIMIT $2)";
-    let sessions = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)";
+    let sessions =
+        "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)";
     let mut more = false;
     for statement in [tokens, sessions] {
         let done = sqlx::query(statement).bind(now).bind(AT_ONCE).execute(&mut *connection).await?;

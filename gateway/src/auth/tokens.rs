@@ -119,7 +119,8 @@ impl AccessTokens {
         if header.kid.as_deref() != Some(self.kid.as_str()) {
             return Err(TokenError::UnknownKey);
         }
-        let claims = Arc::new(jsonwebtoken::decode::<Claims>(token, &self.verifying, &self.validation)?.claims);
+        let claims =
+            Arc::new(jsonwebtoken::decode::<Claims>(token, &self.verifying, &self.validation)?.claims);
         claims.in_time(now)?;
         self.verified.insert(hash, Arc::clone(&claims));
         Ok(claims)
@@ -213,14 +214,17 @@ mod tests {
     fn every_claim_is_required_and_looked_at() {
         let tokens = tokens();
         let header = Header { kid: Some(tokens.kid.clone()), ..Header::new(Algorithm::EdDSA) };
-        let sign = |claims: &serde_json::Value| jsonwebtoken::encode(&header, claims, &tokens.signing).unwrap();
+        let sign =
+            |claims: &serde_json::Value| jsonwebtoken::encode(&header, claims, &tokens.signing).unwrap();
         assert!(tokens.verify(&sign(&claims()), NOW).is_ok());
         for claim in ["iss", "aud", "sub", "sid", "nbf", "exp"] {
             let mut without = claims();
             without.as_object_mut().unwrap().remove(claim);
             assert!(tokens.verify(&sign(&without), NOW).is_err(), "without {claim}");
         }
-        for (claim, value) in [("iss", json!("x")), ("aud", json!("x")), ("nbf", json!(NOW + 60)), ("exp", json!(NOW - 1))] {
+        for (claim, value) in
+            [("iss", json!("x")), ("aud", json!("x")), ("nbf", json!(NOW + 60)), ("exp", json!(NOW - 1))]
+        {
             let mut wrong = claims();
             wrong[claim] = value;
             assert!(tokens.verify(&sign(&wrong), NOW).is_err(), "wrong {claim}");

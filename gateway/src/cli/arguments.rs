@@ -66,7 +66,9 @@ Examples:
         command: LedgerCommand,
     },
     /// Print the completions of a shell.
-    #[command(after_help = "Example:\n  waypost-gateway completions bash > /etc/bash_completion.d/waypost-gateway")]
+    #[command(
+        after_help = "Example:\n  waypost-gateway completions bash > /etc/bash_completion.d/waypost-gateway"
+    )]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
@@ -209,7 +211,11 @@ impl ServeArguments {
 }
 
 fn flag(flags: &mut Vec<Flag>, name: &str, key: &str, value: Option<&String>) {
-    flags.extend(value.map(|value| Flag { name: name.to_owned(), key: key.to_owned(), value: value.clone() }));
+    flags.extend(value.map(|value| Flag {
+        name: name.to_owned(),
+        key: key.to_owned(),
+        value: value.clone(),
+    }));
 }
 
 #[cfg(test)]

@@ -74,7 +74,10 @@ pub(super) async fn create(config: Config, arguments: &KeyArguments) -> Result<(
         }
         Output::Text => {
             let key = &answer.api_key;
-            let expiry = key.expires_at.as_deref().map_or_else(|| "never expires".to_owned(), |at| format!("expires {at}"));
+            let expiry = key
+                .expires_at
+                .as_deref()
+                .map_or_else(|| "never expires".to_owned(), |at| format!("expires {at}"));
             // Nothing can be done about a standard error that is closed.
             let _closed = writeln!(
                 std::io::stderr(),
@@ -106,7 +109,9 @@ fn check(arguments: &KeyArguments) -> Result<Option<i64>, CliError> {
         wrong.push(format!("--tier: there is no tier `{tier}`; expected one of {}", known.join(", ")));
     }
     let lifetime = arguments.expires_in.as_deref().map(|text| {
-        parse_duration(text).filter(|lifetime| !lifetime.is_zero()).and_then(|lifetime| i64::try_from(lifetime.as_micros()).ok())
+        parse_duration(text)
+            .filter(|lifetime| !lifetime.is_zero())
+            .and_then(|lifetime| i64::try_from(lifetime.as_micros()).ok())
     });
     if lifetime == Some(None) {
         let text = arguments.expires_in.as_deref().unwrap_or_default();
@@ -157,7 +162,9 @@ async fn owner(tx: &mut WriteTx, tenant: Option<&str>) -> Result<Owner, CliError
     .map_err(sql)?;
     match (found, tenant) {
         (Some(owner), _) => Ok(owner),
-        (None, Some(tenant)) => Err(CliError::Arguments(vec![format!("--tenant: there is no tenant `{tenant}`")])),
+        (None, Some(tenant)) => {
+            Err(CliError::Arguments(vec![format!("--tenant: there is no tenant `{tenant}`")]))
+        }
         (None, None) => make_owner(tx).await,
     }
 }

@@ -34,7 +34,9 @@ pub enum CliError {
     #[error(transparent)]
     Start(#[from] StartError),
     /// The address is taken, or not one of this machine.
-    #[error("cannot listen on {address}: {source}. Stop what uses it, or choose another address with --listen (port 0 takes a free one).")]
+    #[error(
+        "cannot listen on {address}: {source}. Stop what uses it, or choose another address with --listen (port 0 takes a free one)."
+    )]
     Listen {
         /// The address.
         address: std::net::SocketAddr,
@@ -58,9 +60,7 @@ pub enum CliError {
 }
 
 impl CliError {
-    fn failed(
-        doing: &'static str,
-    ) -> impl FnOnce(Box<dyn std::error::Error + Send + Sync>) -> Self {
+    fn failed(doing: &'static str) -> impl FnOnce(Box<dyn std::error::Error + Send + Sync>) -> Self {
         move |source| Self::Failed { doing, source }
     }
 

@@ -72,7 +72,11 @@ fn stop_signal(gateway: Arc<Gateway>) -> std::io::Result<impl Future<Output = ()
     tokio::spawn(async move {
         let name = signals.next().await;
         gateway.draining();
-        tracing::info!(signal = name, in_flight = gateway.metrics.in_flight(), "stopping; requests in flight may finish");
+        tracing::info!(
+            signal = name,
+            in_flight = gateway.metrics.in_flight(),
+            "stopping; requests in flight may finish"
+        );
         // The receiver is held by the server until it is told.
         let _server_is_gone = send.send(());
         let name = signals.next().await;

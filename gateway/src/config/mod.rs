@@ -228,13 +228,28 @@ impl Default for Config {
                 access_lifetime: Duration::from_secs(15 * 60),
                 refresh_lifetime: Duration::from_secs(30 * 24 * 3600),
             },
-            passwords: PasswordsConfig { memory_kib: 19 * 1024, iterations: 2, parallelism: 1, concurrency: 4 },
+            passwords: PasswordsConfig {
+                memory_kib: 19 * 1024,
+                iterations: 2,
+                parallelism: 1,
+                concurrency: 4,
+            },
             rate_limits: RateLimitsConfig {
                 enabled: true,
                 anonymous: Rates { per_second: None, per_minute: Some(100), per_hour: None, per_day: None },
                 free: Rates { per_second: None, per_minute: Some(60), per_hour: None, per_day: Some(10_000) },
-                basic: Rates { per_second: None, per_minute: Some(150), per_hour: None, per_day: Some(50_000) },
-                premium: Rates { per_second: None, per_minute: Some(300), per_hour: None, per_day: Some(200_000) },
+                basic: Rates {
+                    per_second: None,
+                    per_minute: Some(150),
+                    per_hour: None,
+                    per_day: Some(50_000),
+                },
+                premium: Rates {
+                    per_second: None,
+                    per_minute: Some(300),
+                    per_hour: None,
+                    per_day: Some(200_000),
+                },
                 enterprise: Rates {
                     per_second: None,
                     per_minute: Some(1_000),

@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::value::{Input, boolean, bytes, choice, duration, integer, quoted, rate, show_bytes, show_duration, text};
+use super::value::{
+    Input, boolean, bytes, choice, duration, integer, quoted, rate, show_bytes, show_duration, text,
+};
 use super::{Config, Durability, LogFormat};
 
 /// One setting.
@@ -141,7 +143,9 @@ pub(super) static SETTINGS: &[Setting] = &[
             let filter = text(input)?;
             match crate::telemetry::check_filter(&filter) {
                 Ok(()) => Ok(filter),
-                Err(error) => Err(format!("expected a log filter such as \"info\" or \"warn,waypost_gateway=debug\": {error}")),
+                Err(error) => Err(format!(
+                    "expected a log filter such as \"info\" or \"warn,waypost_gateway=debug\": {error}"
+                )),
             }
         },
         |value: &String| Some(quoted(value))
@@ -169,7 +173,13 @@ pub(super) static SETTINGS: &[Setting] = &[
         MILLISECOND,
         HOUR
     ),
-    span!("limits.request_timeout", "How long an operation may take.", limits.request_timeout, MILLISECOND, HOUR),
+    span!(
+        "limits.request_timeout",
+        "How long an operation may take.",
+        limits.request_timeout,
+        MILLISECOND,
+        HOUR
+    ),
     number!("limits.max_connections", "Connections open at once.", limits.max_connections, 1, 1_000_000),
     span!(
         "limits.drain_timeout",

@@ -23,7 +23,9 @@ impl Loaded {
             let origin = self.origins.get(setting.key).map_or("default", String::as_str);
             // Writing to a String cannot fail.
             let _ = match (setting.show)(&self.config) {
-                Some(value) => writeln!(text, "{:<44} # {origin}: {}", format!("{key} = {value}"), setting.help),
+                Some(value) => {
+                    writeln!(text, "{:<44} # {origin}: {}", format!("{key} = {value}"), setting.help)
+                }
                 None => writeln!(text, "{:<44} # not set: {}", format!("# {key} ="), setting.help),
             };
         }

@@ -93,12 +93,13 @@ pub(super) fn bytes(input: &Input<'_>, least: u32, most: u32) -> Result<u32, Str
         Input::Text(text) | Input::Word(text) => scaled(text, &BYTE_UNITS),
         _ => None,
     };
-    number.and_then(|number| u32::try_from(number).ok()).filter(|number| (least..=most).contains(number)).ok_or_else(
-        || {
+    number
+        .and_then(|number| u32::try_from(number).ok())
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| {
             let range = format!("{} to {}", show_bytes(least), show_bytes(most));
             input.expected(&format!("a size from {range}, such as \"64KiB\" or \"1MiB\""))
-        },
-    )
+        })
 }
 
 /// A duration: `"500ms"`, `"10s"`, `"15m"`, `"12h"`, `"30d"`. A bare number would not say its unit.
@@ -109,7 +110,9 @@ pub(super) fn duration(input: &Input<'_>, least: Duration, most: Duration) -> Re
     };
     duration.filter(|duration| (least..=most).contains(duration)).ok_or_else(|| {
         let range = format!("{} to {}", show_duration(least), show_duration(most));
-        input.expected(&format!("a duration from {range}, such as \"500ms\", \"10s\", \"15m\", \"12h\" or \"30d\""))
+        input.expected(&format!(
+            "a duration from {range}, such as \"500ms\", \"10s\", \"15m\", \"12h\" or \"30d\""
+        ))
     })
 }
 
@@ -120,7 +123,8 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
 
 /// Largest first, so that writing picks the largest that fits; the empty unit is for bytes alone.
 const BYTE_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1)];
-const TIME_UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const TIME_UNITS: [(&str, u64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
@@ -131,7 +135,8 @@ fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 
 fn show(number: u64, units: &[(&str, u64)]) -> String {
     let fits = |factor: u64| number != 0 && number.is_multiple_of(factor);
-    let (unit, factor) = units.iter().find(|(_, factor)| fits(*factor)).or(units.last()).copied().unwrap_or(("", 1));
+    let (unit, factor) =
+        units.iter().find(|(_, factor)| fits(*factor)).or(units.last()).copied().unwrap_or(("", 1));
     format!("{}{unit}", number / factor)
 }
 
@@ -161,7 +166,8 @@ mod tests {
         }
         assert_eq!(parse_duration("90s").map(show_duration).unwrap(), "90s");
         assert_eq!(parse_duration("120s").map(show_duration).unwrap(), "2m");
-        for text in ["", "s", "10", "-1s", "1.5s", "10 weeks", "99999999999999999999s", "184467440737095516d"] {
+        for text in ["", "s", "10", "-1s", "1.5s", "10 weeks", "99999999999999999999s", "184467440737095516d"]
+        {
             assert_eq!(parse_duration(text), None, "{text}");
         }
         assert_eq!(show_bytes(bytes(&Input::Word("64KiB"), 1, u32::MAX).unwrap()), "64KiB");
@@ -170,8 +176,14 @@ mod tests {
 
     #[test]
     fn an_error_says_what_was_expected_and_found() {
-        assert_eq!(integer(&Input::Text("4"), 1, 64).unwrap_err(), "expected an integer from 1 to 64, found `4`");
-        assert_eq!(integer(&Input::Integer(0), 1, 64).unwrap_err(), "expected an integer from 1 to 64, found the integer 0");
+        assert_eq!(
+            integer(&Input::Text("4"), 1, 64).unwrap_err(),
+            "expected an integer from 1 to 64, found `4`"
+        );
+        assert_eq!(
+            integer(&Input::Integer(0), 1, 64).unwrap_err(),
+            "expected an integer from 1 to 64, found the integer 0"
+        );
         assert_eq!(boolean(&Input::Word("yes")).unwrap_err(), "expected true or false, found `yes`");
         assert!(bytes(&Input::Integer(1), 1024, 1 << 20).unwrap_err().contains("1KiB to 1MiB"));
         assert!(rate(&Input::Integer(0)).is_err(), "a limit of nothing is a mistake, not a wish");

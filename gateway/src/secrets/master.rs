@@ -20,7 +20,9 @@ pub struct MasterKey {
 #[non_exhaustive]
 pub enum SecretsError {
     /// The text is not a key.
-    #[error("a master key is 32 bytes, written as 64 hexadecimal digits or as base64 (make one with `openssl rand -hex 32`)")]
+    #[error(
+        "a master key is 32 bytes, written as 64 hexadecimal digits or as base64 (make one with `openssl rand -hex 32`)"
+    )]
     Form,
     /// The file holds something else.
     #[error("`{}` is not a master key: expected 64 hexadecimal digits. Restore the file from a backup.", path.display())]

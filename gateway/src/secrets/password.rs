@@ -58,7 +58,8 @@ impl Passwords {
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.dummy.to_string());
         self.run(move || {
-            let parsed = PasswordHash::new(&stored).map_err(|error| PasswordError::Hash(error.to_string()))?;
+            let parsed =
+                PasswordHash::new(&stored).map_err(|error| PasswordError::Hash(error.to_string()))?;
             Ok(argon2.verify_password(password.as_bytes(), &parsed).is_ok() && known)
         })
         .await
@@ -94,7 +95,8 @@ mod tests {
     use super::*;
 
     fn passwords() -> Passwords {
-        Passwords::new(&PasswordsConfig { memory_kib: 64, iterations: 1, parallelism: 1, concurrency: 1 }).unwrap()
+        Passwords::new(&PasswordsConfig { memory_kib: 64, iterations: 1, parallelism: 1, concurrency: 1 })
+            .unwrap()
     }
 
     fn text(text: &str) -> Zeroizing<String> {

@@ -11,14 +11,19 @@ use crate::http::{Context, Error};
 use crate::store::cursor::Scope;
 
 impl SessionsApi<Context, Error> for Gateway {
-    async fn sessions_list(&self, context: Context, params: SessionsListParams) -> Result<Success<SessionPage>, Error> {
+    async fn sessions_list(
+        &self,
+        context: Context,
+        params: SessionsListParams,
+    ) -> Result<Success<SessionPage>, Error> {
         let caller = context.identity()?;
         let scope = Scope::new("sessions").with(Some(&caller.user_id));
         let after = params.cursor.as_deref().map(|cursor| scope.decode(cursor)).transpose()?;
         let limit = params.limit.unwrap_or(20);
         let now = self.store.now();
         // One more than asked for says whether there is a next page.
-        let mut rows = storage::list(self.store.read(), &caller.user_id, after.as_ref(), limit + 1, now).await?;
+        let mut rows =
+            storage::list(self.store.read(), &caller.user_id, after.as_ref(), limit + 1, now).await?;
         let page = usize::try_from(limit).unwrap_or(20);
         let has_more = rows.len() > page;
         rows.truncate(page);

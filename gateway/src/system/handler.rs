@@ -64,5 +64,9 @@ impl SystemApi<Context, Error> for Gateway {
 }
 
 fn served(on: bool, what: &str) -> Result<(), Error> {
-    if on { Ok(()) } else { Err(Error::new(404, "not_found", format!("{what} turned off in the configuration."))) }
+    if on {
+        Ok(())
+    } else {
+        Err(Error::new(404, "not_found", format!("{what} turned off in the configuration.")))
+    }
 }

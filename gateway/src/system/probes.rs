@@ -62,7 +62,10 @@ impl Gateway {
         });
         let workers = check("password_workers", async {
             match self.auth.passwords.free() {
-                0 => (HealthStatus::Degraded, Some("Every worker is busy; sign-ins wait their turn.".to_owned())),
+                0 => (
+                    HealthStatus::Degraded,
+                    Some("Every worker is busy; sign-ins wait their turn.".to_owned()),
+                ),
                 _ => (HealthStatus::Ok, None),
             }
         });
@@ -77,7 +80,12 @@ impl Gateway {
         });
         let mut checks = vec![limits.await];
         let idempotency = cached(&self.probes.idempotency, async {
-            vec![check("idempotency", async { found(dialect::recorded_answers(self.store.read()).await, |_| None) }).await]
+            vec![
+                check("idempotency", async {
+                    found(dialect::recorded_answers(self.store.read()).await, |_| None)
+                })
+                .await,
+            ]
         });
         checks.extend(idempotency.await);
         checks
@@ -100,7 +108,10 @@ impl Gateway {
             }
             Ok(unbalanced) => {
                 tracing::error!(entries = ?unbalanced, "the ledger does not balance");
-                (HealthStatus::Down, Some(format!("{} of the newest entries do not balance.", unbalanced.len())))
+                (
+                    HealthStatus::Down,
+                    Some(format!("{} of the newest entries do not balance.", unbalanced.len())),
+                )
             }
             Err(error) => found(Err::<(), _>(error.into()), |()| None),
         }

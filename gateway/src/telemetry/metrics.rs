@@ -17,7 +17,8 @@ use prometheus_client::registry::Registry;
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Upper bounds of the latency histogram in seconds: half a millisecond to ten seconds.
-const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const BUCKETS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// What a request that matched no operation is counted under.
 const UNMATCHED: &str = "unmatched";
@@ -79,10 +80,15 @@ impl Metrics {
         let seconds = Seconds::new_with_constructor(|| Histogram::new(BUCKETS));
         let limited = Limited::default();
         registry.register("http_requests", "Requests answered", requests.clone());
-        registry.register("http_request_seconds", "Time from a request's head to its answer's head", seconds.clone());
+        registry.register(
+            "http_request_seconds",
+            "Time from a request's head to its answer's head",
+            seconds.clone(),
+        );
         registry.register("http_rate_limited", "Requests refused by a rate limit", limited.clone());
         let handles = |operation| OperationMetrics {
-            by_class: CLASSES.map(|status| requests.get_or_create_owned(&RequestLabels { operation, status })),
+            by_class: CLASSES
+                .map(|status| requests.get_or_create_owned(&RequestLabels { operation, status })),
             seconds: seconds.get_or_create_owned(&OperationLabels { operation }),
             rate_limited: limited.get_or_create_owned(&OperationLabels { operation }),
         };
@@ -190,15 +196,16 @@ fn to_prometheus(open_metrics: &str) -> String {
         if let Some(rest) = line.strip_prefix("# HELP ")
             && let Some((name, help)) = rest.split_once(' ')
         {
-            let kind = lines.peek().and_then(|next| next.strip_prefix("# TYPE ")?.strip_prefix(name)?.strip_prefix(' '));
+            let kind = lines
+                .peek()
+                .and_then(|next| next.strip_prefix("# TYPE ")?.strip_prefix(name)?.strip_prefix(' '));
             let suffix = match kind {
                 Some("counter") => Some(("_total", "counter")),
                 Some("info") => Some(("_info", "gauge")),
                 _ => None,
             };
-            described = suffix.map(|(suffix, kind)| {
-                format!("# HELP {name}{suffix} {help}\n# TYPE {name}{suffix} {kind}")
-            });
+            described = suffix
+                .map(|(suffix, kind)| format!("# HELP {name}{suffix} {help}\n# TYPE {name}{suffix} {kind}"));
         }
         if described.is_some() {
             lines.next();

@@ -61,7 +61,10 @@ mod tests {
     fn credentials_are_taken_out_and_the_rest_stays() {
         let key = format!("wp_{}_{}", "0".repeat(32), "x".repeat(43));
         assert_eq!(redact(&format!("key \"{key}\" refused")), "key \"wp_[redacted]\" refused");
-        assert_eq!(redact(&format!("path=/v1/{key} token={key}")), "path=/v1/wp_[redacted] token=wp_[redacted]");
+        assert_eq!(
+            redact(&format!("path=/v1/{key} token={key}")),
+            "path=/v1/wp_[redacted] token=wp_[redacted]"
+        );
         assert_eq!(redact("usr_1 did wp_short and eyJ"), "usr_1 did wp_short and eyJ");
         assert_eq!(redact(&format!("ä {key} ö {key}")), "ä wp_[redacted] ö wp_[redacted]");
         assert!(matches!(redact("nothing secret"), Cow::Borrowed(_)));

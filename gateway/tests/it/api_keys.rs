@@ -63,7 +63,12 @@ async fn a_wrong_secret_of_a_right_key_opens_nothing() {
     app.get("/v1/wallets").api_key(secret(&key)).send().await.expect(200);
     let (start, random) = secret(&key).split_at(secret(&key).len() - 43);
     let turned: String = random.chars().rev().collect();
-    for wrong in [format!("{start}{turned}"), format!("{start}{}", "A".repeat(43)), start.to_owned(), secret(&key)[1..].to_owned()] {
+    for wrong in [
+        format!("{start}{turned}"),
+        format!("{start}{}", "A".repeat(43)),
+        start.to_owned(),
+        secret(&key)[1..].to_owned(),
+    ] {
         app.get("/v1/wallets").api_key(&wrong).send().await.problem(401, "unauthenticated");
     }
 }
@@ -72,7 +77,9 @@ async fn a_wrong_secret_of_a_right_key_opens_nothing() {
 async fn nobody_gives_away_what_they_do_not_hold() {
     let app = App::start().await;
     let ada = app.register().await;
-    let ask = |permissions: Value| ada.post("/v1/api_keys").json(json!({ "name": "x", "permissions": permissions })).send();
+    let ask = |permissions: Value| {
+        ada.post("/v1/api_keys").json(json!({ "name": "x", "permissions": permissions })).send()
+    };
     ask(json!(["*"])).await.problem(403, "permission_denied");
     let weak = ada.api_key(&["api_keys:write", "wallets:read"]).await;
     let body = |permissions: Value| json!({ "name": "x", "permissions": permissions });
@@ -98,7 +105,9 @@ async fn a_tier_above_the_tenants_is_refused() {
     let app = App::start().await;
     let ada = app.register().await;
     let ask = |tier: &str| {
-        ada.post("/v1/api_keys").json(json!({ "name": "x", "permissions": ["wallets:read"], "tier": tier })).send()
+        ada.post("/v1/api_keys")
+            .json(json!({ "name": "x", "permissions": ["wallets:read"], "tier": tier }))
+            .send()
     };
     ask("premium").await.problem(422, "tier_not_allowed");
     assert_eq!(ask("free").await.expect(201).string("/api_key/tier"), "free");
@@ -206,7 +215,8 @@ async fn a_key_of_another_tenant_is_not_there() {
 async fn keys_are_listed_by_their_state() {
     let app = App::start().await;
     let ada = app.register().await;
-    let body = || json!({ "name": "x", "permissions": ["wallets:read"], "expires_at": "2100-01-01T00:00:00Z" });
+    let body =
+        || json!({ "name": "x", "permissions": ["wallets:read"], "expires_at": "2100-01-01T00:00:00Z" });
     let (active, revoked, expired) =
         (create(&ada, body()).await, create(&ada, body()).await, create(&ada, body()).await);
     ada.ask("DELETE", &format!("/v1/api_keys/{}", id(&revoked))).send().await.expect(204);
@@ -215,7 +225,8 @@ async fn keys_are_listed_by_their_state() {
         let ask = ada.get(&format!("/v1/api_keys{query}"));
         async move {
             let page = ask.send().await.expect(200).json();
-            let ids = page["data"].as_array().unwrap().iter().map(|key| key["id"].as_str().unwrap().to_owned());
+            let ids =
+                page["data"].as_array().unwrap().iter().map(|key| key["id"].as_str().unwrap().to_owned());
             ids.collect::<Vec<_>>()
         }
     };

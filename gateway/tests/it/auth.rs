@@ -48,7 +48,8 @@ async fn an_address_is_taken_however_it_is_capitalised() {
 #[tokio::test]
 async fn a_password_that_is_short_or_the_address_is_refused() {
     let app = App::start().await;
-    let register = |email: &str, password: &str| app.post("/v1/auth/register").json(account(email, password)).send();
+    let register =
+        |email: &str, password: &str| app.post("/v1/auth/register").json(account(email, password)).send();
     assert_eq!(register("ada@example.com", "elevenchars").await.fields(), ["/password min_length"]);
     assert_eq!(register("ada@example.com", "Ada@Example.com").await.fields(), ["/password guessable"]);
     assert_eq!(register("ada@example.com", &"a".repeat(20)).await.fields(), ["/password guessable"]);
@@ -118,7 +119,8 @@ async fn a_refresh_token_that_comes_back_ends_the_whole_session() {
 async fn a_refresh_whose_answer_was_lost_is_answered_again_under_its_key() {
     let app = App::start().await;
     let ada = app.register().await;
-    let ask = || app.post("/v1/auth/refresh").json(json!({ "refresh_token": ada.refresh_token })).key("refresh-1");
+    let ask =
+        || app.post("/v1/auth/refresh").json(json!({ "refresh_token": ada.refresh_token })).key("refresh-1");
     let first = ask().send().await.expect(200);
     let again = ask().send().await.expect(200);
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
@@ -205,7 +207,8 @@ async fn a_session_is_listed_where_it_was_started_and_can_be_ended() {
     let app = App::start().await;
     let ada = app.register().await;
     let body = json!({ "email": ada.email, "password": PASSWORD });
-    let other = app.post("/v1/auth/login").header("User-Agent", "a browser").json(body).send().await.expect(200);
+    let other =
+        app.post("/v1/auth/login").header("User-Agent", "a browser").json(body).send().await.expect(200);
     let page = ada.get("/v1/sessions").send().await.expect(200).json();
     let sessions = page["data"].as_array().unwrap();
     assert_eq!(sessions.len(), 2);
@@ -240,7 +243,9 @@ async fn sessions_page_through_without_a_gap() {
     let mut path = "/v1/sessions?limit=2".to_owned();
     loop {
         let page = ada.get(&path).send().await.expect(200).json();
-        seen.extend(page["data"].as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap().to_owned()));
+        seen.extend(
+            page["data"].as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap().to_owned()),
+        );
         match page["next_cursor"].as_str() {
             Some(cursor) => path = format!("/v1/sessions?limit=2&cursor={cursor}"),
             None => break,
@@ -291,7 +296,8 @@ async fn nothing_secret_is_in_the_database() {
     let app = App::start().await;
     let ada = app.register().await;
     let key = ada.api_key(&["wallets:read"]).await;
-    let keyed = app.post("/v1/auth/login").key("login-1").json(json!({ "email": ada.email, "password": PASSWORD }));
+    let keyed =
+        app.post("/v1/auth/login").key("login-1").json(json!({ "email": ada.email, "password": PASSWORD }));
     let recorded = keyed.send().await.expect(200).string("/refresh_token");
     let directory = app.gateway.config().data_dir.clone();
     for file in ["waypost.db", "waypost.db-wal"] {
@@ -320,8 +326,10 @@ async fn expired_sessions_are_removed_and_others_stay() {
     // Housekeeping begins with what is due at once and then waits, so it is not over but has done its work.
     let done = app.gateway.housekeeping();
     tokio::time::timeout(Duration::from_millis(500), done).await.unwrap_err();
-    let left: Vec<String> =
-        sqlx::query_scalar("SELECT session_id FROM refresh_tokens").fetch_all(app.gateway.store().read()).await.unwrap();
-    assert_eq!(left, [bob.session_id.clone()]);
+    let left: Vec<String> = sqlx::query_scalar("SELECT session_id FROM refresh_tokens")
+        .fetch_all(app.gateway.store().read())
+        .await
+        .unwrap();
+    assert_eq!(left, [bob.session_id.as_str()]);
     bob.get("/v1/auth/me").send().await.expect(200);
 }

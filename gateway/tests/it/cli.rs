@@ -52,8 +52,14 @@ fn every_command_has_help_with_an_example() {
     for command in ["serve", "keys", "config", "migrate", "ledger", "completions"] {
         assert!(stdout(&top).contains(command), "{command} is not listed");
     }
-    let commands: [&[&str]; 6] =
-        [&["serve"], &["keys", "create"], &["config", "check"], &["migrate"], &["ledger", "verify"], &["completions"]];
+    let commands: [&[&str]; 6] = [
+        &["serve"],
+        &["keys", "create"],
+        &["config", "check"],
+        &["migrate"],
+        &["ledger", "verify"],
+        &["completions"],
+    ];
     for command in commands {
         let help = run(&[command, &["--help"]].concat());
         assert!(help.status.success(), "{command:?}");
@@ -84,7 +90,11 @@ fn the_first_start_prints_where_it_is_and_a_key_and_the_second_does_not() {
     program.kill();
     let program = Program::start(directory.path(), &[]);
     assert_eq!(first_key(&program), None);
-    assert_eq!(get(&program.url, "/v1/auth/me", &format!("X-API-Key: {key}\r\n")).0, 200, "the key outlives a kill");
+    assert_eq!(
+        get(&program.url, "/v1/auth/me", &format!("X-API-Key: {key}\r\n")).0,
+        200,
+        "the key outlives a kill"
+    );
 }
 
 #[cfg(unix)]
@@ -103,8 +113,16 @@ fn what_is_in_the_data_directory_is_for_its_owner_only() {
 fn a_key_of_the_command_line_works_in_a_running_gateway() {
     let directory = tempfile::tempdir().unwrap();
     let program = Program::start(directory.path(), &[]);
-    let arguments =
-        ["keys", "create", "--data-dir", text(directory.path()), "--name", "ci", "--permissions", "wallets:read"];
+    let arguments = [
+        "keys",
+        "create",
+        "--data-dir",
+        text(directory.path()),
+        "--name",
+        "ci",
+        "--permissions",
+        "wallets:read",
+    ];
     let made = run(&arguments);
     assert!(made.status.success(), "{}", stderr(&made));
     let secret = stdout(&made);
@@ -113,7 +131,9 @@ fn a_key_of_the_command_line_works_in_a_running_gateway() {
     let (status, me) = get(&program.url, "/v1/auth/me", &header);
     assert_eq!(status, 200, "{me}");
     assert!(me.contains("\"permissions\":[\"wallets:read\"]"), "{me}");
-    let json = run(&[arguments.as_slice(), &["--expires-in", "30d", "--tier", "basic", "--output", "json"]].concat());
+    let json = run(
+        &[arguments.as_slice(), &["--expires-in", "30d", "--tier", "basic", "--output", "json"]].concat()
+    );
     let key: serde_json::Value = serde_json::from_str(&stdout(&json)).unwrap();
     assert_eq!(key["api_key"]["tier"], "basic");
     assert!(key["api_key"]["expires_at"].is_string());
@@ -123,7 +143,18 @@ fn a_key_of_the_command_line_works_in_a_running_gateway() {
 fn every_mistake_in_a_wish_for_a_key_is_told_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let data = text(directory.path());
-    let wish = ["--name", "", "--permissions", "wallets:fly", "--tier", "gold", "--expires-in", "soon", "--tenant", "x"];
+    let wish = [
+        "--name",
+        "",
+        "--permissions",
+        "wallets:fly",
+        "--tier",
+        "gold",
+        "--expires-in",
+        "soon",
+        "--tenant",
+        "x",
+    ];
     let output = run(&[["keys", "create", "--data-dir", data].as_slice(), &wish].concat());
     assert_eq!(output.status.code(), Some(2));
     for flag in ["--name:", "--permissions:", "--tier:", "--expires-in:", "--tenant:"] {
@@ -133,13 +164,18 @@ fn every_mistake_in_a_wish_for_a_key_is_told_at_once() {
 
 #[test]
 fn config_check_prints_the_effective_configuration_or_every_mistake() {
-    let good = run_with(&["config", "check", "--listen", "127.0.0.1:9"], &[("WAYPOST_GATEWAY_DOCS", "false")]);
+    let good =
+        run_with(&["config", "check", "--listen", "127.0.0.1:9"], &[("WAYPOST_GATEWAY_DOCS", "false")]);
     assert!(good.status.success());
     assert!(stdout(&good).contains("listen = \"127.0.0.1:9\""), "{}", stdout(&good));
     assert!(stdout(&good).contains("# WAYPOST_GATEWAY_DOCS"), "{}", stdout(&good));
     let bad = run_with(&["config", "check", "--listen", "nowhere"], &[("WAYPOST_GATEWAY_DOKS", "false")]);
     assert_eq!(bad.status.code(), Some(2));
-    assert!(stderr(&bad).contains("--listen:") && stderr(&bad).contains("WAYPOST_GATEWAY_DOKS:"), "{}", stderr(&bad));
+    assert!(
+        stderr(&bad).contains("--listen:") && stderr(&bad).contains("WAYPOST_GATEWAY_DOKS:"),
+        "{}",
+        stderr(&bad)
+    );
     assert!(stdout(&bad).is_empty());
 }
 
@@ -203,7 +239,16 @@ fn the_log_is_json_where_asked_for_and_shows_no_credential() {
     let directory = tempfile::tempdir().unwrap();
     let log = directory.path().join("log");
     let mut child = Command::new(env!("CARGO_BIN_EXE_waypost-gateway"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--log", "waypost_gateway=trace", "--data-dir"])
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--log-format",
+            "json",
+            "--log",
+            "waypost_gateway=trace",
+            "--data-dir",
+        ])
         .arg(directory.path().join("data"))
         .stdout(std::process::Stdio::piped())
         .stderr(std::fs::File::create(&log).unwrap())
@@ -217,13 +262,15 @@ fn the_log_is_json_where_asked_for_and_shows_no_credential() {
         }
     }
     let url = said.last().unwrap().trim_start_matches("listening on ").to_owned();
-    let key = said.iter().flat_map(|line| line.split([' ', '\''])).find(|word| word.starts_with("wp_")).unwrap();
+    let key =
+        said.iter().flat_map(|line| line.split([' ', '\''])).find(|word| word.starts_with("wp_")).unwrap();
     get(&url, "/v1/auth/me", &format!("X-API-Key: {key}\r\n"));
     get(&url, &format!("/v1/{key}"), "");
     let killed = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status().unwrap();
     assert!(killed.success() && child.wait().unwrap().success());
     let log = std::fs::read_to_string(log).unwrap();
-    let events: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let events: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     assert!(events.iter().any(|event| event["operation"] == "auth_me" && event["status"] == 200), "{log}");
     assert!(log.contains("wp_[redacted]") && !log.contains(key), "{log}");
 }
@@ -238,7 +285,9 @@ fn a_shutdown_lets_a_request_in_flight_finish() {
     let address = program.url.trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&address).unwrap();
     let length = body.len();
-    let head = format!("POST /v1/auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n");
+    let head = format!(
+        "POST /v1/auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n"
+    );
     write!(stream, "{head}\r\n{first}").unwrap();
     // The gateway has the request when it counts it as in flight.
     wait_until(|| get(&program.url, "/metrics", "").1.contains("waypost_http_requests_in_flight 2"));

@@ -28,7 +28,11 @@ fn setup(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str, &str)])
     Setup { _directory: directory, sources }
 }
 
-fn load(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str, &str)]) -> Result<Loaded, ConfigError> {
+fn load(
+    file: &str,
+    environment: &[(&str, &str)],
+    flags: &[(&str, &str, &str)],
+) -> Result<Loaded, ConfigError> {
     Config::load(&setup(file, environment, flags).sources)
 }
 
@@ -49,8 +53,10 @@ fn nothing_set_is_the_default() {
 
 #[test]
 fn the_environment_wins_over_the_file_and_a_flag_over_both() {
-    let file = "listen = '127.0.0.1:1'\ndocs = false\ndata_dir = 'from-file'\n[limits]\nbody_bytes = '64KiB'\n";
-    let environment = [("WAYPOST_GATEWAY_LISTEN", "127.0.0.1:2"), ("WAYPOST_GATEWAY_DATA_DIR", "from-environment")];
+    let file =
+        "listen = '127.0.0.1:1'\ndocs = false\ndata_dir = 'from-file'\n[limits]\nbody_bytes = '64KiB'\n";
+    let environment =
+        [("WAYPOST_GATEWAY_LISTEN", "127.0.0.1:2"), ("WAYPOST_GATEWAY_DATA_DIR", "from-environment")];
     let flags = [("--listen", "listen", "127.0.0.1:3")];
     let config = load(file, &environment, &flags).unwrap().config;
     assert_eq!(config.listen.port(), 3);
@@ -137,7 +143,8 @@ fn the_master_key_is_not_taken_from_a_file() {
 fn what_is_shown_can_be_read_again_and_has_no_secret() {
     let key = "ab".repeat(32);
     let environment = [("WAYPOST_GATEWAY_MASTER_KEY", key.as_str()), ("WAYPOST_GATEWAY_LOG_FORMAT", "json")];
-    let loaded = load("docs = false\n[rate_limits.free]\nper_minute = 'unlimited'\n", &environment, &[]).unwrap();
+    let loaded =
+        load("docs = false\n[rate_limits.free]\nper_minute = 'unlimited'\n", &environment, &[]).unwrap();
     let shown = loaded.to_toml();
     assert!(!shown.contains(&key) && shown.contains("[redacted]"), "{shown}");
     assert!(shown.contains("# WAYPOST_GATEWAY_LOG_FORMAT: "), "the origin is told: {shown}");

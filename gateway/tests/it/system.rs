@@ -93,7 +93,10 @@ async fn metrics_count_what_was_asked() {
     ] {
         assert!(text.lines().any(|found| found == line), "no `{line}` in {text}");
     }
-    assert!(text.contains(&format!("waypost_build_info{{version=\"{}\"", env!("CARGO_PKG_VERSION"))), "{text}");
+    assert!(
+        text.contains(&format!("waypost_build_info{{version=\"{}\"", env!("CARGO_PKG_VERSION"))),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -141,7 +144,8 @@ async fn what_is_turned_off_is_not_there() {
 
 #[tokio::test]
 async fn a_connection_that_brings_no_request_in_time_is_closed() {
-    let app = App::start_with(|config| config.limits.header_timeout = std::time::Duration::from_millis(200)).await;
+    let app =
+        App::start_with(|config| config.limits.header_timeout = std::time::Duration::from_millis(200)).await;
     for start in ["", "P", "GET / HTTP/1.1\r\nHo", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
         let answer = app.raw(start).await;
         assert!(!answer.contains("200 OK"), "{start:?}: {answer}");
