@@ -90,5 +90,6 @@ pub use waypost_types as types;
 
 /// The examples of the front door are compiled with the tests.
 #[cfg(all(doctest, feature = "client"))]
+#[doc = include_str!("../README.md")]
 #[doc = include_str!("../../README.md")]
 struct FrontDoor;

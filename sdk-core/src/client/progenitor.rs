@@ -1,7 +1,7 @@
 //! progenitor's typed client, sent through the engine. Its methods are positional and answer with progenitor's own types; what happens between is the same
 //! as for a resource's call: retries, deadline, key, budget, errors.
 //!
-//! progenitor's hook can answer only with a `reqwest::Response` or `reqwest::Error`, neither of which can hold a typed [`Error`](crate::Error). So the typed
+//! progenitor's hook can answer only with a `reqwest::Response` or `reqwest::Error`, neither of which can hold a typed [`Error`]. So the typed
 //! error is kept beside: [`Inner::take_error`] reads it after a call, and where no answer came, it is also the source of the `reqwest::Error`.
 
 use std::error::Error as StdError;

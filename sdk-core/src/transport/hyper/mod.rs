@@ -1,7 +1,7 @@
 //! The transport of the bindings: hyper-util's pooled client over hyper-rustls. Half the size of reqwest's in a shared library and about a third more
 //! calls a second on one thread, which is what a binding is paid for.
 //!
-//! Connecting (proxy, TLS) is in [`connect`], undoing content encodings in [`decode`].
+//! Connecting (proxy, TLS) is in `connect`, undoing content encodings in `decode`.
 
 mod connect;
 mod decode;
