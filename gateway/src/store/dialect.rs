@@ -10,8 +10,9 @@ pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 pub(super) const COMMIT: &str = "COMMIT";
 pub(super) const ROLLBACK: &str = "ROLLBACK";
 pub(super) const SAVEPOINT: &str = "SAVEPOINT member";
-pub(super) const RELEASE: &str = "RELEASE member";
-pub(super) const ROLLBACK_TO: &str = "ROLLBACK TO member; RELEASE member";
+/// Ends the savepoint of the member before in the same round trip; `COMMIT` ends the last one.
+pub(super) const NEXT_SAVEPOINT: &str = "RELEASE member; SAVEPOINT member";
+pub(super) const ROLLBACK_TO: &str = "ROLLBACK TO member";
 
 fn options(config: &StoreConfig) -> SqliteConnectOptions {
     SqliteConnectOptions::new()

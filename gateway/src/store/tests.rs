@@ -103,6 +103,28 @@ async fn in_one_shared_commit_each_transaction_stands_or_falls_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_of_refusals_does_not_keep_others_from_their_commit() {
+    let fixture = Fixture::new().await;
+    let refusals: Vec<_> = (0..4)
+        .map(|_| {
+            let store = fixture.store.clone();
+            tokio::spawn(async move {
+                loop {
+                    drop(store.begin_unrecorded().await);
+                }
+            })
+        })
+        .collect();
+    for number in 0..5 {
+        let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+        insert(&mut tx, &format!("wal_{number}")).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(20), tx.commit_empty()).await.expect("starved").unwrap();
+    }
+    refusals.iter().for_each(tokio::task::JoinHandle::abort);
+    assert_eq!(fixture.wallets().await, 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_that_are_cancelled_anywhere_leave_the_writer_working() {
     let fixture = Fixture::new().await;
     for number in 0..300u64 {

@@ -16,7 +16,7 @@ use super::{Clock, StoreError, dialect, idempotency};
 use crate::http::Idempotency;
 use crate::secrets::Sealer;
 
-/// Most transactions in one commit: bounds how long the first waits for the last (64 transfers take some milliseconds).
+/// Most transactions in one batch: bounds how long the first waits for the last (64 transfers take some milliseconds).
 const MEMBERS: usize = 64;
 
 /// Requests that may queue before `begin` itself waits.
@@ -176,22 +176,29 @@ impl Task {
         let mut closing = None;
         let mut next = Some(first);
         let mut failed = None;
+        let mut savepoint_open = false;
+        // Those that are rolled back count as well, or a stream of refusals would keep the others from their commit.
+        let mut members = 0;
         while let Some(reply) = next.take() {
             let in_savepoint = !acks.is_empty();
-            if in_savepoint && let Err(error) = run(&mut desk.connection, dialect::SAVEPOINT).await {
-                let error = Arc::new(error);
-                reply.send(Err(StoreError::Commit(Arc::clone(&error)))).ok();
-                failed = Some(error);
-                break;
+            if in_savepoint {
+                let statement = if savepoint_open { dialect::NEXT_SAVEPOINT } else { dialect::SAVEPOINT };
+                if let Err(error) = run(&mut desk.connection, statement).await {
+                    let error = Arc::new(error);
+                    reply.send(Err(StoreError::Commit(Arc::clone(&error)))).ok();
+                    failed = Some(error);
+                    break;
+                }
+                savepoint_open = true;
             }
             desk.committed = None;
             // A caller that went away drops the lease, here or in its channel; either way the lock comes back.
             reply.send(Ok(desk)).ok();
             desk = Arc::clone(&self.desk).lock_owned().await;
             let ended = match (desk.committed.take(), in_savepoint) {
-                (Some(ack), in_savepoint) => {
+                (Some(ack), _) => {
                     acks.push(ack);
-                    if in_savepoint { run(&mut desk.connection, dialect::RELEASE).await } else { Ok(()) }
+                    Ok(())
                 }
                 (None, true) => run(&mut desk.connection, dialect::ROLLBACK_TO).await,
                 // The first of a batch has no savepoint: nothing is in the transaction but what it wrote.
@@ -204,7 +211,8 @@ impl Task {
                 failed = Some(Arc::new(error));
                 break;
             }
-            if acks.len() < MEMBERS {
+            members += 1;
+            if members < MEMBERS {
                 match self.messages.try_recv() {
                     Ok(Message::Begin(reply)) => next = Some(reply),
                     Ok(Message::Close(reply)) => closing = Some(reply),
