@@ -77,7 +77,6 @@ fn one_call(
     let mut machine = AttemptLoop::new(plan, Arc::clone(shared), clock.now());
     let mut event = Event::Start;
     let mut answer = &Value::Null;
-    let mut head_at = clock.elapsed;
     let cancel_at = milliseconds(&call["cancel_at_ms"]).map(|at| began.saturating_add(at));
     loop {
         if cancel_at.is_some_and(|at| clock.elapsed >= at) {
@@ -91,7 +90,6 @@ fn one_call(
                 Event::Slept
             }
             Step::Send(send) => {
-                head_at = clock.elapsed;
                 run.timeouts.push(number(send.timeout));
                 run.requests.push(send.request);
                 // A script that is too short for what the engine sends ends in this failure, which no case expects.
@@ -102,8 +100,6 @@ fn one_call(
                 within(clock, &answer["after_ms"], send.timeout).unwrap_or_else(|| first_event(answer))
             }
             Step::Read { limit, timeout } => {
-                run.limits.push(limit);
-                let _ = head_at;
                 within(clock, &answer["body_after_ms"], timeout).unwrap_or_else(|| body_event(answer, limit))
             }
         };
@@ -115,7 +111,6 @@ struct Run {
     requests: Vec<Request>,
     waits: Vec<Value>,
     timeouts: Vec<Value>,
-    limits: Vec<usize>,
 }
 
 /// Moves the clock to the answer, or to the timeout when that is earlier.
@@ -365,7 +360,7 @@ pub(crate) fn milliseconds(value: &Value) -> Option<Duration> {
 /// Milliseconds; without a fraction where there is none.
 pub(crate) fn number(duration: Duration) -> Value {
     let nanos = duration.as_nanos();
-    if nanos % 1_000_000 == 0 {
+    if nanos.is_multiple_of(1_000_000) {
         json!(u64::try_from(nanos / 1_000_000).ok())
     } else {
         json!(duration.as_secs_f64() * 1000.0)
