@@ -33,7 +33,7 @@ pub enum Rejection {
 /// One wrong field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// JSON pointer into the body (`/amount`), or the parameter: `query:limit`, `path:wallet_id`, `header:X-Name`.
+    /// JSON pointer into the body (`/amount`), or the parameter: `query:limit`, `path:order_id`, `header:X-Name`.
     pub pointer: String,
     /// `required`, `type`, `minimum`, `pattern`, `unknown`, ...
     pub code: &'static str,

@@ -7,13 +7,13 @@
 pub struct Operation {
     /// Its place in `OPERATIONS`, for arrays with one entry an operation.
     pub index: usize,
-    /// `wallets_create`.
+    /// `orders_create`.
     pub id: &'static str,
-    /// `wallets`.
+    /// `orders`.
     pub resource: &'static str,
     /// Upper case: `POST`.
     pub method: &'static str,
-    /// `/v1/wallets/{wallet_id}/credit`.
+    /// `/v1/orders/{order_id}/pay`.
     pub path: &'static str,
     /// Other paths with the same answer.
     pub aliases: &'static [&'static str],
