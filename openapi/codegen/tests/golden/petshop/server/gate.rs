@@ -86,8 +86,10 @@ pub struct Call<C, E> {
     validator: Validator,
     /// Which segments of the path are parameters, in path order.
     segments: Vec<usize>,
-    handler: Arc<dyn Fn(C, Input) -> Running<E> + Send + Sync>,
+    handler: Handler<C, E>,
 }
+
+type Handler<C, E> = Arc<dyn Fn(C, Input) -> Running<E> + Send + Sync>;
 
 impl<C, E> std::fmt::Debug for Call<C, E> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -136,7 +138,7 @@ impl<G: Gate> Routes<G> {
         operation: &'static Operation,
         handler: impl Fn(G::Context, Input) -> Running<G::Error> + Send + Sync + 'static,
     ) {
-        let handler: Arc<dyn Fn(G::Context, Input) -> Running<G::Error> + Send + Sync> = Arc::new(handler);
+        let handler: Handler<G::Context, G::Error> = Arc::new(handler);
         for path in std::iter::once(&operation.path).chain(operation.aliases) {
             let call = Call {
                 operation,
