@@ -12,6 +12,7 @@ mod behaviour;
 mod connections;
 mod faults;
 mod parity;
+mod petshop;
 mod policies;
 mod progenitor;
 mod properties;
@@ -19,3 +20,21 @@ mod secure;
 mod support;
 mod surface;
 mod vectors;
+
+// What the generator makes of a foreign spec. It names its neighbours from the root of the crate that it is put into.
+#[rustfmt::skip]
+#[path = "../../../openapi/codegen/tests/golden/petshop/operations.rs"]
+#[allow(dead_code)]
+mod operations;
+#[rustfmt::skip]
+#[path = "../../../openapi/codegen/tests/golden/petshop/client.rs"]
+#[allow(dead_code)]
+mod petshop_client;
+#[rustfmt::skip]
+#[path = "../../../openapi/codegen/tests/golden/petshop/resources.rs"]
+#[allow(dead_code)]
+mod resources;
+#[rustfmt::skip]
+#[path = "../../../openapi/codegen/tests/golden/petshop/types.rs"]
+#[allow(dead_code)]
+mod types;

@@ -24,8 +24,8 @@ pub fn write(api: &Api, context: &Context<'_>) -> Result<Vec<File>, Error> {
     let about = format!(" The operations of {} {}, as the engine runs them.", api.title, api.version);
     let tokens = quote! {
         #![doc = #about]
-        // Which of the engine's names a table uses depends on the spec.
-        #![allow(unused_imports)]
+        // Which names a table uses depends on the spec, and what is reachable on where it is put.
+        #![allow(unused_imports, unreachable_pub)]
 
         use #engine::operation::{Body, Location, Operation, Paginate, Parameter, ResultKind, Retry, Scheme};
 

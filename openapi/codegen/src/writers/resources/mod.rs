@@ -37,8 +37,8 @@ pub fn write(api: &Api, context: &Context<'_>) -> Result<Vec<File>, Error> {
     let pages = pages(api)?;
     let tokens = quote! {
         #![doc = #about]
-        // Which of these an API uses depends on its spec.
-        #![allow(unused_imports)]
+        // Which of these an API uses depends on its spec, and what is reachable on where the file is put.
+        #![allow(unused_imports, unreachable_pub)]
 
         use #client::{Call, Client, EventCall, ListCall, Paged, StreamCall};
         use #engine::Arguments;
