@@ -139,7 +139,10 @@ pub(crate) fn api() -> Api {
         ),
         def("Post", variant(vec![field("address", string(), true)])),
         def("Pickup", variant(vec![field("shop", string(), false)])),
-        def("TokenRequest", object(vec![field("grant_type", string(), true), field("scope", string(), false)])),
+        def(
+            "TokenRequest",
+            object(vec![field("grant_type", string(), true), field("scope", string(), false)]),
+        ),
         def(
             "Delivery",
             Shape::Union(Union {

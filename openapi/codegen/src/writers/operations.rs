@@ -171,7 +171,11 @@ mod tests {
     #[test]
     fn a_row_holds_what_sending_needs() {
         let text = table(Layout::Repository);
-        let row = text.split("/// `GET /orders`: list of orders").nth(1).and_then(|rest| rest.split("\n///").next()).unwrap();
+        let row = text
+            .split("/// `GET /orders`: list of orders")
+            .nth(1)
+            .and_then(|rest| rest.split("\n///").next())
+            .unwrap();
         insta::assert_snapshot!(row.trim(), @r#"
         pub static ORDERS_LIST: Operation = Operation {
             id: "orders_list",

@@ -29,10 +29,13 @@ pub(super) fn write(context: &Context<'_>, samples: &Samples<'_>) -> Result<Stri
 fn with_samples(document: &Value, samples: &Samples<'_>) -> Value {
     let mut document = document.clone();
     for (_, operation) in operations_mut(&mut document) {
-        let Some(samples) = operation.get("operationId").and_then(Value::as_str).and_then(|id| samples.get(id)) else {
+        let Some(samples) =
+            operation.get("operationId").and_then(Value::as_str).and_then(|id| samples.get(id))
+        else {
             continue;
         };
-        let samples = samples.iter().map(|s| json!({ "lang": s.lang, "label": s.label, "source": s.source })).collect();
+        let samples =
+            samples.iter().map(|s| json!({ "lang": s.lang, "label": s.label, "source": s.source })).collect();
         operation.insert(KEY.into(), samples);
     }
     document
@@ -53,7 +56,9 @@ fn spliced(context: &Context<'_>, samples: &Samples<'_>) -> Option<String> {
     let mut insertions: Vec<(usize, String)> = Vec::new();
     for (path, item) in document.value.get("paths")?.as_object()? {
         for (method, operation) in item.as_object()? {
-            let Some(samples) = operation.get("operationId").and_then(Value::as_str).and_then(|id| samples.get(id)) else {
+            let Some(samples) =
+                operation.get("operationId").and_then(Value::as_str).and_then(|id| samples.get(id))
+            else {
                 continue;
             };
             let pointer = format!("/paths/{}/{}/operationId", escape(path), escape(method));

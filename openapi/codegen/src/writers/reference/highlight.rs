@@ -16,8 +16,8 @@ fn grammar(lang: &str) -> Grammar {
     match lang {
         "Rust" => Grammar {
             keywords: &[
-                "async", "await", "else", "false", "fn", "for", "if", "in", "let", "loop", "match", "mod", "move", "mut",
-                "pub", "return", "struct", "true", "use", "while",
+                "async", "await", "else", "false", "fn", "for", "if", "in", "let", "loop", "match", "mod",
+                "move", "mut", "pub", "return", "struct", "true", "use", "while",
             ],
             comment: Some("//"),
             quotes: &['"'],
@@ -25,8 +25,9 @@ fn grammar(lang: &str) -> Grammar {
         },
         "Python" => Grammar {
             keywords: &[
-                "and", "as", "async", "await", "def", "else", "except", "False", "for", "from", "if", "import", "in", "None",
-                "not", "or", "print", "raise", "return", "True", "try", "while", "with",
+                "and", "as", "async", "await", "def", "else", "except", "False", "for", "from", "if",
+                "import", "in", "None", "not", "or", "print", "raise", "return", "True", "try", "while",
+                "with",
             ],
             comment: Some("#"),
             quotes: &['"', '\''],
@@ -34,8 +35,24 @@ fn grammar(lang: &str) -> Grammar {
         },
         "TypeScript" => Grammar {
             keywords: &[
-                "async", "await", "catch", "const", "else", "false", "for", "from", "if", "import", "let", "new", "null", "of",
-                "return", "true", "try", "undefined",
+                "async",
+                "await",
+                "catch",
+                "const",
+                "else",
+                "false",
+                "for",
+                "from",
+                "if",
+                "import",
+                "let",
+                "new",
+                "null",
+                "of",
+                "return",
+                "true",
+                "try",
+                "undefined",
             ],
             comment: Some("//"),
             quotes: &['"', '\'', '`'],

@@ -63,7 +63,10 @@ fn render(text: &str, top: u8) -> Markup {
     let events = Parser::new_ext(text, options()).map(|event| match event {
         Event::Html(raw) | Event::InlineHtml(raw) => Event::Text(raw),
         Event::Start(Tag::Heading { level, classes, attrs, .. }) => {
-            let id = (level == HeadingLevel::H2).then(|| titles.next()).flatten().map(|(_, anchor)| CowStr::from(anchor));
+            let id = (level == HeadingLevel::H2)
+                .then(|| titles.next())
+                .flatten()
+                .map(|(_, anchor)| CowStr::from(anchor));
             // Only the introduction has headings that the navigation leads to.
             let id = id.filter(|_| top == 1);
             Event::Start(Tag::Heading { level: lowered(level, top), id, classes, attrs })
@@ -84,7 +87,9 @@ fn render(text: &str, top: u8) -> Markup {
     let mut output = String::new();
     html::push_html(&mut output, events);
     // A wide table scrolls by itself instead of the page.
-    PreEscaped(output.replace("<table>", "<div class=\"scroll\"><table>").replace("</table>", "</table></div>"))
+    PreEscaped(
+        output.replace("<table>", "<div class=\"scroll\"><table>").replace("</table>", "</table></div>"),
+    )
 }
 
 fn lowered(level: HeadingLevel, top: u8) -> HeadingLevel {

@@ -4,9 +4,11 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::highlight::highlight;
-use super::{markdown, schema};
 use super::schema::Side;
-use crate::model::{Api, Body, Content, Deprecated, Location, Operation, Parameter, Retry, SecurityScheme, TypeRef};
+use super::{markdown, schema};
+use crate::model::{
+    Api, Body, Content, Deprecated, Location, Operation, Parameter, Retry, SecurityScheme, TypeRef,
+};
 use crate::writers::samples::Sample;
 
 /// Renders it.
@@ -198,7 +200,9 @@ fn response(api: &Api, operation: &Operation) -> Markup {
 
 fn described(api: &Api, ty: Option<&TypeRef>) -> Markup {
     match ty {
-        Some(TypeRef::Named(name)) => api.types.get(name).map(|def| markdown::block(&def.description, 5)).unwrap_or_default(),
+        Some(TypeRef::Named(name)) => {
+            api.types.get(name).map(|def| markdown::block(&def.description, 5)).unwrap_or_default()
+        }
         _ => html! {},
     }
 }

@@ -115,7 +115,8 @@ fn words(name: &str) -> String {
 }
 
 fn introduction(api: &Api, context: &Context<'_>) -> Markup {
-    let servers = context.document.pointer("/servers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let servers =
+        context.document.pointer("/servers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     html! {
         section.introduction id="introduction" {
             h1 { (api.title) " " span.version { (api.version) } }

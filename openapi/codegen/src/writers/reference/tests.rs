@@ -24,7 +24,11 @@ fn every_operation_type_and_error_is_on_the_page() {
     let api = fixture::api();
     for operation in api.operations() {
         assert!(page.contains(&format!("id=\"{}\"", operation.id)), "{} is missing", operation.id);
-        assert!(page.contains(&format!("href=\"#{}\"", operation.id)), "{} is not in the navigation", operation.id);
+        assert!(
+            page.contains(&format!("href=\"#{}\"", operation.id)),
+            "{} is not in the navigation",
+            operation.id
+        );
     }
     for name in api.types.keys() {
         assert!(page.contains(&format!("id=\"type-{name}\"")), "{name} is missing");
@@ -81,7 +85,8 @@ fn the_page_loads_nothing() {
 
 #[test]
 fn a_table_in_a_description_is_a_table() {
-    let page = page(|api| api.description = "## Errors of all\n\n| a | b |\n| --- | --- |\n| 1 | `x` |".into());
+    let page =
+        page(|api| api.description = "## Errors of all\n\n| a | b |\n| --- | --- |\n| 1 | `x` |".into());
     assert!(page.contains("<td><code>x</code></td>"));
     assert!(page.contains("id=\"about-errors-of-all\"") && page.contains("href=\"#about-errors-of-all\""));
 }
@@ -114,7 +119,11 @@ fn a_contract_in_flow_style_is_served_as_json_with_the_same_samples() {
 
 #[test]
 fn highlighting_changes_no_character() {
-    for (lang, text) in [("Rust", "let a = \"x\\\"y\"; // <b>\n1_000.5 é"), ("JSON", "{\"a\": \"b:\", \"c\": [1, true]}"), ("Shell", "curl 'a\\'")] {
+    for (lang, text) in [
+        ("Rust", "let a = \"x\\\"y\"; // <b>\n1_000.5 é"),
+        ("JSON", "{\"a\": \"b:\", \"c\": [1, true]}"),
+        ("Shell", "curl 'a\\'"),
+    ] {
         let html = highlight::highlight(lang, text).into_string();
         let mut plain = String::new();
         let mut inside = false;
@@ -126,7 +135,8 @@ fn highlighting_changes_no_character() {
                 _ => {}
             }
         }
-        let plain = plain.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
+        let plain =
+            plain.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
         assert_eq!(plain, text);
     }
 }

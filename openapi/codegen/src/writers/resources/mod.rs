@@ -13,7 +13,8 @@ use quote::quote;
 
 use super::operations::engine_path;
 use super::rust::{
-    doc, file_text, params_ident, params_of, path_parameters, snake_ident, static_ident, type_ident, type_tokens,
+    doc, file_text, params_ident, params_of, path_parameters, snake_ident, static_ident, type_ident,
+    type_tokens,
 };
 use super::{Context, Error, File, Layout};
 use crate::model::{Api, Body, Content, Location, Operation, Paginate, Parameter, Resource, Shape, TypeRef};
@@ -24,8 +25,12 @@ const WRITER: &str = "resources";
 pub fn write(api: &Api, context: &Context<'_>) -> Result<Vec<File>, Error> {
     let engine = engine_path(context);
     let types = match context.layout {
-        Layout::Repository => quote!(use ::waypost_types as types;),
-        Layout::Standalone => quote!(use crate::types;),
+        Layout::Repository => quote!(
+            use ::waypost_types as types;
+        ),
+        Layout::Standalone => quote!(
+            use crate::types;
+        ),
     };
     let (client, operations) = match context.layout {
         Layout::Repository => (quote!(crate::client), quote!(crate::generated::operations)),
@@ -88,7 +93,8 @@ fn accessors(api: &Api, context: &Context<'_>) -> TokenStream {
 fn resource(api: &Api, context: &Context<'_>, resource: &Resource) -> Result<TokenStream, Error> {
     let about = doc(&docs::resource(resource));
     let ty = type_ident(&resource.name);
-    let methods = resource.operations.iter().map(|o| method(api, context, o)).collect::<Result<Vec<_>, _>>()?;
+    let methods =
+        resource.operations.iter().map(|o| method(api, context, o)).collect::<Result<Vec<_>, _>>()?;
     Ok(quote! {
         #about
         #[derive(Debug, Clone, Copy)]
@@ -179,7 +185,8 @@ fn borrowed(ty: &TypeRef, types: &TokenStream) -> TokenStream {
 /// A field of the params struct as the argument it becomes. A list is never optional: an empty one is not sent.
 fn setter(parameter: &Parameter) -> TokenStream {
     let (field, wire) = (snake_ident(&parameter.name), &parameter.name);
-    let value = if parameter.required { quote!(Some(&params.#field)) } else { quote!(params.#field.as_ref()) };
+    let value =
+        if parameter.required { quote!(Some(&params.#field)) } else { quote!(params.#field.as_ref()) };
     match (parameter.location, &parameter.ty) {
         (_, TypeRef::Array(_)) => quote!(.query_all(#wire, &params.#field)),
         (Location::Header, _) => quote!(.header(#wire, #value)),
@@ -192,7 +199,9 @@ fn pages(api: &Api) -> Result<Vec<TokenStream>, Error> {
     let mut seen: Vec<Ident> = Vec::new();
     let mut output = Vec::new();
     for operation in api.operations() {
-        let (Some(paginate), Content::Json(TypeRef::Named(page))) = (&operation.paginate, &operation.success.content) else {
+        let (Some(paginate), Content::Json(TypeRef::Named(page))) =
+            (&operation.paginate, &operation.success.content)
+        else {
             continue;
         };
         let name = type_ident(page);
@@ -204,32 +213,43 @@ fn pages(api: &Api) -> Result<Vec<TokenStream>, Error> {
     Ok(output)
 }
 
-fn paged(
-    api: &Api,
-    operation: &Operation,
-    page: &str,
-    paginate: &Paginate,
-) -> Result<TokenStream, Error> {
+fn paged(api: &Api, operation: &Operation, page: &str, paginate: &Paginate) -> Result<TokenStream, Error> {
     let field = |name: &str| match api.types.get(page).map(|def| &def.shape) {
-        Some(Shape::Object(object)) => object.fields.iter().find(|field| field.name == name).ok_or_else(|| {
-            Error::new(WRITER, format!("`{}`: `{page}` has no field `{name}`, which x-paginate names", operation.id))
-        }),
+        Some(Shape::Object(object)) => {
+            object.fields.iter().find(|field| field.name == name).ok_or_else(|| {
+                Error::new(
+                    WRITER,
+                    format!("`{}`: `{page}` has no field `{name}`, which x-paginate names", operation.id),
+                )
+            })
+        }
         _ => Err(Error::new(WRITER, format!("`{}`: `{page}` is no object", operation.id))),
     };
-    let (items, next, more) = (field(&paginate.items)?, field(&paginate.next_cursor)?, field(&paginate.has_more)?);
+    let (items, next, more) =
+        (field(&paginate.items)?, field(&paginate.next_cursor)?, field(&paginate.has_more)?);
     let item = type_tokens(&paginate.item, &quote!(types));
     let page = type_ident(page);
-    let (items_name, next_name, more_name) = (snake_ident(&items.name), snake_ident(&next.name), snake_ident(&more.name));
+    let (items_name, next_name, more_name) =
+        (snake_ident(&items.name), snake_ident(&next.name), snake_ident(&more.name));
     let plain = items.required && !items.nullable;
-    let items_ref = if plain { quote!(&self.#items_name) } else { quote!(self.#items_name.as_deref().unwrap_or_default()) };
-    let items_own = if plain { quote!(self.#items_name) } else { quote!(self.#items_name.unwrap_or_default()) };
+    let items_ref = if plain {
+        quote!(&self.#items_name)
+    } else {
+        quote!(self.#items_name.as_deref().unwrap_or_default())
+    };
+    let items_own =
+        if plain { quote!(self.#items_name) } else { quote!(self.#items_name.unwrap_or_default()) };
     let next = match (next.required, next.nullable) {
         (true, false) => quote!(Some(self.#next_name.as_str())),
         // Absent, null and a value are told apart by the type; here only the value counts.
         (false, true) => quote!(self.#next_name.value().map(String::as_str)),
         _ => quote!(self.#next_name.as_deref()),
     };
-    let more = if more.required && !more.nullable { quote!(self.#more_name) } else { quote!(self.#more_name.unwrap_or_default()) };
+    let more = if more.required && !more.nullable {
+        quote!(self.#more_name)
+    } else {
+        quote!(self.#more_name.unwrap_or_default())
+    };
     Ok(quote! {
         impl Paged for types::#page {
             type Item = #item;

@@ -33,7 +33,10 @@ fn a_page_type_is_paged() {
 
 #[test]
 fn prose_of_a_spec_is_neither_markup_nor_a_doc_test() {
-    assert_eq!(docs::safe("A <b>, a [link], `<T>` and [one](https://x.example)"), "A \\<b>, a [link], `<T>` and [one](https://x.example)");
+    assert_eq!(
+        docs::safe("A <b>, a [link], `<T>` and [one](https://x.example)"),
+        "A \\<b>, a [link], `<T>` and [one](https://x.example)"
+    );
     assert_eq!(docs::safe("A [link] and <https://x.example>"), "A \\[link] and <https://x.example>");
     assert_eq!(docs::safe("```\nlet x = [1];\n```"), "```text\nlet x = [1];\n```");
     assert_eq!(docs::safe("a\n    indented"), "a\nindented");

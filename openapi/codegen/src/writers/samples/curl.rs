@@ -34,7 +34,8 @@ fn command(operation: &Operation) -> String {
 }
 
 fn url(api: &Api, context: &Context<'_>, operation: &Operation) -> String {
-    let base = context.document.pointer("/servers/0/url").and_then(Value::as_str).unwrap_or("http://127.0.0.1:8080");
+    let base =
+        context.document.pointer("/servers/0/url").and_then(Value::as_str).unwrap_or("http://127.0.0.1:8080");
     let mut url = format!("{}{}", base.trim_end_matches('/'), operation.path);
     for parameter in operation.parameters.iter().filter(|p| p.location == Location::Path) {
         if let Some(value) = example(api, operation, parameter) {
@@ -45,7 +46,7 @@ fn url(api: &Api, context: &Context<'_>, operation: &Operation) -> String {
     for (parameter, value) in shown(api, operation).filter(|(p, _)| p.location == Location::Query) {
         let values = value.as_array().map_or(std::slice::from_ref(&*value), Vec::as_slice);
         for value in values {
-            url.push_str(&format!("{separator}{}={}", encoded(&parameter.name), encoded(&scalar(&value))));
+            url.push_str(&format!("{separator}{}={}", encoded(&parameter.name), encoded(&scalar(value))));
             separator = '&';
         }
     }
@@ -61,7 +62,9 @@ fn credentials<'a>(api: &'a Api, operation: &'a Operation) -> impl Iterator<Item
     };
     let alternative = operation.security.iter().find(by_header).or(operation.security.first());
     alternative.into_iter().flat_map(move |names| schemes(names)).map(|scheme| match scheme {
-        SecurityScheme::Bearer | SecurityScheme::OAuth2 => "\"Authorization: Bearer $WAYPOST_ACCESS_TOKEN\"".to_owned(),
+        SecurityScheme::Bearer | SecurityScheme::OAuth2 => {
+            "\"Authorization: Bearer $WAYPOST_ACCESS_TOKEN\"".to_owned()
+        }
         SecurityScheme::Header(header) => format!("\"{header}: $WAYPOST_API_KEY\""),
         SecurityScheme::Cookie(cookie) => format!("\"Cookie: {cookie}=$WAYPOST_SESSION\""),
     })
@@ -78,13 +81,20 @@ fn payload(api: &Api, operation: &Operation) -> Vec<String> {
             .map(|(name, value)| format!("--data-urlencode {}", quoted(&format!("{name}={}", scalar(value)))))
             .collect(),
         Some(Body::Bytes(media_type)) => {
-            vec![format!("--header {}", quoted(&format!("Content-Type: {media_type}"))), "--data-binary @file".into()]
+            vec![
+                format!("--header {}", quoted(&format!("Content-Type: {media_type}"))),
+                "--data-binary @file".into(),
+            ]
         }
     }
 }
 
 /// The example's fields, in the order of the schema.
-fn fields<'a>(api: &'a Api, ty: &'a TypeRef, example: &'a Value) -> impl Iterator<Item = (&'a str, &'a Value)> {
+fn fields<'a>(
+    api: &'a Api,
+    ty: &'a TypeRef,
+    example: &'a Value,
+) -> impl Iterator<Item = (&'a str, &'a Value)> {
     let object = match ty {
         TypeRef::Named(name) => api.types.get(name).and_then(|def| match &def.shape {
             Shape::Object(object) => Some(object),
@@ -107,7 +117,9 @@ fn encoded(text: &str) -> String {
     let mut output = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => output.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                output.push(char::from(byte))
+            }
             _ => output.push_str(&format!("%{byte:02X}")),
         }
     }

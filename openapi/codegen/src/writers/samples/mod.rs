@@ -54,9 +54,9 @@ pub(super) fn of(api: &Api, context: &Context<'_>, operation: &Operation) -> Res
 /// The value that samples give a parameter; none if it may be left out and the spec has no example for it.
 fn example<'a>(api: &Api, operation: &'a Operation, parameter: &'a Parameter) -> Option<Cow<'a, Value>> {
     let given = operation.parameter_examples.get(&parameter.name).or(parameter.example.as_ref());
-    given.map(Cow::Borrowed).or_else(|| {
-        parameter.required.then(|| Cow::Owned(value::of(api, &parameter.ty, &parameter.bounds)))
-    })
+    given
+        .map(Cow::Borrowed)
+        .or_else(|| parameter.required.then(|| Cow::Owned(value::of(api, &parameter.ty, &parameter.bounds))))
 }
 
 /// The body that samples send.

@@ -25,7 +25,11 @@ pub(super) fn write(api: &Api, context: &Context<'_>, operation: &Operation) -> 
 }
 
 /// The program, line by line.
-pub(in crate::writers) fn program(api: &Api, context: &Context<'_>, operation: &Operation) -> Result<Vec<Line>, Error> {
+pub(in crate::writers) fn program(
+    api: &Api,
+    context: &Context<'_>,
+    operation: &Operation,
+) -> Result<Vec<Line>, Error> {
     let frame = |text: &str| Line { text: text.to_owned(), frame: true };
     let (call, typed) = call(api, operation)?;
     let body = formatted(operation, call)?;
@@ -35,13 +39,23 @@ pub(in crate::writers) fn program(api: &Api, context: &Context<'_>, operation: &
         (Layout::Standalone, true) => {
             vec![frame("use crate::{resources::Resources as _, types};"), frame("use waypost::Client;")]
         }
-        (Layout::Standalone, false) => vec![frame("use crate::resources::Resources as _;"), frame("use waypost::Client;")],
+        (Layout::Standalone, false) => {
+            vec![frame("use crate::resources::Resources as _;"), frame("use waypost::Client;")]
+        }
     };
     lines.extend(
-        ["", "#[tokio::main]", "async fn main() -> Result<(), waypost::Error> {", "    let client = Client::from_env()?;", ""]
-            .map(frame),
+        [
+            "",
+            "#[tokio::main]",
+            "async fn main() -> Result<(), waypost::Error> {",
+            "    let client = Client::from_env()?;",
+            "",
+        ]
+        .map(frame),
     );
-    lines.extend(body.into_iter().map(|text| Line { text: format!("    {text}").trim_end().to_owned(), frame: false }));
+    lines.extend(
+        body.into_iter().map(|text| Line { text: format!("    {text}").trim_end().to_owned(), frame: false }),
+    );
     lines.extend(["    Ok(())", "}"].map(frame));
     Ok(lines)
 }
@@ -92,7 +106,9 @@ fn parameters(api: &Api, operation: &Operation, params: &Ident) -> Result<TokenS
     }
     let construct = if required.is_empty() { quote!(default()) } else { quote!(new(#(#required),*)) };
     let setters = shown(api, operation)
-        .filter(|(parameter, _)| parameter.location != Location::Path && (!parameter.required || is_list(parameter)))
+        .filter(|(parameter, _)| {
+            parameter.location != Location::Path && (!parameter.required || is_list(parameter))
+        })
         .map(|(parameter, value)| {
             let setter = format_ident!("with_{}", unraw(&parameter.name));
             let value = expression(api, &parameter.ty, &value);
@@ -153,7 +169,13 @@ fn print(name: &str) -> TokenStream {
 /// A local variable; never the client's own name.
 fn variable(name: &str) -> Ident {
     match snake_ident(name) {
-        name if name == "client" || name == "body" || name == "params" || name.to_string().starts_with("r#") => format_ident!("answer"),
+        name if name == "client"
+            || name == "body"
+            || name == "params"
+            || name.to_string().starts_with("r#") =>
+        {
+            format_ident!("answer")
+        }
         name => name,
     }
 }
@@ -264,39 +286,42 @@ fn enumeration(name: &str, value: &Value) -> TokenStream {
 fn construction(api: &Api, name: &str, object: &Object, value: &Value) -> TokenStream {
     let name = type_ident(name);
     let given = |field: &str| value.get(field).filter(|value| !value.is_null());
-    let required = object.fields.iter().filter(|field| field.required).map(|field| match given(&field.name) {
-        Some(value) if field.nullable => {
-            let value = owned(api, &field.ty, value);
-            quote!(Some(#value))
-        }
-        // Text is converted by the constructor, nothing else is.
-        Some(value) if matches!(api.resolve(&field.ty), TypeRef::Map(_)) => owned(api, &field.ty, value),
-        Some(value) => expression(api, &field.ty, value),
-        None => quote!(None),
-    });
+    let required =
+        object.fields.iter().filter(|field| field.required).map(|field| match given(&field.name) {
+            Some(value) if field.nullable => {
+                let value = owned(api, &field.ty, value);
+                quote!(Some(#value))
+            }
+            // Text is converted by the constructor, nothing else is.
+            Some(value) if matches!(api.resolve(&field.ty), TypeRef::Map(_)) => owned(api, &field.ty, value),
+            Some(value) => expression(api, &field.ty, value),
+            None => quote!(None),
+        });
     let optional = object.fields.iter().filter(|field| !field.required).filter_map(|field| {
         let setter = format_ident!("with_{}", unraw(&field.name));
         if field.nullable && value.get(&field.name).is_some_and(Value::is_null) {
             return Some(quote!(.#setter(types::patch::Patch::Null)));
         }
         let value = given(&field.name)?;
-        let value = if field.nullable { owned(api, &field.ty, value) } else { expression(api, &field.ty, value) };
+        let value =
+            if field.nullable { owned(api, &field.ty, value) } else { expression(api, &field.ty, value) };
         Some(quote!(.#setter(#value)))
     });
     quote!(types::#name::new(#(#required),*)#(#optional)*)
 }
 
 fn json(value: &Value) -> TokenStream {
-    value.to_string().parse::<TokenStream>().map_or_else(
-        |_| quote!(serde_json::Value::Null),
-        |tokens| quote!(serde_json::json!(#tokens)),
-    )
+    value
+        .to_string()
+        .parse::<TokenStream>()
+        .map_or_else(|_| quote!(serde_json::Value::Null), |tokens| quote!(serde_json::json!(#tokens)))
 }
 
 /// Laid out as rustfmt would, without the function around it.
 fn formatted(operation: &Operation, statements: TokenStream) -> Result<Vec<String>, Error> {
-    let file = syn::parse2::<syn::File>(quote!(async fn main() { #statements }))
-        .map_err(|error| Error::new(WRITER, format!("`{}`: the Rust sample does not parse: {error}", operation.id)))?;
+    let file = syn::parse2::<syn::File>(quote!(async fn main() { #statements })).map_err(|error| {
+        Error::new(WRITER, format!("`{}`: the Rust sample does not parse: {error}", operation.id))
+    })?;
     let text = prettyplease::unparse(&file);
     let lines: Vec<&str> = text.lines().collect();
     let inner = lines.get(1..lines.len().saturating_sub(1)).unwrap_or_default();

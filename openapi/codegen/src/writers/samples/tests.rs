@@ -73,7 +73,10 @@ fn a_curl_sample_encodes_what_a_url_cannot_hold_and_says_the_method() {
 
 #[test]
 fn a_form_is_sent_field_by_field_and_an_open_operation_without_credentials() {
-    assert!(sample("files_token", "curl").ends_with("--data-urlencode 'grant_type=refresh_token' \\\n  --data-urlencode 'scope=a b'"));
+    assert!(
+        sample("files_token", "curl")
+            .ends_with("--data-urlencode 'grant_type=refresh_token' \\\n  --data-urlencode 'scope=a b'")
+    );
     assert!(!sample("files_export", "curl").contains("--header"));
 }
 
@@ -91,7 +94,11 @@ fn a_spec_without_examples_gets_values_of_the_right_types() {
     for operation in api.operations() {
         let samples = of(&api, &context, operation).unwrap();
         if operation.id == "orders_create" {
-            assert!(samples[0].source.contains("types::CreateOrder::new(types::Size::Small, 1)"), "{}", samples[0].source);
+            assert!(
+                samples[0].source.contains("types::CreateOrder::new(types::Size::Small, 1)"),
+                "{}",
+                samples[0].source
+            );
         }
     }
 }

@@ -24,7 +24,8 @@ fn within(api: &Api, ty: &TypeRef, bounds: &Bounds, depth: usize) -> Value {
                 Shape::Enum(values) => values.first().map_or(Value::Null, |value| json!(value.value)),
                 Shape::Object(object) => Value::Object(fields(api, object, depth - 1)),
                 Shape::Union(union) => union.variants.first().map_or(Value::Null, |variant| {
-                    let mut value = within(api, &TypeRef::Named(variant.ty.clone()), &Bounds::default(), depth - 1);
+                    let mut value =
+                        within(api, &TypeRef::Named(variant.ty.clone()), &Bounds::default(), depth - 1);
                     if let Some(map) = value.as_object_mut() {
                         map.insert(union.discriminator.clone(), json!(variant.tag));
                     }
@@ -45,7 +46,9 @@ fn within(api: &Api, ty: &TypeRef, bounds: &Bounds, depth: usize) -> Value {
         TypeRef::Number => json!(bounds.minimum.or(bounds.maximum).unwrap_or(1.0)),
         TypeRef::Boolean => json!(true),
         TypeRef::Array(item) => json!([within(api, item, &Bounds::default(), depth.saturating_sub(1))]),
-        TypeRef::Map(value) => json!({ "name": within(api, value, &Bounds::default(), depth.saturating_sub(1)) }),
+        TypeRef::Map(value) => {
+            json!({ "name": within(api, value, &Bounds::default(), depth.saturating_sub(1)) })
+        }
         TypeRef::Any => json!({}),
     }
 }
