@@ -2,7 +2,7 @@
 //! to the same type. The server is another process, so that its time is not counted. Rounds alternate, so that a machine that slows down slows all of them;
 //! the ratio of a round is taken within it, and the median of the ratios is what is printed.
 //!
-//! `cargo bench -p waypost --bench overhead [-- --rounds 31 --calls 2000]`
+//! `cargo bench -p waypost --bench overhead [-- --rounds 31 --calls 2000 --only 'waypost on hyper']`
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -73,7 +73,10 @@ fn main() {
         .unwrap();
     let mut url = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut url).unwrap();
-    let contestants = contestants(url.trim());
+    let only = std::env::args().skip_while(|argument| argument != "--only").nth(1);
+    let mut contestants = contestants(url.trim());
+    // For a profiler.
+    contestants.retain(|(name, _)| only.as_ref().is_none_or(|only| only == name));
     for (_, contestant) in &contestants {
         contestant(calls);
     }

@@ -103,6 +103,7 @@ pub struct AttemptLoop {
     last: Option<Error>,
     /// Where the answer would be, and is, kept.
     cache_key: Option<Key>,
+    cacheable: bool,
     stored: Option<Stored>,
     permit: Option<Permit>,
     /// The driver's last word, for what is reported when the loop is dropped.
@@ -121,7 +122,9 @@ enum State {
 impl AttemptLoop {
     /// A call that begins now. The deadline counts from here.
     pub fn new(plan: Plan, shared: Arc<Shared>, now: Now) -> Self {
-        let cache_key = (shared.caches() && plan.is_cacheable()).then(|| Key::of(&plan.request));
+        let cacheable = shared.caches() && plan.is_cacheable();
+        // The key is a hash over the request: taken where it finds something, or has something to keep.
+        let cache_key = (cacheable && shared.has_stored()).then(|| Key::of(&plan.request));
         Self {
             random: plan.seed.generator(),
             deadline: now.elapsed.saturating_add(plan.deadline),
@@ -131,6 +134,7 @@ impl AttemptLoop {
             last: None,
             stored: cache_key.and_then(|key| shared.stored(&key)),
             cache_key,
+            cacheable,
             permit: None,
             heard: now.elapsed,
             plan,
@@ -271,7 +275,9 @@ impl AttemptLoop {
                 return self.fail(error);
             }
             self.record(at, Some(&head), None, now);
-            if let Some(key) = self.cache_key {
+            let worth_keeping = self.cacheable && head.headers.contains("etag");
+            let key = self.cache_key.or_else(|| worth_keeping.then(|| Key::of(&self.plan.request)));
+            if let Some(key) = key {
                 self.shared.store(key, head.status, &head.headers, &body);
             }
             return self.succeed(head, Body::Bytes(body), false);

@@ -79,7 +79,8 @@ pub(crate) fn header_name_mistake(name: &str) -> Option<&'static str> {
         "trailer",
     ];
     OWNED
-        .contains(&name.to_ascii_lowercase().as_str())
+        .iter()
+        .any(|owned| name.eq_ignore_ascii_case(owned))
         .then_some("belongs to the transport and cannot be set")
 }
 

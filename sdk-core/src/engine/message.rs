@@ -22,6 +22,11 @@ impl Headers {
         Self { entries: Vec::new() }
     }
 
+    /// No headers yet, and room for as many.
+    pub fn with_capacity(fields: usize) -> Self {
+        Self { entries: Vec::with_capacity(fields) }
+    }
+
     /// The first value of `name`.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.entries.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
@@ -112,7 +117,8 @@ impl fmt::Debug for Headers {
 
 impl<N: Into<Cow<'static, str>>, V: Into<String>> FromIterator<(N, V)> for Headers {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(fields: I) -> Self {
-        let mut headers = Self::new();
+        let fields = fields.into_iter();
+        let mut headers = Self::with_capacity(fields.size_hint().0);
         for (name, value) in fields {
             headers.append(name, value);
         }

@@ -87,7 +87,7 @@ impl Plan {
     ) -> Result<Self, Error> {
         let mut mistakes = Vec::new();
         call.check(operation, &mut mistakes);
-        let mut headers = Headers::new();
+        let mut headers = Headers::with_capacity(12);
         let settings = [
             ("user-agent", &client.user_agent),
             ("x-api-version", &client.api_version),

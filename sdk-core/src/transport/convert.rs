@@ -1,5 +1,7 @@
 //! Between the engine's headers and those of the `http` crate, which both transports speak.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::engine::failure::{FailureKind, TransportFailure};
@@ -19,7 +21,7 @@ pub(crate) fn to_http(headers: &Headers) -> Result<HeaderMap, TransportFailure> 
             .map_err(|_| refused(format!("{name:?} is not the name of a header")))?;
         let mut value = HeaderValue::from_bytes(value.as_bytes())
             .map_err(|_| refused(format!("the value of the header {name:?} holds a control character")))?;
-        if redact::is_secret_name(name) {
+        if is_secret(name) {
             value.set_sensitive(true);
         }
         map.append(key, value);
@@ -27,13 +29,64 @@ pub(crate) fn to_http(headers: &Headers) -> Result<HeaderMap, TransportFailure> 
     Ok(map)
 }
 
+/// As [`redact::is_secret_name`], without its search for the names that nearly every request carries.
+fn is_secret(name: &str) -> bool {
+    match name {
+        "accept" | "content-type" | "if-none-match" | "traceparent" | "user-agent" => false,
+        "authorization" | "idempotency-key" | "x-api-key" => true,
+        name => redact::is_secret_name(name),
+    }
+}
+
 /// Headers from the wire. A value that is not UTF-8 is converted lossily.
 pub(crate) fn from_http(map: &HeaderMap) -> Headers {
     map.iter()
         .map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            let name = match known(name.as_str()) {
+                Some(name) => Cow::Borrowed(name),
+                None => Cow::Owned(name.as_str().to_owned()),
+            };
+            (name, String::from_utf8_lossy(value.as_bytes()).into_owned())
         })
         .collect()
+}
+
+/// The names that nearly every answer carries, which then cost no allocation.
+fn known(name: &str) -> Option<&'static str> {
+    macro_rules! names {
+        ($($known:literal),* $(,)?) => {
+            match name {
+                $($known => Some($known),)*
+                _ => None,
+            }
+        };
+    }
+    names!(
+        "accept-ranges",
+        "access-control-allow-origin",
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "date",
+        "etag",
+        "idempotency-replayed",
+        "location",
+        "ratelimit",
+        "ratelimit-policy",
+        "retry-after",
+        "server",
+        "strict-transport-security",
+        "transfer-encoding",
+        "vary",
+        "x-api-version",
+        "x-content-type-options",
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+        "x-request-id",
+    )
 }
 
 /// A request that cannot be sent.

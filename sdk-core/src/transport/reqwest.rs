@@ -1,6 +1,6 @@
 //! The transport of the Rust SDK: reqwest, which many programs have already, and whose client a caller may hand in.
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -18,6 +18,8 @@ pub struct ReqwestTransport {
     client: ::reqwest::Client,
     /// What the client was made from; `None` when it is the caller's.
     options: Option<TransportOptions>,
+    /// The origin of the last request, as it was written and parsed. Parsing a host is the most of what parsing a URL costs, and a client has one.
+    origin: Arc<RwLock<Option<(String, ::reqwest::Url)>>>,
 }
 
 impl ReqwestTransport {
@@ -60,15 +62,15 @@ impl ReqwestTransport {
         let client = builder
             .build()
             .map_err(|error| Error::config(format!("the HTTP client cannot be built: {}", chain(&error))))?;
-        Ok(Self { client, options: Some(options.clone()) })
+        Ok(Self { client, options: Some(options.clone()), origin: Arc::default() })
     }
 
     /// A transport on the caller's client, with the caller's settings of pool, proxy, TLS and timeouts.
     ///
     /// Build it with `redirect(Policy::none())`: an answer that came by a redirect is reported as a failure, since a redirect takes credentials to
     /// an address that nobody chose. `retry(reqwest::retry::never())` leaves resending to the engine, which counts it.
-    pub const fn from_client(client: ::reqwest::Client) -> Self {
-        Self { client, options: None }
+    pub fn from_client(client: ::reqwest::Client) -> Self {
+        Self { client, options: None, origin: Arc::default() }
     }
 
     /// The client that sends.
@@ -76,12 +78,35 @@ impl ReqwestTransport {
         &self.client
     }
 
+    /// Parses a URL; only its path and query, where the origin is the one of the request before.
+    fn url(&self, text: &str) -> Result<::reqwest::Url, TransportFailure> {
+        let authority = text.find("://").map_or(0, |at| at + 3);
+        let end =
+            text.get(authority..).and_then(|rest| rest.find('/')).map_or(text.len(), |at| authority + at);
+        let (origin, rest) = text.split_at(end);
+        let known = match self.origin.read() {
+            Ok(known) => {
+                known.as_ref().filter(|(written, _)| written == origin).map(|(_, parsed)| parsed.clone())
+            }
+            Err(_) => None,
+        };
+        let Some(mut url) = known else {
+            let refused = |error| convert::refused(format!("the URL of the request cannot be used: {error}"));
+            let parsed: ::reqwest::Url = text.parse().map_err(refused)?;
+            if let (Ok(mut known), Ok(base)) = (self.origin.write(), origin.parse()) {
+                *known = Some((origin.to_owned(), base));
+            }
+            return Ok(parsed);
+        };
+        let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
+        url.set_path(path);
+        url.set_query(query);
+        Ok(url)
+    }
+
     async fn exchange(&self, request: Request) -> Result<Response, TransportFailure> {
         let method = convert::method(request.method)?;
-        let url: ::reqwest::Url = request
-            .url
-            .parse()
-            .map_err(|error| convert::refused(format!("the URL of the request cannot be used: {error}")))?;
+        let url = self.url(&request.url)?;
         let mut outgoing = ::reqwest::Request::new(method, url.clone());
         *outgoing.headers_mut() = convert::to_http(&request.headers)?;
         if !request.body.is_empty() {
@@ -139,5 +164,31 @@ impl Transport for ReqwestTransport {
             )
         })?;
         Ok(Arc::new(Self::new(options)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_on_a_known_origin_is_the_same_as_one_parsed_whole() {
+        let transport =
+            ReqwestTransport::from_client(::reqwest::Client::builder().tls_certs_only([]).build().unwrap());
+        for text in [
+            "http://127.0.0.1:8080/v1/wallets",
+            "http://127.0.0.1:8080/v1/wallets/a%20b%2Fc%2e%3F?limit=2&cursor=a%20b%2B%26%3D",
+            "http://127.0.0.1:8080/",
+            "http://127.0.0.1:8080",
+            "https://api.example.com/prefix/v1/%C3%A9?a=%25",
+            "https://api.example.com/prefix/v1/x",
+            "http://[::1]:1/a?b",
+            "http://[::1]:1/?b",
+        ] {
+            let whole: ::reqwest::Url = text.parse().unwrap();
+            assert_eq!(transport.url(text).unwrap(), whole);
+            assert_eq!(transport.url(text).unwrap(), whole, "the second time");
+        }
+        assert_eq!(transport.url("nothing").unwrap_err().kind, FailureKind::Request);
     }
 }

@@ -1,6 +1,7 @@
 //! What a program sees of the client beside errors: lists, streams, events, raw answers, middleware, logs.
 
-use std::sync::{Arc, Mutex};
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -235,13 +236,17 @@ async fn middleware_sees_every_attempt_and_may_change_headers(kind: Kind) {
     assert_eq!(server.requests().len(), 3);
 }
 
-/// Everything that is logged on this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What is logged on this thread, once somebody asks for it.
+    static LOG: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
 
-impl std::io::Write for Log {
+/// Writes to [`LOG`]. A subscriber of the thread's own would miss events: whether a place in the code is listened to is kept for all threads at once.
+struct ThreadLog;
+
+impl std::io::Write for ThreadLog {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOG.with_borrow_mut(|log| log.iter_mut().for_each(|log| log.extend_from_slice(bytes)));
         Ok(bytes.len())
     }
     fn flush(&mut self) -> std::io::Result<()> {
@@ -250,14 +255,16 @@ impl std::io::Write for Log {
 }
 
 async fn logs_tell_of_every_attempt_and_of_no_secret(kind: Kind) {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| {
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter("waypost=trace")
+            .with_ansi(false)
+            .with_writer(|| ThreadLog)
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
+    LOG.set(Some(Vec::new()));
     let server = Server::start([
         Act::Reset(vec![]),
         problem(503, "unavailable", &[]),
@@ -277,8 +284,7 @@ async fn logs_tell_of_every_attempt_and_of_no_secret(kind: Kind) {
         .idempotency_key("hunter2")
         .await
         .unwrap_err();
-    drop(guard);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = String::from_utf8(LOG.take().unwrap()).unwrap();
     let ours: Vec<_> = log.lines().filter(|line| line.contains("waypost")).collect();
     for part in [
         "operation=\"things_create\"",

@@ -123,6 +123,11 @@ impl Cache {
         self.entries.insert(key, (self.clock, stored));
     }
 
+    /// Is nothing kept?
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Forgets an answer.
     pub fn remove(&mut self, key: &Key) {
         if let Some((_, stored)) = self.entries.remove(key) {

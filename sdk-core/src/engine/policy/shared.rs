@@ -71,6 +71,11 @@ impl Shared {
         self.cache.is_some()
     }
 
+    /// Is any answer kept?
+    pub(crate) fn has_stored(&self) -> bool {
+        self.cache.as_ref().is_some_and(|cache| !lock(cache).is_empty())
+    }
+
     /// The stored answer of a request.
     pub(crate) fn stored(&self, key: &Key) -> Option<Stored> {
         lock(self.cache.as_ref()?).get(key)
