@@ -171,28 +171,35 @@ pub const WRITERS: &[Writer] = &[
     },
 ];
 
-/// Runs the writers whose names are listed (all of them if the list is empty). Paths are relative to the root of the output.
+/// Runs the writers whose names are listed (all of them if the list is empty), side by side. Paths are relative to the root
+/// of the output.
 pub fn write_all(api: &Api, context: &Context<'_>, only: &[String]) -> Result<Vec<File>, Error> {
+    let chosen = |writer: &&Writer| only.is_empty() || only.iter().any(|name| name == writer.name);
+    let written: Vec<(&Writer, Result<Vec<File>, Error>)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = WRITERS
+            .iter()
+            .filter(chosen)
+            .map(|writer| (writer, scope.spawn(move || (writer.write)(api, context))))
+            .collect();
+        threads
+            .into_iter()
+            .map(|(writer, thread)| {
+                (writer, thread.join().unwrap_or_else(|panic| Err(gave_up(writer, &*panic))))
+            })
+            .collect()
+    });
     let mut files = Vec::new();
-    for writer in WRITERS {
-        if !only.is_empty() && !only.iter().any(|name| name == writer.name) {
-            continue;
-        }
+    for (writer, written) in written {
         let folder = writer.folder(context.layout);
-        for file in run(writer, api, context)? {
-            files.push(File { path: folder.join(&file.path), text: file.text });
-        }
+        files
+            .extend(written?.into_iter().map(|file| File { path: folder.join(&file.path), text: file.text }));
     }
     Ok(files)
 }
 
-/// Runs a writer. A panic in a library below it (progenitor has many) is its error, not the end of the program.
-fn run(writer: &Writer, api: &Api, context: &Context<'_>) -> Result<Vec<File>, Error> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (writer.write)(api, context))).unwrap_or_else(
-        |panic| {
-            let told = panic.downcast_ref::<String>().map(String::as_str);
-            let reason = told.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
-            Err(Error::new(writer.name, format!("a library gave up: {reason}")))
-        },
-    )
+/// A panic in a library below a writer (progenitor has many) is the writer's error, not the end of the program.
+fn gave_up(writer: &Writer, panic: &(dyn std::any::Any + Send)) -> Error {
+    let told = panic.downcast_ref::<String>().map(String::as_str);
+    let reason = told.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+    Error::new(writer.name, format!("a library gave up: {reason}"))
 }

@@ -2,12 +2,8 @@
 
 use serde_json::{Value, json};
 
-#[path = "../golden/petshop/types.rs"]
-#[allow(dead_code, clippy::duplicate_mod)]
-mod types;
-
-use types::patch::Patch;
-use types::*;
+use crate::types::patch::Patch;
+use crate::types::*;
 
 /// What comes out when the value goes through the type.
 fn through<T: serde::Serialize + serde::de::DeserializeOwned>(value: &Value) -> Value {

@@ -29,11 +29,23 @@ fn pointers(value: &Value, pointer: &str, into: &mut Vec<String>) {
     }
 }
 
+/// Of the broken specs that pass the linter, one in so many is written: writing takes ten times as long as reading.
+const WRITTEN: u64 = 8;
+/// Of the odder ways to break a spec, one in so many is tried.
+const TRIED: u64 = 3;
+
+/// Whether this one is among one in so many; the same every time.
+fn is_chosen(what: &str, one_in: u64) -> bool {
+    let hash = what.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    hash % one_in == 0
+}
+
 /// Reads the broken spec; what passes must be written.
 fn survives(document: &Value, what: &str) {
     let text = document.to_string();
     match read(&text, Profile::Lenient) {
         Err(findings) => assert!(!findings.is_empty(), "{what}: refused without a finding"),
+        Ok(_) if !is_chosen(what, WRITTEN) => {}
         Ok(spec) => {
             let context = Context {
                 spec_text: &text,
@@ -53,9 +65,13 @@ fn replaced_by(value: &Value) {
     let mut all = Vec::new();
     pointers(&base, "", &mut all);
     for pointer in all {
+        let what = format!("{pointer} = {value}");
+        if !value.is_null() && !is_chosen(&what, TRIED) {
+            continue;
+        }
         let mut document = base.clone();
         *document.pointer_mut(&pointer).unwrap() = value.clone();
-        survives(&document, &format!("{pointer} = {value}"));
+        survives(&document, &what);
     }
 }
 
@@ -105,14 +121,17 @@ fn any_key_may_have_a_name_that_no_language_takes() {
     let base = base();
     let mut all = Vec::new();
     pointers(&base, "", &mut all);
-    for name in ["", "\u{0}", "ß", "r#self", "{}", "/", "9"] {
+    for name in ["", "ß\u{0}", "r#self", "{}/"] {
         for pointer in all.iter().filter(|pointer| !pointer.is_empty()) {
             let mut document = base.clone();
             let (parent, key) = pointer.rsplit_once('/').unwrap();
             if let Value::Object(map) = document.pointer_mut(parent).unwrap() {
                 let value = map.shift_remove(&key.replace("~1", "/").replace("~0", "~")).unwrap();
                 map.insert(name.to_owned(), value);
-                survives(&document, &format!("{pointer} renamed {name:?}"));
+                let what = format!("{pointer} renamed {name:?}");
+                if is_chosen(&what, TRIED) {
+                    survives(&document, &what);
+                }
             }
         }
     }
@@ -123,7 +142,7 @@ fn any_text_may_be_an_odd_one() {
     let base = base();
     let mut all = Vec::new();
     pointers(&base, "", &mut all);
-    for odd in ["", "\u{0}\n\"*/ #\\", "self", "{a}/{a}", "r#\"x\"#", "ß…\u{202e}"] {
+    for odd in ["", "\u{0}\n\"*/ #\\", "self", "{a}/{a}", "r#\"ß\"#\u{202e}"] {
         for pointer in &all {
             let mut document = base.clone();
             let node = document.pointer_mut(pointer).unwrap();
@@ -138,7 +157,7 @@ fn any_text_may_be_an_odd_one() {
 #[test]
 fn a_file_may_end_anywhere() {
     let text = petshop();
-    for (end, _) in text.char_indices().filter(|(index, _)| index % 7 == 0) {
+    for (end, _) in text.char_indices().filter(|(index, _)| index % 61 == 0) {
         let _ = load(&text[..end]);
     }
 }
@@ -147,7 +166,7 @@ fn a_file_may_end_anywhere() {
 fn any_character_may_be_another() {
     let text = fs::read_to_string(folder().join("things.yaml")).unwrap();
     for odd in [':', '-', '{', ']', '&', '*', '"', '|', '\t', '\u{0}', '#', '?', '!'] {
-        for (index, old) in text.char_indices().filter(|(index, _)| index % 5 == 0) {
+        for (index, old) in text.char_indices().filter(|(index, _)| index % 41 == 0) {
             let mut broken = text.clone();
             broken.replace_range(index..index + old.len_utf8(), &odd.to_string());
             if let Err(findings) = load(&broken) {
