@@ -58,7 +58,7 @@ fn endless(schemas: &BTreeMap<&str, Node<'_>>, report: &mut Report<'_>) {
     }
     for (name, node) in schemas.iter().filter(|(name, _)| !finite.contains(*name)) {
         // Others are endless only because they need this one, or because their references are broken.
-        if needs(node).contains(name) || reaches_itself(schemas, name) {
+        if reaches_itself(schemas, &finite, name) {
             let reason =
                 format!("`{name}` requires itself without an end: no value of it could be written down.");
             report.add(node, Rule::Schema, reason, "Make one of the properties optional, or a list.");
@@ -66,8 +66,11 @@ fn endless(schemas: &BTreeMap<&str, Node<'_>>, report: &mut Report<'_>) {
     }
 }
 
-/// What every value of the type holds one of.
+/// What every value of the type holds one of; for a choice, what it holds one among.
 fn needs<'d>(node: &Node<'d>) -> Vec<&'d str> {
+    if node.has("oneOf") {
+        return node.items_of("oneOf").filter_map(|member| member.schema_name()).collect();
+    }
     if is_alias(node) {
         return unwrapped(node).schema_name().into_iter().collect();
     }
@@ -87,10 +90,12 @@ fn is_finite(node: &Node<'_>, finite: &BTreeSet<&str>) -> bool {
     needs(node).iter().all(|name| finite.contains(name))
 }
 
-fn reaches_itself(schemas: &BTreeMap<&str, Node<'_>>, from: &str) -> bool {
+/// Whether an endless type needs itself, by way of endless ones only: a choice that has an end leads out.
+fn reaches_itself(schemas: &BTreeMap<&str, Node<'_>>, finite: &BTreeSet<&str>, from: &str) -> bool {
     let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
     while let Some(name) = open.pop() {
-        for next in schemas.get(name).map(needs).unwrap_or_default() {
+        let next = schemas.get(name).map(needs).unwrap_or_default().into_iter();
+        for next in next.filter(|next| !finite.contains(next)) {
             if next == from {
                 return true;
             }

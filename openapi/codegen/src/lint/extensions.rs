@@ -1,8 +1,11 @@
 //! Our extensions: where one stands, it has a value that means something.
 
+use std::collections::BTreeMap;
+
 use super::Report;
 use super::grammar::Kind;
-use super::walk::{Objects, found};
+use super::walk::{Objects, Operation, found};
+use crate::build::operation::declared_parameters;
 use crate::build::schema::unwrapped;
 use crate::diagnostic::Rule;
 use crate::node::Node;
@@ -12,7 +15,10 @@ pub(super) fn check(objects: &Objects<'_>, report: &mut Report<'_>) {
         own(operation, report);
         deprecated(operation, report);
         errors(operation, report);
-        paginate(operation, report);
+    }
+    let mut pages = BTreeMap::new();
+    for operation in &objects.operations {
+        paginate(operation, &mut pages, report);
     }
     for schema in objects.of(Kind::Schema) {
         expect(schema, "x-secret", serde_json::Value::is_boolean, "`true` or `false`", report);
@@ -101,8 +107,13 @@ fn errors(operation: &Node<'_>, report: &mut Report<'_>) {
     }
 }
 
-/// What `x-paginate` names must be there.
-fn paginate(operation: &Node<'_>, report: &mut Report<'_>) {
+/// What `x-paginate` names must be there, and be the same for every list that answers the same page: the page is one type.
+fn paginate<'d>(
+    operation: &Operation<'d>,
+    pages: &mut BTreeMap<String, [&'d str; 3]>,
+    report: &mut Report<'_>,
+) {
+    let Operation { node: operation, item, .. } = operation;
     let Some(node) = operation.get("x-paginate").filter(|node| node.value != false) else { return };
     let keys = ["items", "cursor", "next_cursor", "has_more"];
     let known = node.value == true
@@ -143,9 +154,14 @@ fn paginate(operation: &Node<'_>, report: &mut Report<'_>) {
     let flag = property(more).is_some_and(|more| more.text("type") == Some("boolean"));
     need(flag, format!("The answer has no boolean `{more}`."));
     let cursor = name("cursor", "cursor");
-    let taken = operation
-        .items_of("parameters")
-        .filter_map(|parameter| parameter.resolve())
+    let taken = declared_parameters(item, operation)
+        .iter()
         .any(|parameter| parameter.text("in") == Some("query") && parameter.text("name") == Some(cursor));
     need(taken, format!("The operation takes no query parameter `{cursor}`."));
+    if let Some(page) = &page
+        && *pages.entry(page.pointer.clone()).or_insert([items, next, more]) != [items, next, more]
+    {
+        let reason = "Another list answers the same page and names other fields of it.";
+        report.add(&node, Rule::Extension, reason, "Name the same fields, or answer a page of its own.");
+    }
 }

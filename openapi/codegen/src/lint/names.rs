@@ -13,6 +13,7 @@ use crate::writers::rust::{snake_ident, type_ident};
 /// What generated code calls by its plain name.
 const RESERVED: &[&str] = &[
     "Box",
+    "D",
     "Default",
     "Deserialize",
     "Err",
@@ -23,10 +24,12 @@ const RESERVED: &[&str] = &[
     "Option",
     "Patch",
     "Result",
+    "S",
     "Self_",
     "Serialize",
     "Some",
     "String",
+    "Tagged",
     "Vec",
 ];
 

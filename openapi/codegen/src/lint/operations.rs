@@ -8,6 +8,13 @@ use super::Report;
 use super::walk::Objects;
 use crate::build::operation::verb;
 use crate::diagnostic::Rule;
+use crate::writers::rust::{static_ident, type_ident};
+
+/// What stands beside the operations in the tables, and so can be no operation there.
+const TABLE: [&str; 2] = ["API_VERSION", "OPERATIONS"];
+/// What the resources are written with, and so can be no resource.
+const RESOURCES: [&str; 8] =
+    ["Arguments", "Call", "Client", "EventCall", "ListCall", "Paged", "Resources", "StreamCall"];
 
 pub(super) fn check(objects: &Objects<'_>, report: &mut Report<'_>) {
     let mut ids: BTreeMap<String, &str> = BTreeMap::new();
@@ -30,6 +37,11 @@ pub(super) fn check(objects: &Objects<'_>, report: &mut Report<'_>) {
                     format!("The tag `{tag}` cannot name a resource: no identifier can be made of it.");
                 report.add(node, Rule::OperationId, reason, "Write letters, digits and `_`, a letter first.");
             }
+            let ident = type_ident(tag).to_string();
+            if RESOURCES.contains(&ident.as_str()) {
+                let reason = format!("A resource `{ident}` would hide a name that generated code needs.");
+                report.add(node, Rule::Name, reason, "Give the tag another name.");
+            }
             match resources.get(&tag.to_snake_case()) {
                 Some(first) if *first != tag => {
                     let reason = format!("The tags `{tag}` and `{first}` become one resource.");
@@ -50,6 +62,11 @@ pub(super) fn check(objects: &Objects<'_>, report: &mut Report<'_>) {
             let reason = format!("No identifier can be made of `{id}`.");
             report.add(&id_node, Rule::OperationId, reason, "Write letters, digits and `_`, a letter first.");
             continue;
+        }
+        let ident = static_ident(id).to_string();
+        if TABLE.contains(&ident.as_str()) {
+            let reason = format!("An operation `{ident}` would hide a name that generated code needs.");
+            report.add(&id_node, Rule::Name, reason, "Name it `<resource>_<verb>`.");
         }
         if let Some(first) = ids.insert(id.to_snake_case(), id) {
             let reason = if first == id {

@@ -13,6 +13,9 @@ use crate::build::operation::{ENGINE_HEADERS, declared_parameters, path_names};
 use crate::diagnostic::Rule;
 use crate::node::Node;
 
+/// The request body's argument, and what progenitor's methods call their own variables.
+const TAKEN: [&str; 3] = ["body", "header_map", "info"];
+
 pub(super) fn check(objects: &Objects<'_>, report: &mut Report<'_>) {
     for parameter in objects.of(Kind::Parameter) {
         one(parameter, report);
@@ -47,8 +50,10 @@ fn one(node: &Node<'_>, report: &mut Report<'_>) {
         let reason = format!("No identifier can be made of the parameter's name `{name}`.");
         report.add(node, Rule::Parameter, reason, "Write letters, digits, `_` and `-`, a letter first.");
     }
-    if name.to_snake_case() == "body" {
-        let reason = "A parameter called `body` collides with the request body's argument.";
+    let argument = name.to_snake_case();
+    if TAKEN.contains(&argument.as_str()) {
+        let reason =
+            format!("A parameter called `{argument}` collides with a name of the method that takes it.");
         report.add(node, Rule::Parameter, reason, "Give it another name.");
     }
     if place == "path" && !node.flag("required") {

@@ -147,6 +147,11 @@ fn success(status: &str, response: &Node<'_>, report: &mut Report<'_>) {
     if name.contains(';') {
         return add(report, format!("`{name}` carries a parameter."), "Write the media type alone.");
     }
+    if status != "200" && *name != "application/json" {
+        let reason =
+            format!("A {status} as `{name}` is not carried: it answers that something was made, in JSON.");
+        return add(report, reason, "Write 200, or `application/json`.");
+    }
     match *name {
         "application/json" => named(first, "A JSON answer", report),
         "text/event-stream" if !is_event(first) => {

@@ -105,9 +105,10 @@ fn nullable(schema: &Node<'_>, top: bool, report: &mut Report<'_>) {
     let segments: Vec<&str> = schema.pointer.rsplit('/').take(2).collect();
     let place = match segments.as_slice() {
         _ if top => "A named schema",
+        // Before the next two: a property may have their names.
+        [_, "properties"] => return,
         ["items", _] => "An item of a list",
         ["additionalProperties", _] => "A value of a map",
-        [_, "properties"] => return,
         [_, "allOf" | "oneOf" | "anyOf"] => "A part of a composition",
         // Parameters report it themselves.
         _ => return,
