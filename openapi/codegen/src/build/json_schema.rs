@@ -23,7 +23,6 @@ const SAME: &[&str] = &[
     "pattern",
     "required",
     "uniqueItems",
-    "default",
 ];
 
 /// The schema of an entry of `components/schemas`, a parameter or a media type.
@@ -69,6 +68,10 @@ fn convert(node: &Node<'_>) -> Value {
         if let Some(value) = node.get(key) {
             schema.insert((*key).to_owned(), value.value.clone());
         }
+    }
+    if node.text("type") != Some("string") {
+        // The formats of numbers are their ranges.
+        schema.shift_remove("format");
     }
     range(node, &mut schema);
     if let Some(items) = node.get("items") {

@@ -64,8 +64,18 @@ fn api(document: &Document) -> Result<Api, Unreadable> {
 
 /// A node's description, or that of what it refers to.
 pub(crate) fn description(node: &Node<'_>) -> String {
-    let node = node.resolve().unwrap_or_else(|| node.clone());
-    node.text("description").unwrap_or_default().trim().to_owned()
+    described(&[node, &node.resolve().unwrap_or_else(|| node.clone())])
+}
+
+/// The first description among these nodes, which stand for one thing, and whether it is deprecated: there is no better place to say it.
+pub(crate) fn described(nodes: &[&Node<'_>]) -> String {
+    let text = nodes.iter().find_map(|node| node.text("description")).unwrap_or_default().trim();
+    let gone = nodes.iter().any(|node| node.flag("deprecated"));
+    match (text, gone) {
+        (text, false) => text.to_owned(),
+        ("", true) => "Deprecated.".to_owned(),
+        (text, true) => format!("{text}\n\nDeprecated."),
+    }
 }
 
 /// `example`, or the first of `examples`, of a parameter or a media type.

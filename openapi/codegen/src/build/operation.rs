@@ -4,7 +4,7 @@ use heck::ToSnakeCase;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::{Unreadable, example, json_schema, schema, unreadable};
+use super::{Unreadable, described, example, json_schema, schema, unreadable};
 use crate::model::{
     Body, Content, Deprecated, ErrorCode, Location, Operation, Paginate, Parameter, Retry, Shape, Success,
     TypeDef, TypeRef,
@@ -135,12 +135,7 @@ fn parameter(node: &Node<'_>, location: Location) -> Result<Parameter, Unreadabl
         ty: schema::type_ref(&schema)?,
         bounds: schema::bounds(&schema),
         required: location == Location::Path || node.flag("required"),
-        description: node
-            .text("description")
-            .or_else(|| target.text("description"))
-            .unwrap_or_default()
-            .trim()
-            .to_owned(),
+        description: described(&[node, &target]),
         default: find("default"),
         example: example(node).or_else(|| find("example")),
         json_schema: json_schema::named(&schema),

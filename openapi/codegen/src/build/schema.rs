@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::{Unreadable, description, json_schema, unreadable};
+use super::{Unreadable, described, description, json_schema, unreadable};
 use crate::model::{Bounds, EnumValue, Field, Object, Shape, TypeDef, TypeRef, Union, Variant};
 use crate::node::Node;
 
@@ -121,12 +121,7 @@ fn object(node: &Node<'_>) -> Result<Object, Unreadable> {
             required: required.contains(name),
             nullable: property.flag("nullable"),
             bounds: bounds(&property),
-            description: [&property, &own, &target]
-                .iter()
-                .find_map(|node| node.text("description"))
-                .unwrap_or_default()
-                .trim()
-                .to_owned(),
+            description: described(&[&property, &own, &target]),
             default: property.get("default").map(|value| value.value.clone()),
             example: [&property, &target]
                 .iter()

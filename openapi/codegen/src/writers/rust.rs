@@ -3,31 +3,38 @@
 
 use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 
 use super::{Context, Error};
 use crate::model::{Location, Operation, Parameter, TypeRef};
 
 /// A type's name: `WalletPage`.
 pub fn type_ident(name: &str) -> Ident {
-    ident(&name.to_upper_camel_case())
+    ident(&name.to_upper_camel_case(), "N")
 }
 
 /// A field's, function's, argument's or module's name: `wallet_id`, `r#type`.
 pub fn snake_ident(name: &str) -> Ident {
-    ident(&name.to_snake_case())
+    ident(&name.to_snake_case(), "n")
 }
 
 /// A static's name: `WALLETS_CREATE`.
 pub fn static_ident(name: &str) -> Ident {
-    ident(&name.to_shouty_snake_case())
+    ident(&name.to_shouty_snake_case(), "N")
 }
 
-/// An identifier out of any text: what cannot stand in one is dropped, a keyword becomes raw.
-fn ident(text: &str) -> Ident {
+/// A path parameter as an argument: `wallet_id`. What the generated methods call their own variables gets a prefix.
+pub fn argument_ident(parameter: &Parameter) -> Ident {
+    let ident = snake_ident(&parameter.name);
+    let taken = ["api", "body", "context", "input", "params"].iter().any(|own| ident == own);
+    if taken { format_ident!("path_{ident}") } else { ident }
+}
+
+/// An identifier out of any text: what cannot stand in one is dropped, what cannot stand first gets a letter, a keyword becomes raw.
+fn ident(text: &str, letter: &str) -> Ident {
     let mut clean: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
     if clean.is_empty() || clean.starts_with(|c: char| c.is_ascii_digit()) || clean == "_" {
-        clean.insert_str(0, if text.starts_with(|c: char| c.is_uppercase()) { "N" } else { "n" });
+        clean.insert_str(0, letter);
     }
     match clean.as_str() {
         // These cannot be raw.
@@ -120,4 +127,20 @@ pub fn file_text(writer: &'static str, context: &Context<'_>, tokens: TokenStrea
         text.push_str(&prettyplease::unparse(&single));
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    //! Every name of a spec becomes an identifier of the right case.
+
+    use super::*;
+
+    #[test]
+    fn a_digit_or_a_keyword_does_not_stand_first() {
+        assert_eq!(type_ident("2x2").to_string(), "N2x2");
+        assert_eq!(static_ident("2x2").to_string(), "N2X2");
+        assert_eq!(snake_ident("2x2").to_string(), "n2x2");
+        assert_eq!(snake_ident("type").to_string(), "r#type");
+        assert_eq!(snake_ident("self").to_string(), "self_");
+    }
 }

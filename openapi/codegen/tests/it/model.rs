@@ -52,7 +52,7 @@ fn retry_follows_the_method_unless_the_spec_says_it() {
 #[test]
 fn bodies_and_results_are_told_apart() {
     let api = api();
-    assert_eq!(operation(&api, "people_login").body, Some(Body::Form(TypeRef::Named("Login".into()))));
+    assert_eq!(operation(&api, "people_login").body, Some(Body::Form(TypeRef::Named("SignIn".into()))));
     assert_eq!(operation(&api, "people_login").success.content, Content::Text("text/plain".into()));
     assert_eq!(operation(&api, "pets_set_photo").body, Some(Body::Bytes("application/octet-stream".into())));
     assert_eq!(
@@ -143,4 +143,11 @@ fn the_contract_of_the_repository_has_no_finding() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi-complete.yaml");
     let findings = read(&fs::read_to_string(path).unwrap(), Profile::Strict).err().unwrap_or_default();
     assert!(findings.is_empty(), "{findings:#?}");
+}
+
+#[test]
+fn what_is_deprecated_says_so_where_it_is_described() {
+    let api = api();
+    let Shape::Object(page) = &api.types["CagePage"].shape else { panic!() };
+    assert_eq!(page.fields[3].description, "What they hold.\n\nDeprecated.");
 }

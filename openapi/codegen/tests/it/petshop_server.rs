@@ -19,9 +19,9 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::server::*;
-use crate::types::params::{PetsEventsParams, PetsListParams};
+use crate::types::params::{PetsCagesParams, PetsEventsParams, PetsListParams};
 use crate::types::patch::Patch;
-use crate::types::{Keeper, Login, NewPet, Person, Pet, PetChange, PetPage, Species};
+use crate::types::{CagePage, Keeper, Login, NewPet, Person, Pet, PetChange, PetPage, Species};
 
 struct Shop;
 
@@ -132,6 +132,18 @@ impl PetsApi<&'static Operation, StatusCode> for Shop {
     ) -> Result<Streamed, StatusCode> {
         Ok(Streamed::new(context.produces[0], Body::from("data: {}\n\n")))
     }
+
+    async fn pets_cages(
+        &self,
+        _: &'static Operation,
+        path_params: String,
+        path_api: String,
+        path_input: String,
+        params: PetsCagesParams,
+    ) -> Result<Success<CagePage>, StatusCode> {
+        assert_eq!([path_params, path_api, path_input], ["a", "b", "c"]);
+        Ok(Success(CagePage::new().with_cages(params.marks)))
+    }
 }
 
 impl PeopleApi<&'static Operation, StatusCode> for Shop {
@@ -173,6 +185,7 @@ async fn each_kind_of_operation_answers_with_its_status_and_media_type() {
         ("PUT", "/pets/1/photo", "picture", 204, None),
         ("GET", "/pets/1/photo", "", 200, Some("image/jpeg")),
         ("GET", "/pets/1/events", "", 200, Some("text/event-stream")),
+        ("GET", "/cages/a/b/c?width=20&marks=new", "", 200, Some("application/json")),
         ("POST", "/login", "name=ann&password=a%26b+c&remember=true", 200, Some("text/plain; charset=utf-8")),
         ("POST", "/pets/1", "", 405, None),
         ("GET", "/", "", 404, None),
@@ -187,8 +200,17 @@ async fn everything_that_is_wrong_is_named_with_its_place() {
     let empty = Value::Null;
     assert_eq!(wrong("GET", "/pets/0", empty.clone()).await, "path:pet_id minimum");
     assert_eq!(wrong("GET", "/pets/tom", empty.clone()).await, "path:pet_id type");
-    let fields = wrong("GET", "/pets?limit=99&species=dragon&before=1", empty).await;
+    let fields = wrong("GET", "/pets?limit=99&species=dragon&before=1", empty.clone()).await;
     assert_eq!(fields, "query:before unknown, query:limit maximum, query:species/0 enum");
+    let fields = wrong("GET", "/cages/a/b/c?width=15&marks=long&marks=long", empty).await;
+    for field in [
+        "query:marks/0 max_length",
+        "query:marks/1 max_length",
+        "query:marks unique",
+        "query:width multiple_of",
+    ] {
+        assert!(fields.contains(field), "no {field} in {fields}");
+    }
     let fields =
         wrong("POST", "/pets", json!({ "name": "", "species": 1, "keeper": { "kind": "person" } })).await;
     for field in ["/name min_length", "/species enum", "/keeper/name required"] {

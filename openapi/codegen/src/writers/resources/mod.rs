@@ -13,8 +13,8 @@ use quote::quote;
 
 use super::operations::engine_path;
 use super::rust::{
-    doc, file_text, params_ident, params_of, path_parameters, snake_ident, static_ident, type_ident,
-    type_tokens,
+    argument_ident, doc, file_text, params_ident, params_of, path_parameters, snake_ident, static_ident,
+    type_ident, type_tokens,
 };
 use super::{Context, Error, File, Layout};
 use crate::model::{Api, Body, Content, Location, Operation, Paginate, Parameter, Resource, Shape, TypeRef};
@@ -78,7 +78,8 @@ fn accessors(api: &Api, context: &Context<'_>) -> TokenStream {
             }
         },
         Layout::Standalone => quote! {
-            /// The resources, on the client of the `waypost` crate.
+            /// The resources, on the client of the `waypost` crate. A name that the client has already (its own resources with the
+            /// feature `client`, or `options`, `call`, `close`) means the client's: write `Resources::name(&client)` for the one here.
             pub trait Resources {
                 #(#declared)*
             }
@@ -149,7 +150,7 @@ fn arguments(api: &Api, operation: &Operation, types: &TokenStream) -> (Vec<Toke
     let mut parameters = Vec::new();
     let mut arguments = quote!(Arguments::new());
     for parameter in path_parameters(operation) {
-        let (name, wire) = (snake_ident(&parameter.name), &parameter.name);
+        let (name, wire) = (argument_ident(parameter), &parameter.name);
         let ty = match api.resolve(&parameter.ty) {
             TypeRef::String(_) => quote!(&str),
             named @ TypeRef::Named(_) => {
@@ -231,24 +232,27 @@ fn paged(api: &Api, operation: &Operation, page: &str, paginate: &Paginate) -> R
     let page = type_ident(page);
     let (items_name, next_name, more_name) =
         (snake_ident(&items.name), snake_ident(&next.name), snake_ident(&more.name));
-    let plain = items.required && !items.nullable;
-    let items_ref = if plain {
-        quote!(&self.#items_name)
-    } else {
-        quote!(self.#items_name.as_deref().unwrap_or_default())
+    // Absent, null and a value may be told apart by the type; here only the value counts.
+    let (items_ref, items_own) = match (items.required, items.nullable) {
+        (true, false) => (quote!(&self.#items_name), quote!(self.#items_name)),
+        (false, true) => (
+            quote!(self.#items_name.value().map(Vec::as_slice).unwrap_or_default()),
+            quote!(self.#items_name.into_value().unwrap_or_default()),
+        ),
+        _ => (
+            quote!(self.#items_name.as_deref().unwrap_or_default()),
+            quote!(self.#items_name.unwrap_or_default()),
+        ),
     };
-    let items_own =
-        if plain { quote!(self.#items_name) } else { quote!(self.#items_name.unwrap_or_default()) };
     let next = match (next.required, next.nullable) {
         (true, false) => quote!(Some(self.#next_name.as_str())),
-        // Absent, null and a value are told apart by the type; here only the value counts.
         (false, true) => quote!(self.#next_name.value().map(String::as_str)),
         _ => quote!(self.#next_name.as_deref()),
     };
-    let more = if more.required && !more.nullable {
-        quote!(self.#more_name)
-    } else {
-        quote!(self.#more_name.unwrap_or_default())
+    let more = match (more.required, more.nullable) {
+        (true, false) => quote!(self.#more_name),
+        (false, true) => quote!(self.#more_name.value().copied().unwrap_or_default()),
+        _ => quote!(self.#more_name.unwrap_or_default()),
     };
     Ok(quote! {
         impl Paged for types::#page {

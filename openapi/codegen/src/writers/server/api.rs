@@ -111,11 +111,7 @@ pub(super) enum Source {
 /// Path parameters in path order, then the query and header parameters as one struct, then the body.
 pub(super) fn arguments(operation: &Operation) -> Vec<Argument> {
     let mut arguments: Vec<_> = rust::path_parameters(operation)
-        .map(|parameter| {
-            let name = rust::snake_ident(&parameter.name);
-            let taken = name == "context" || name == "params" || name == "body";
-            Argument { name: if taken { format_ident!("path_{name}") } else { name }, source: Source::Path }
-        })
+        .map(|parameter| Argument { name: rust::argument_ident(parameter), source: Source::Path })
         .collect();
     if rust::params_ident(operation).is_some() {
         arguments.push(Argument { name: format_ident!("params"), source: Source::Parameters });

@@ -112,7 +112,7 @@ fn body(api: &Api, operation: &Operation) -> TokenStream {
         Some(Body::Json(_)) => quote!(Body::Json),
         Some(Body::Bytes(media_type)) => quote!(Body::Bytes(#media_type)),
         Some(Body::Form(ty)) => {
-            let fields = match ty {
+            let fields = match api.resolve(ty) {
                 TypeRef::Named(name) => match api.types.get(name).map(|ty| &ty.shape) {
                     Some(Shape::Object(object)) => object.fields.as_slice(),
                     _ => &[],

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{NAME, operations_of};
-use crate::model::{Api, Body, Bounds, Location, Operation, Parameter, Shape, TypeRef, Union};
+use crate::model::{Api, Body, Location, Operation, Parameter, TypeRef};
 use crate::writers::Error;
 
 /// The text of `schemas.json`.
@@ -14,8 +14,8 @@ pub(super) fn write(api: &Api) -> Result<String, Error> {
     for operation in operations_of(api) {
         let mut parts = Map::new();
         parts.insert("parameters".to_owned(), parameters(operation));
-        if let Some(Body::Json(ty) | Body::Form(ty)) = &operation.body {
-            parts.insert("body".to_owned(), type_schema(ty, &Bounds::default()));
+        if let Some(Body::Json(TypeRef::Named(name)) | Body::Form(TypeRef::Named(name))) = &operation.body {
+            parts.insert("body".to_owned(), json!({ "$ref": format!("#/$defs/{name}") }));
         }
         operations.insert(operation.id.clone(), Value::Object(parts));
     }
@@ -37,10 +37,7 @@ fn definitions(api: &Api, operations: &Value) -> Result<Value, Error> {
     while let Some(name) = open.pop() {
         let ty =
             api.types.get(&name).ok_or_else(|| Error::new(NAME, format!("there is no schema `{name}`")))?;
-        let schema = match &ty.shape {
-            Shape::Union(union) => union_schema(union),
-            Shape::Object(_) | Shape::Enum(_) | Shape::Alias(..) => clean(&ty.json_schema),
-        };
+        let schema = ty.json_schema.clone();
         let mut reached = BTreeSet::new();
         references(&schema, &mut reached);
         open.extend(reached.into_iter().filter(|name| wanted.insert(name.clone())));
@@ -65,23 +62,6 @@ fn references(schema: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// A union by its discriminator, so that errors point into the variant that was chosen; `oneOf` could only say that none fits.
-fn union_schema(union: &Union) -> Value {
-    let tag = &union.discriminator;
-    let tags: Vec<_> = union.variants.iter().map(|variant| &variant.tag).collect();
-    let variants: Vec<_> = union
-        .variants
-        .iter()
-        .map(|variant| {
-            json!({
-                "if": { "type": "object", "properties": { tag: { "const": variant.tag } }, "required": [tag] },
-                "then": { "$ref": format!("#/$defs/{}", variant.ty) },
-            })
-        })
-        .collect();
-    json!({ "type": "object", "properties": { tag: { "enum": tags } }, "required": [tag], "allOf": variants })
-}
-
 /// The object that the server makes of a request's path, query and headers. A path parameter is named `path:<name>`.
 fn parameters(operation: &Operation) -> Value {
     let key = |parameter: &Parameter| match parameter.location {
@@ -91,102 +71,9 @@ fn parameters(operation: &Operation) -> Value {
     let properties: Map<_, _> = operation
         .parameters
         .iter()
-        .map(|parameter| (key(parameter), type_schema(&parameter.ty, &parameter.bounds)))
+        .map(|parameter| (key(parameter), parameter.json_schema.clone()))
         .collect();
     let required: Vec<_> =
         operation.parameters.iter().filter(|parameter| parameter.required).map(key).collect();
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
-}
-
-fn type_schema(ty: &TypeRef, bounds: &Bounds) -> Value {
-    let mut schema = match ty {
-        TypeRef::Named(name) => json!({ "$ref": format!("#/$defs/{name}") }),
-        TypeRef::String(None) => json!({ "type": "string" }),
-        TypeRef::String(Some(format)) => json!({ "type": "string", "format": format }),
-        TypeRef::Integer { bits: 32 } => json!({ "type": "integer", "format": "int32" }),
-        TypeRef::Integer { .. } => json!({ "type": "integer", "format": "int64" }),
-        TypeRef::Number => json!({ "type": "number" }),
-        TypeRef::Boolean => json!({ "type": "boolean" }),
-        TypeRef::Array(item) => json!({ "type": "array", "items": type_schema(item, &Bounds::default()) }),
-        TypeRef::Map(value) => {
-            json!({ "type": "object", "additionalProperties": type_schema(value, &Bounds::default()) })
-        }
-        TypeRef::Any => json!({}),
-    };
-    let (shortest, longest) = match ty {
-        TypeRef::Array(_) => ("minItems", "maxItems"),
-        _ => ("minLength", "maxLength"),
-    };
-    let integer = matches!(ty, TypeRef::Integer { .. });
-    if let Value::Object(fields) = &mut schema {
-        let mut set = |name: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                fields.insert(name.to_owned(), value);
-            }
-        };
-        set("minimum", bounds.minimum.map(|limit| number(limit, integer)));
-        set("maximum", bounds.maximum.map(|limit| number(limit, integer)));
-        set(shortest, bounds.min_length.map(Value::from));
-        set(longest, bounds.max_length.map(Value::from));
-        set("pattern", bounds.pattern.clone().map(Value::from));
-    }
-    clean(&schema)
-}
-
-/// A bound as it reads best: `100`, not `100.0`.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "checked to be whole and within what a double holds exactly"
-)]
-fn number(limit: f64, integer: bool) -> Value {
-    let whole = limit.fract() == 0.0 && limit.abs() < 9_007_199_254_740_992.0;
-    if integer && whole { Value::from(limit as i64) } else { Value::from(limit) }
-}
-
-/// Keywords that validate nothing.
-const SILENT: &[&str] = &[
-    "title",
-    "description",
-    "default",
-    "example",
-    "examples",
-    "deprecated",
-    "readOnly",
-    "writeOnly",
-    "externalDocs",
-    "xml",
-    "discriminator",
-];
-
-/// A schema without what validates nothing, and with the bounds that `int32` and `int64` stand for.
-fn clean(schema: &Value) -> Value {
-    let Value::Object(fields) = schema else { return schema.clone() };
-    let mut kept = Map::new();
-    for (keyword, value) in fields {
-        if SILENT.contains(&keyword.as_str()) || keyword.starts_with("x-") {
-            continue;
-        }
-        let value = match (keyword.as_str(), value) {
-            ("properties" | "patternProperties" | "$defs", Value::Object(schemas)) => {
-                Value::Object(schemas.iter().map(|(name, schema)| (name.clone(), clean(schema))).collect())
-            }
-            ("allOf" | "anyOf" | "oneOf" | "prefixItems", Value::Array(schemas)) => {
-                Value::Array(schemas.iter().map(clean).collect())
-            }
-            ("items" | "additionalProperties" | "not" | "propertyNames", schema) => clean(schema),
-            (_, value) => value.clone(),
-        };
-        kept.insert(keyword.clone(), value);
-    }
-    let range = match fields.get("format").and_then(Value::as_str) {
-        Some("int32") => Some((json!(i32::MIN), json!(i32::MAX))),
-        Some("int64") => Some((json!(i64::MIN), json!(i64::MAX))),
-        _ => None,
-    };
-    if let Some((minimum, maximum)) = range {
-        kept.shift_remove("format");
-        kept.entry("minimum").or_insert(minimum);
-        kept.entry("maximum").or_insert(maximum);
-    }
-    Value::Object(kept)
 }

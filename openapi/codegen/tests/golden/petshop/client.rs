@@ -453,6 +453,70 @@ Arguments:
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
+    /**List cages
+
+Its path parameters have the names that generated methods use themselves.
+
+Sends a `GET` request to `/cages/{params}/{api}/{input}`
+
+Arguments:
+- `params`:
+- `api`:
+- `input`:
+- `after`:
+- `marks`:
+- `width`:
+*/
+    pub async fn pets_cages<'a>(
+        &'a self,
+        params: &'a str,
+        api: &'a str,
+        input: &'a str,
+        after: Option<&'a str>,
+        marks: Option<&'a ::std::vec::Vec<::std::string::String>>,
+        width: Option<i64>,
+    ) -> Result<ResponseValue<crate::types::CagePage>, Error<crate::types::Problem>> {
+        let url = format!(
+            "{}/cages/{}/{}/{}", self.baseurl, path_segment(& params.to_string()) ?,
+            path_segment(& api.to_string()) ?, path_segment(& input.to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("after", &after))
+            .query(&progenitor_client::QueryParam::new("marks", &marks))
+            .query(&progenitor_client::QueryParam::new("width", &width))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "pets_cages",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
     /**Sign in
 
 Sends a `POST` request to `/login`

@@ -22,6 +22,57 @@ pub static PEOPLE_LOGIN: Operation = Operation {
     status: 200,
 };
 
+/// `GET /cages/{params}/{api}/{input}`: List cages
+pub static PETS_CAGES: Operation = Operation {
+    id: "pets_cages",
+    method: "GET",
+    path: "/cages/{params}/{api}/{input}",
+    parameters: &[
+        Parameter {
+            name: "params",
+            location: Location::Path,
+            required: true,
+        },
+        Parameter {
+            name: "api",
+            location: Location::Path,
+            required: true,
+        },
+        Parameter {
+            name: "input",
+            location: Location::Path,
+            required: true,
+        },
+        Parameter {
+            name: "after",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "width",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "marks",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer]],
+    paginate: Some(Paginate {
+        items: "cages",
+        cursor: "after",
+        next_cursor: "next",
+        has_more: "more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
 /// `POST /pets`: Take a pet in
 pub static PETS_CREATE: Operation = Operation {
     id: "pets_create",
@@ -212,6 +263,7 @@ pub static PETS_UPDATE: Operation = Operation {
 /// Every operation, sorted by id.
 pub static OPERATIONS: &[&Operation] = &[
     &PEOPLE_LOGIN,
+    &PETS_CAGES,
     &PETS_CREATE,
     &PETS_DELETE,
     &PETS_EVENTS,

@@ -76,3 +76,35 @@ impl PetsEventsParams {
         self
     }
 }
+
+/// Parameters of `pets_cages`: List cages
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct PetsCagesParams {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<String>,
+}
+
+impl PetsCagesParams {
+    /// Sets `after`.
+    #[must_use]
+    pub fn with_after(mut self, after: impl Into<String>) -> Self {
+        self.after = Some(after.into());
+        self
+    }
+    /// Sets `width`.
+    #[must_use]
+    pub fn with_width(mut self, width: impl Into<i64>) -> Self {
+        self.width = Some(width.into());
+        self
+    }
+    /// Sets `marks`.
+    #[must_use]
+    pub fn with_marks(mut self, marks: impl Into<Vec<String>>) -> Self {
+        self.marks = marks.into();
+        self
+    }
+}

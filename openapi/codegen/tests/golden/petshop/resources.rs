@@ -8,7 +8,8 @@ use ::waypost::engine::Arguments;
 use super::operations;
 use crate::types;
 
-/// The resources, on the client of the `waypost` crate.
+/// The resources, on the client of the `waypost` crate. A name that the client has already (its own resources with the
+/// feature `client`, or `options`, `call`, `close`) means the client's: write `Resources::name(&client)` for the one here.
 pub trait Resources {
     /// The operations of `pets`.
     fn pets(&self) -> Pets<'_>;
@@ -267,6 +268,50 @@ impl Pets<'_> {
                 .header("Last-Event-ID", params.last_event_id.as_ref()),
         )
     }
+    /// List cages.
+    ///
+    /// Its path parameters have the names that generated methods use themselves.
+    ///
+    /// `GET /cages/{params}/{api}/{input}`
+    ///
+    /// # Example
+    ///
+    /// ```ignore
+    /// # use crate::{resources::Resources as _, types};
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::PetsCagesParams::default();
+    /// let mut items = client.pets().cages("a", "b", "c", &params).items();
+    /// while let Some(item) = items.next().await {
+    ///     let item = item?;
+    ///     println!("{item:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn cages(
+        &self,
+        path_params: &str,
+        path_api: &str,
+        path_input: &str,
+        params: &types::params::PetsCagesParams,
+    ) -> ListCall<types::CagePage, String> {
+        ListCall::new(
+            self.client,
+            &operations::PETS_CAGES,
+            Arguments::new()
+                .path("params", path_params)
+                .path("api", path_api)
+                .path("input", path_input)
+                .query("after", params.after.as_ref())
+                .query("width", params.width.as_ref())
+                .query_all("marks", &params.marks),
+        )
+    }
 }
 
 /// The operations of `people`.
@@ -296,7 +341,7 @@ impl People<'_> {
     /// #     Ok(())
     /// # }
     /// ```
-    pub fn login(&self, body: &types::Login) -> Call<String> {
+    pub fn login(&self, body: &types::SignIn) -> Call<String> {
         Call::new(self.client, &operations::PEOPLE_LOGIN, Arguments::new().form(body))
     }
 }
@@ -314,5 +359,21 @@ impl Paged for types::PetPage {
     }
     fn has_more(&self) -> bool {
         self.more
+    }
+}
+
+impl Paged for types::CagePage {
+    type Item = String;
+    fn items(&self) -> &[String] {
+        self.cages.value().map(Vec::as_slice).unwrap_or_default()
+    }
+    fn into_items(self) -> Vec<String> {
+        self.cages.into_value().unwrap_or_default()
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next.value().map(String::as_str)
+    }
+    fn has_more(&self) -> bool {
+        self.more.value().copied().unwrap_or_default()
     }
 }

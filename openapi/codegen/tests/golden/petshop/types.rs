@@ -464,6 +464,61 @@ impl PetPage {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct CagePage {
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub cages: Patch<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub next: Patch<String>,
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub more: Patch<bool>,
+    /// What they hold.
+    ///
+    /// Deprecated.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub items: Patch<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl CagePage {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            cages: Default::default(),
+            next: Default::default(),
+            more: Default::default(),
+            items: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `cages`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_cages(mut self, cages: impl Into<Patch<Vec<String>>>) -> Self {
+        self.cages = cages.into();
+        self
+    }
+    /// Sets `next`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_next(mut self, next: impl Into<Patch<String>>) -> Self {
+        self.next = next.into();
+        self
+    }
+    /// Sets `more`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_more(mut self, more: impl Into<Patch<bool>>) -> Self {
+        self.more = more.into();
+        self
+    }
+    /// Sets `items`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_items(mut self, items: impl Into<Patch<String>>) -> Self {
+        self.items = items.into();
+        self
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct PetEvent {
     pub what: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -489,6 +544,8 @@ impl PetEvent {
         self
     }
 }
+
+pub type SignIn = Login;
 
 #[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct Login {

@@ -76,6 +76,19 @@ pub trait PetsApi<C, E>: Send + Sync + 'static {
         pet_id: String,
         params: crate::types::params::PetsEventsParams,
     ) -> impl Future<Output = Result<Streamed, E>> + Send;
+    /// List cages
+    ///
+    /// `GET /cages/{params}/{api}/{input}`
+    ///
+    /// Its path parameters have the names that generated methods use themselves.
+    fn pets_cages(
+        &self,
+        context: C,
+        path_params: String,
+        path_api: String,
+        path_input: String,
+        params: crate::types::params::PetsCagesParams,
+    ) -> impl Future<Output = Result<Success<crate::types::CagePage>, E>> + Send;
 }
 
 /// The operations of `people`.
@@ -86,7 +99,7 @@ pub trait PeopleApi<C, E>: Send + Sync + 'static {
     fn people_login(
         &self,
         context: C,
-        body: crate::types::Login,
+        body: crate::types::SignIn,
     ) -> impl Future<Output = Result<Text, E>> + Send;
 }
 

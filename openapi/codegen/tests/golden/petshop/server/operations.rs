@@ -263,9 +263,73 @@ pub static PETS_EVENTS: Operation = Operation {
     deprecated: None,
 };
 
+/// `GET /cages/{params}/{api}/{input}`: List cages
+pub static PETS_CAGES: Operation = Operation {
+    index: 8usize,
+    id: "pets_cages",
+    resource: "pets",
+    method: "GET",
+    path: "/cages/{params}/{api}/{input}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "params",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "api",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "input",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "after",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "width",
+            location: Location::Query,
+            kind: Kind::Integer,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "marks",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: true,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    permission: None,
+    security: &[&[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: None,
+    deprecated: None,
+};
+
 /// `POST /login`: Sign in
 pub static PEOPLE_LOGIN: Operation = Operation {
-    index: 8usize,
+    index: 9usize,
     id: "people_login",
     resource: "people",
     method: "POST",
@@ -318,5 +382,6 @@ pub static OPERATIONS: &[&Operation] = &[
     &PETS_SET_PHOTO,
     &PETS_PHOTO,
     &PETS_EVENTS,
+    &PETS_CAGES,
     &PEOPLE_LOGIN,
 ];

@@ -166,6 +166,33 @@ where
         );
     routes
         .add(
+            &operations::PETS_CAGES,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let path_params = input.path();
+                        let path_api = input.path();
+                        let path_input = input.path();
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .pets_cages(
+                                context,
+                                path_params,
+                                path_api,
+                                path_input,
+                                params,
+                            )
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::PETS_CAGES)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
             &operations::PEOPLE_LOGIN,
             {
                 let api = Arc::clone(&api);
