@@ -32,7 +32,7 @@ fn pointers(value: &Value, pointer: &str, into: &mut Vec<String>) {
 /// Of the broken specs that pass the linter, one in so many is written: writing takes ten times as long as reading.
 const WRITTEN: u64 = 8;
 /// Of the odder ways to break a spec, one in so many is tried.
-const TRIED: u64 = 3;
+const TRIED: u64 = 7;
 
 /// Whether this one is among one in so many; the same every time.
 fn is_chosen(what: &str, one_in: u64) -> bool {
@@ -146,9 +146,10 @@ fn any_text_may_be_an_odd_one() {
         for pointer in &all {
             let mut document = base.clone();
             let node = document.pointer_mut(pointer).unwrap();
-            if node.is_string() {
+            let what = format!("{pointer} = {odd:?}");
+            if node.is_string() && is_chosen(&what, TRIED) {
                 *node = json!(odd);
-                survives(&document, &format!("{pointer} = {odd:?}"));
+                survives(&document, &what);
             }
         }
     }
