@@ -10,7 +10,6 @@ use tokio::sync::Notify;
 use super::{Client, Connections, Core};
 use crate::drive::{Clock, Line};
 use crate::engine::credentials::Credentials;
-use crate::engine::encode::BaseUrl;
 use crate::engine::environment::Environment;
 use crate::engine::error::Error;
 use crate::engine::options::ClientOptions;
@@ -40,8 +39,12 @@ enum Choice {
 
 impl ClientBuilder {
     pub(super) fn new(base_url: String) -> Self {
+        Self::with(ClientOptions::new(base_url))
+    }
+
+    fn with(options: ClientOptions) -> Self {
         Self {
-            options: ClientOptions::new(base_url),
+            options,
             transport_options: TransportOptions::default(),
             ca_file: None,
             choice: Choice::Default,
@@ -55,13 +58,7 @@ impl ClientBuilder {
     /// [`Error::Config`], naming every variable that is missing or wrong.
     pub fn from_env() -> Result<Self, Error> {
         let environment = Environment::read(|name| std::env::var(name).ok())?;
-        let Some(base_url) = environment.base_url.clone() else {
-            return Err(Error::config(
-                "WAYPOST_BASE_URL is not set; set it to the address of the API, such as http://127.0.0.1:8080",
-            ));
-        };
-        let mut builder = Self::new(base_url).credentials(environment.credentials());
-        builder.options.tenant.clone_from(&environment.tenant);
+        let mut builder = Self::with(ClientOptions::from_environment(&environment)?);
         builder.ca_file = environment.ca_bundle.map(PathBuf::from);
         Ok(builder)
     }
@@ -168,7 +165,7 @@ impl ClientBuilder {
     /// # Errors
     /// [`Error::Config`] when the base URL, the proxy or the CA bundle cannot be used; it says what to write instead.
     pub fn build(mut self) -> Result<Client, Error> {
-        check_base_url(&self.options.base_url)?;
+        self.options.check()?;
         if let Some(path) = &self.ca_file {
             let pem = std::fs::read(path).map_err(|error| {
                 Error::config(format!("the CA bundle {} cannot be read: {error}", path.display()))
@@ -211,11 +208,6 @@ impl ClientBuilder {
     }
 }
 
-/// Fails on an address that no request can be made from.
-pub(super) fn check_base_url(base_url: &str) -> Result<(), Error> {
-    BaseUrl::parse(base_url).map(drop).map_err(|reason| Error::config(format!("the base URL {reason}")))
-}
-
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -238,12 +230,12 @@ mod tests {
         for url in
             ["", "127.0.0.1:8080", "ftp://a", "http://me:hunter2@a", "http://a?b=c", "http://a#b", "http://"]
         {
-            let error = check_base_url(url).unwrap_err();
+            let error = Client::builder(url).build().unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::Config, "{url}: {error}");
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }
         for url in ["http://a", "https://a:1/", "http://[::1]:8080/prefix/"] {
-            check_base_url(url).unwrap();
+            Client::builder(url).build().unwrap();
         }
     }
 

@@ -109,7 +109,7 @@ impl Client {
     pub fn with_options(&self, change: impl FnOnce(&mut ClientOptions)) -> Result<Self, Error> {
         let mut options = self.core.options.clone();
         change(&mut options);
-        builder::check_base_url(&options.base_url)?;
+        options.check()?;
         let before = &self.core.options;
         let same_caller = options.base_url == before.base_url
             && options.credentials == before.credentials

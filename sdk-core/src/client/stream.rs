@@ -128,6 +128,7 @@ impl Open {
             self.envelope.operation.id, failure.message
         ));
         told.operation = Some(self.envelope.operation.id);
+        told.target = Some(self.envelope.target());
         told.status = Some(self.envelope.status);
         told.request_id.clone_from(&self.envelope.request_id);
         told.headers = self.envelope.headers.clone();

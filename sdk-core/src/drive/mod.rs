@@ -66,9 +66,6 @@ impl From<Error> for Failed {
 pub(crate) async fn run(line: &Line, transport: &dyn Transport, plan: Plan) -> Result<Outcome, Failed> {
     let operation = plan.operation;
     let span = tracing::debug_span!(target: "waypost", "call", operation = operation.id);
-    if span.is_disabled() {
-        return calls(line, transport, plan, operation).await;
-    }
     calls(line, transport, plan, operation).instrument(span).await
 }
 

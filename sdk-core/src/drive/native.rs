@@ -1,6 +1,5 @@
 //! The async driver: a call is awaited on the caller's tokio runtime. Closing the client ends it.
 
-use std::future::Future;
 use std::pin::pin;
 
 use futures_util::future::{Either, select};
@@ -29,15 +28,9 @@ pub(crate) async fn execute(client: &Client, plan: Plan) -> Result<Outcome, Fail
     // Made first: a client that is closed between the two is seen by one of them.
     let closed = client.closed();
     let transport = client.transport()?;
-    until(closed, run(client.line(), &*transport, plan)).await
-}
-
-/// `work`, unless the client is closed before it is done.
-async fn until<T>(
-    closed: impl Future<Output = ()>,
-    work: impl Future<Output = Result<T, Failed>>,
-) -> Result<T, Failed> {
-    match select(pin!(work), pin!(closed)).await {
+    // Pinned where they are made: a call's state is some kilobytes, and handing it on would copy them.
+    let work = pin!(run(client.line(), &*transport, plan));
+    match select(work, pin!(closed)).await {
         Either::Left((outcome, _)) => outcome,
         Either::Right(_) => {
             Err(Error::Cancelled(Box::new(Failure::new("the client was closed during the call"))).into())

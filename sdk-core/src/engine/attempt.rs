@@ -202,7 +202,7 @@ impl AttemptLoop {
         self.state = State::Sent { at: now.elapsed };
         let mut request = self.plan.request.clone();
         if let Some(parent) = self.plan.trace {
-            request.headers.insert("traceparent", parent.child(&mut self.random).to_string());
+            request.headers.insert("traceparent", parent.child(&mut self.random).header());
         }
         if let Some(stored) = &self.stored {
             request.headers.insert("if-none-match", stored.etag.clone());
@@ -397,7 +397,7 @@ impl AttemptLoop {
             body,
             attempts: std::mem::take(&mut self.attempts),
             from_cache,
-            target: self.plan.target(),
+            url: std::mem::take(&mut self.plan.request.url),
         })))
     }
 

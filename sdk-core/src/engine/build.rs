@@ -27,10 +27,24 @@ use super::operation::{Body, Location, Operation, ResultKind};
 /// [`Error::Config`], naming every mistake: an argument that is missing, unknown, or cannot be written; a body that is missing or of another
 /// kind; a base URL that is none.
 pub fn build(operation: &'static Operation, arguments: &Arguments, base_url: &str) -> Result<Request, Error> {
+    build_on(operation, arguments, BaseUrl::parse(base_url).as_ref().map_err(|reason| *reason))
+}
+
+/// As [`build`], on a base URL that is parsed already.
+pub(crate) fn build_on(
+    operation: &'static Operation,
+    arguments: &Arguments,
+    base: Result<&BaseUrl, &'static str>,
+) -> Result<Request, Error> {
     let mut mistakes = arguments.mistakes.clone();
     check_names(operation, arguments, &mut mistakes);
-    let mut url = match BaseUrl::parse(base_url) {
-        Ok(base) => format!("{}{}", base.origin(), base.prefix()),
+    let mut url = match base {
+        Ok(base) => {
+            let mut url = String::with_capacity(256);
+            url.push_str(base.origin());
+            url.push_str(base.prefix());
+            url
+        }
         Err(reason) => {
             mistakes.push(format!("the base URL {reason}"));
             String::new()

@@ -28,8 +28,8 @@ pub struct Envelope {
     pub attempts: Vec<Attempt>,
     /// The body is a stored one that the server confirmed (304).
     pub from_cache: bool,
-    /// `METHOD URL` without query, for messages.
-    pub(crate) target: String,
+    /// What was asked for, for messages.
+    pub(crate) url: String,
 }
 
 /// The body of a successful answer.
@@ -118,12 +118,17 @@ impl Envelope {
             .map_err(|error| self.undecodable(format!("the body is not UTF-8: {error}")))
     }
 
+    /// Method and URL without query, for messages.
+    pub(crate) fn target(&self) -> String {
+        format!("{} {}", self.operation.method, self.url.split('?').next().unwrap_or_default())
+    }
+
     /// The error of a success that cannot be used.
     pub(crate) fn undecodable(&self, message: String) -> Error {
         let mut failure = Failure::new(message)
             .advise("Check that client and server are of versions that fit, and that no proxy in between answers for the API");
         failure.operation = Some(self.operation.id);
-        failure.target = Some(self.target.clone());
+        failure.target = Some(self.target());
         failure.status = Some(self.status);
         failure.request_id.clone_from(&self.request_id);
         failure.attempts.clone_from(&self.attempts);

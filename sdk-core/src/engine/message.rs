@@ -95,11 +95,21 @@ impl Headers {
         }
         self.entries.extend(other.entries.iter().cloned());
     }
+
+    /// As [`Self::merge`], with headers that nobody else needs.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        for (name, _) in &other.entries {
+            self.remove(name);
+        }
+        self.entries.extend(other.entries);
+    }
 }
 
 /// Header names are compared in lower case everywhere; the common case allocates nothing.
 fn lower(name: Cow<'static, str>) -> Cow<'static, str> {
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+    if name == "X-API-Key" {
+        Cow::Borrowed("x-api-key")
+    } else if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Cow::Owned(name.to_ascii_lowercase())
     } else {
         name

@@ -1,6 +1,8 @@
 //! How calls are made: what a client sets for all of its calls, and what one call sets for itself. The defaults are those of the behaviour
 //! table and the same in every language.
 
+use std::borrow::Cow;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::credentials::Credentials;
@@ -54,6 +56,8 @@ pub struct ClientOptions {
     pub trace: bool,
     /// The largest answer that is read into memory (64 MiB). A streamed answer has no limit.
     pub max_answer_bytes: usize,
+    /// The base URL, parsed at its first use, beside the text that it was parsed from: `base_url` may be set anew.
+    pub(crate) parsed: OnceLock<(String, BaseUrl)>,
 }
 
 impl ClientOptions {
@@ -77,7 +81,19 @@ impl ClientOptions {
             tenant: None,
             trace: true,
             max_answer_bytes: 64 * 1024 * 1024,
+            parsed: OnceLock::new(),
         }
+    }
+
+    /// The base URL, parsed.
+    pub(crate) fn base(&self) -> Result<Cow<'_, BaseUrl>, &'static str> {
+        if let Some((_, base)) = self.parsed.get().filter(|(text, _)| *text == self.base_url) {
+            return Ok(Cow::Borrowed(base));
+        }
+        let base = BaseUrl::parse(&self.base_url)?;
+        // The first one stays; what is set later is parsed at each call.
+        let _ = self.parsed.set((self.base_url.clone(), base.clone()));
+        Ok(Cow::Owned(base))
     }
 
     /// The defaults, with what the environment says.

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::arguments::Arguments;
-use super::build::build;
-use super::encode::{self, BaseUrl};
+use super::build::build_on;
+use super::encode;
 use super::error::Error;
 use super::message::{Headers, Request};
 use super::operation::{Operation, ResultKind, Retry};
@@ -54,7 +54,7 @@ impl Plan {
         call: &CallOptions,
         seed: Seed,
     ) -> Result<Self, Error> {
-        let request = build(operation, arguments, &client.base_url)?;
+        let request = build_on(operation, arguments, client.base().as_deref().map_err(|reason| *reason))?;
         Self::complete(operation, request, client, call, seed)
     }
 
@@ -69,8 +69,7 @@ impl Plan {
         call: &CallOptions,
         seed: Seed,
     ) -> Result<Self, Error> {
-        let base = BaseUrl::parse(&client.base_url)
-            .map_err(|reason| Error::config(format!("the base URL {reason}")))?;
+        let base = client.base().map_err(|reason| Error::config(format!("the base URL {reason}")))?;
         if !base.covers(&request.url) {
             let message = format!("{}: the request goes to another place than the base URL", operation.id);
             return Err(Error::config(message).of_operation(operation.id));
@@ -99,7 +98,7 @@ impl Plan {
             }
         }
         headers.merge(&client.headers);
-        headers.merge(&request.headers);
+        headers.absorb(std::mem::take(&mut request.headers));
         if let Some(media) = &call.accept {
             headers.insert("accept", media.clone());
         }

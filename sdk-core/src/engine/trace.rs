@@ -41,6 +41,17 @@ impl TraceParent {
     }
 }
 
+impl TraceParent {
+    /// The header's value. One of it is written for every attempt, without the growing of `to_string`.
+    pub(crate) fn header(self) -> String {
+        use fmt::Write as _;
+        let mut text = String::with_capacity(55);
+        // Writing to a string does not fail.
+        let _ = write!(text, "{self}");
+        text
+    }
+}
+
 impl fmt::Display for TraceParent {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, self.flags)
