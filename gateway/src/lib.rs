@@ -15,6 +15,7 @@ pub mod ledger;
 
 mod api_keys;
 mod auth;
+mod metadata;
 mod payments;
 mod sessions;
 mod system;

@@ -13,6 +13,7 @@ use crate::generated::{Created, PaymentsApi, Success};
 use crate::http::{Context, Error, FieldError};
 use crate::ledger::storage::{Note, post, wallet, wallet_pair};
 use crate::ledger::{Plan, Wallet, plan};
+use crate::metadata;
 use crate::secrets::id;
 use crate::store::clock::to_rfc3339;
 use crate::store::cursor::Scope;
@@ -125,8 +126,7 @@ impl PaymentsApi<Context, Error> for Gateway {
         body: CreatePayment,
     ) -> Result<Created<Payment>, Error> {
         let tenant_id = &context.identity()?.tenant_id;
-        let metadata =
-            body.metadata.as_ref().map(serde_json::to_string).transpose().map_err(StoreError::from)?;
+        let metadata = metadata::to_json(body.metadata.as_ref())?;
         let destination = destination_of(body.destination)?;
         let method = body.capture_method.unwrap_or(CaptureMethod::Automatic);
         let mut tx = self.store.begin(&context).await?;

@@ -14,6 +14,7 @@ use crate::generated::{Created, Streamed, Success, WalletsApi};
 use crate::http::{Context, Error};
 use crate::ledger::storage::{Note, post, wallet, wallet_pair};
 use crate::ledger::{self, Plan, Refusal, plan};
+use crate::metadata;
 use crate::secrets::id;
 use crate::store::StoreError;
 use crate::store::clock::to_rfc3339;
@@ -49,10 +50,6 @@ fn no_wallet(wallet_id: &str) -> Error {
     Error::not_found("wallet", wallet_id)
 }
 
-fn json_text(metadata: Option<&Metadata>) -> Result<Option<String>, StoreError> {
-    Ok(metadata.map(serde_json::to_string).transpose()?)
-}
-
 impl Gateway {
     async fn wallet_of(&self, context: &Context, wallet_id: &str) -> Result<Record, Error> {
         let tenant_id = &context.identity()?.tenant_id;
@@ -69,7 +66,7 @@ impl Gateway {
         metadata: Option<Metadata>,
     ) -> Result<Created<Transaction>, Error> {
         let tenant_id = &context.identity()?.tenant_id;
-        let metadata_text = json_text(metadata.as_ref())?;
+        let metadata_text = metadata::to_json(metadata.as_ref())?;
         let mut tx = self.store.begin(context).await?;
         let found =
             wallet(tx.connection(), tenant_id, wallet_id).await?.ok_or_else(|| no_wallet(wallet_id))?;
@@ -113,7 +110,7 @@ impl WalletsApi<Context, Error> for Gateway {
     async fn wallets_create(&self, context: Context, body: CreateWallet) -> Result<Created<Wallet>, Error> {
         rules::listed_currency(&body.currency)?;
         let tenant_id = &context.identity()?.tenant_id;
-        let metadata = json_text(body.metadata.as_ref())?;
+        let metadata = metadata::to_json(body.metadata.as_ref())?;
         let mut tx = self.store.begin(&context).await?;
         let record = Record {
             state: ledger::Wallet {
@@ -191,7 +188,7 @@ impl WalletsApi<Context, Error> for Gateway {
         body: TransferFunds,
     ) -> Result<Created<Transfer>, Error> {
         let tenant_id = &context.identity()?.tenant_id;
-        let metadata = json_text(body.metadata.as_ref())?;
+        let metadata = metadata::to_json(body.metadata.as_ref())?;
         let mut tx = self.store.begin(&context).await?;
         let (from, to) = wallet_pair(tx.connection(), tenant_id, &wallet_id, &body.to_wallet_id).await?;
         let from = from.ok_or_else(|| no_wallet(&wallet_id))?;

@@ -57,6 +57,48 @@ async fn every_wrong_field_is_named_at_once() {
 }
 
 #[tokio::test]
+async fn names_of_metadata_are_bounded_like_all_that_is_kept() {
+    let app = App::start().await;
+    let user = app.register().await;
+    let wallet = user.funded("EUR", 100).await;
+    let (fits, long) = ("é".repeat(64), "k".repeat(65));
+    let notes = |name: &str| json!({ name: "x" });
+    let payment = |name: &str| {
+        let destination = json!({ "type": "external", "reference": "x" });
+        json!({ "payer_wallet_id": wallet, "amount": 1, "currency": "EUR", "destination": destination, "metadata": notes(name) })
+    };
+    let credit = |name: &str| json!({ "amount": 1, "metadata": notes(name) });
+    let create = |name: &str| json!({ "currency": "EUR", "metadata": notes(name) });
+    let path = format!("/v1/wallets/{wallet}/credit");
+    for (path, body) in
+        [("/v1/wallets", &create as &dyn Fn(&str) -> Value), (&path, &credit), ("/v1/payments", &payment)]
+    {
+        user.post(path).json(body(&fits)).send().await.expect(201);
+        for wrong in ["", &long] {
+            let fields = user.post(path).json(body(wrong)).send().await.fields();
+            assert_eq!(fields, [format!("/metadata/{wrong} name")], "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_wrong_everywhere_is_refused_as_fast_as_any_other() {
+    let app = App::start().await;
+    let user = app.register().await;
+    let empty = vec![""; 100_000];
+    let ask = user.post("/v1/api_keys").json(json!({ "name": "x", "permissions": empty })).send();
+    let reply =
+        tokio::time::timeout(std::time::Duration::from_secs(15), ask).await.expect("it takes too long");
+    assert!(reply.fields().len() <= 1000);
+    let unknown: serde_json::Map<_, _> = (0..50_000).map(|n| (format!("f{n}"), Value::Null)).collect();
+    let query = (0..1500).map(|n| format!("q{n}")).collect::<Vec<_>>().join("&");
+    let ask = app.post(&format!("/v1/auth/login?{query}")).json(Value::Object(unknown)).send();
+    let reply =
+        tokio::time::timeout(std::time::Duration::from_secs(15), ask).await.expect("it takes too long");
+    assert_eq!(reply.fields().len(), 1000);
+}
+
+#[tokio::test]
 async fn an_error_does_not_repeat_what_was_sent() {
     let app = App::start().await;
     let secret = "hunter2-hunter2-hunter2";

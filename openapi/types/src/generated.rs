@@ -119,7 +119,7 @@ pub type IdempotencyKey = String;
 /// An ISO 4217 currency code, in capitals. A wallet holds one currency for life.
 pub type Currency = String;
 
-/// The caller's own notes - up to 20 names, each with a text of up to 500 characters. Kept as given, never interpreted.
+/// The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
 pub type Metadata = std::collections::BTreeMap<String, String>;
 
 /// How well something is.
@@ -365,7 +365,7 @@ pub struct Wallet {
     pub available: i64,
     /// The money set aside for authorized payments, in minor units.
     pub held: i64,
-    /// The caller's own notes - up to 20 names, each with a text of up to 500 characters. Kept as given, never interpreted.
+    /// The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
     /// When it was opened.
@@ -461,7 +461,7 @@ pub struct CreateWallet {
     /// What people call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The caller's own notes - up to 20 names, each with a text of up to 500 characters. Kept as given, never interpreted.
+    /// The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }
@@ -539,7 +539,7 @@ pub struct CreditWallet {
     /// A line for people, shown on the statement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The caller's own notes - up to 20 names, each with a text of up to 500 characters. Kept as given, never interpreted.
+    /// The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }
@@ -575,7 +575,7 @@ pub struct DebitWallet {
     /// A line for people, shown on the statement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The caller's own notes - up to 20 names, each with a text of up to 500 characters. Kept as given, never interpreted.
+    /// The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }
@@ -613,7 +613,7 @@ pub struct TransferFunds {
     /// A line for people, shown on both statements.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The caller's own notes - up to 20 names, each with a text of up to 500 characters. Kept as given, never interpreted.
+    /// The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }
@@ -939,7 +939,7 @@ pub struct Transaction {
     /// The line for people that came with the movement. Absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The caller's own notes - up to 20 names, each with a text of up to 500 characters. Kept as given, never interpreted.
+    /// The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
     /// When the money moved.
@@ -1429,7 +1429,7 @@ pub struct Payment {
     /// The line for people that came with the payment. Absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The caller's own notes - up to 20 names, each with a text of up to 500 characters. Kept as given, never interpreted.
+    /// The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
     /// When it was authorized.
@@ -1530,7 +1530,7 @@ pub struct CreatePayment {
     /// A line for people, shown on the statements.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The caller's own notes - up to 20 names, each with a text of up to 500 characters. Kept as given, never interpreted.
+    /// The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }
@@ -2650,7 +2650,7 @@ pub struct CreateApiKey {
     pub name: String,
     /// All that the key may do. None that the caller does not hold.
     pub permissions: Vec<Permission>,
-    /// How many requests the key may make; not above the tenant's tier, which it is unless told.
+    /// How many requests the key may make; not above the caller's tier, which it is unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<Tier>,
     /// When it stops working; in the future. Never unless told.

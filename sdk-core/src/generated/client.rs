@@ -973,8 +973,8 @@ Arguments:
 
 Makes a credential for a program, with permissions and a tier of its own. The answer is the only time that the secret is shown.
 
-A key without a `tier` has its tenant's. Refused with 403 `permission_denied` for a permission that the caller does not hold, with 422
-`tier_not_allowed` for a tier above the tenant's, and with 422 `validation_failed` if `expires_at` is not in the future.
+A key without a `tier` has the caller's. Refused with 403 `permission_denied` for a permission that the caller does not hold, with 422
+`tier_not_allowed` for a tier above the caller's, and with 422 `validation_failed` if `expires_at` is not in the future.
 
 Sends a `POST` request to `/v1/api_keys`
 

@@ -639,8 +639,8 @@ impl ApiKeys<'_> {
     ///
     /// Makes a credential for a program, with permissions and a tier of its own. The answer is the only time that the secret is shown.
     ///
-    /// A key without a `tier` has its tenant's. Refused with 403 `permission_denied` for a permission that the caller does not hold, with 422
-    /// `tier_not_allowed` for a tier above the tenant's, and with 422 `validation_failed` if `expires_at` is not in the future.
+    /// A key without a `tier` has the caller's. Refused with 403 `permission_denied` for a permission that the caller does not hold, with 422
+    /// `tier_not_allowed` for a tier above the caller's, and with 422 `validation_failed` if `expires_at` is not in the future.
     ///
     /// `POST /v1/api_keys` · needs `api_keys:write` · since 0.1.0
     ///
@@ -651,7 +651,7 @@ impl ApiKeys<'_> {
     /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
     /// | 403 | `permission_denied` | The caller does not hold `api_keys:write`. |
     /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
-    /// | 422 | `tier_not_allowed` | The tier is above the tenant's. |
+    /// | 422 | `tier_not_allowed` | The tier is above the caller's. |
     /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
     /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
     /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |

@@ -1,6 +1,7 @@
 //! The contract's schemas, compiled once, and their verdicts in the words of the contract.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -16,6 +17,10 @@ const SCHEMAS: &str = include_str!("schemas.json");
 
 /// The schemas' name for each other.
 const BASE: &str = "urn:contract";
+
+/// Parts (fields, items and what holds them) of a value up to which all that is wrong with it is told. Of a larger one it is the first
+/// thing only: a megabyte that is wrong in every place would take hundreds of megabytes to say so.
+const LARGE: usize = 10_000;
 
 /// The schemas of the contract do not compile: a fault of the contract, found when the router is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,17 +125,36 @@ fn check(
         return;
     }
     let mut found = Vec::new();
-    validator.iter_errors(value).for_each(|error| translate(&error, &mut found));
+    if is_large(value) {
+        validator.validate(value).err().iter().for_each(|error| translate(error, &mut found));
+    } else {
+        validator.iter_errors(value).for_each(|error| translate(&error, &mut found));
+    }
     // What does not match its pattern need not be told how long it should be.
-    let patterns: Vec<_> = found.iter().filter(|error| error.code == "pattern").map(|error| error.pointer.clone()).collect();
+    let patterns = found.iter().filter(|error| error.code == "pattern");
+    let patterns: HashSet<_> = patterns.map(|error| error.pointer.clone()).collect();
     found.retain(|error| !matches!(error.code, "min_length" | "max_length") || !patterns.contains(&error.pointer));
-    let known = errors.len();
-    for error in found {
-        let error = FieldError { pointer: place(error.pointer), ..error };
-        if errors.iter().take(known).all(|reported| reported.pointer != error.pointer) {
-            errors.push(error);
+    // What two parts of a schema refuse in the same words is told once.
+    let mut told = HashSet::new();
+    found.retain(|error| told.insert((error.pointer.clone(), error.detail.clone())));
+    let known: HashSet<_> = errors.iter().map(|reported| reported.pointer.clone()).collect();
+    let found = found.into_iter().map(|error| FieldError { pointer: place(error.pointer), ..error });
+    errors.extend(found.filter(|error| !known.contains(&error.pointer)));
+}
+
+/// Whether a value has more than [`LARGE`] parts.
+fn is_large(value: &Value) -> bool {
+    fn count(value: &Value, left: &mut usize) {
+        *left = left.saturating_sub(1);
+        match value {
+            Value::Array(items) if *left > 0 => items.iter().for_each(|item| count(item, left)),
+            Value::Object(fields) if *left > 0 => fields.values().for_each(|field| count(field, left)),
+            _ => {}
         }
     }
+    let mut left = LARGE + 1;
+    count(value, &mut left);
+    left == 0
 }
 
 /// `/limit` as `query:limit`.
