@@ -68,7 +68,9 @@ impl ApiKeysApi<Context, Error> for Gateway {
         rules::check_subset(&caller.permissions, &body.permissions)?;
         let owner =
             user_by_id(self.store.read(), &caller.user_id).await?.ok_or_else(Error::unauthenticated)?;
-        let tier = rules::tier(body.tier.as_ref().map(|tier| tier.as_str()), &owner.tenant_tier)?;
+        // A key may be of a lower tier than its tenant, and makes no better one than itself.
+        let ceiling = rules::lower_tier(&caller.tier, &owner.tenant_tier);
+        let tier = rules::tier(body.tier.as_ref().map(|tier| tier.as_str()), ceiling)?;
         let mut tx = self.store.begin(&context).await?;
         let now = tx.now();
         let key = NewKey {
@@ -162,8 +164,8 @@ impl ApiKeysApi<Context, Error> for Gateway {
         row.rotated_at = Some(now);
         storage::update_secret(tx.connection(), &row).await?;
         let answer = ApiKeyWithSecret::new(row.api_key(now), secret.to_string());
-        tx.commit(&answer).await?;
         self.auth.api_keys.changed(&row.id);
+        tx.commit(&answer).await?;
         Ok(Success(answer))
     }
 
@@ -174,8 +176,8 @@ impl ApiKeysApi<Context, Error> for Gateway {
         let row = storage::get(&mut *tx.connection(), &caller.tenant_id, &api_key_id).await?;
         let row = row.ok_or_else(|| Error::not_found("API key", &api_key_id))?;
         storage::revoke(tx.connection(), &row.id, now).await?;
-        tx.commit_empty().await?;
         self.auth.api_keys.changed(&row.id);
+        tx.commit_empty().await?;
         Ok(NoContent)
     }
 }

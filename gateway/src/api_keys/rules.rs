@@ -86,15 +86,20 @@ pub(crate) fn check_subset(held: &[String], asked: &[String]) -> Result<(), Erro
     }
 }
 
-/// The tier of a new key: the one asked for if it is not above the tenant's.
-pub(crate) fn tier(asked: Option<&str>, tenant: &str) -> Result<String, Error> {
+/// The lower of two tiers.
+pub(crate) fn lower_tier<'t>(one: &'t str, other: &'t str) -> &'t str {
+    if roles::within(one, other) { one } else { other }
+}
+
+/// The tier of a new key: the one asked for if it is not above `ceiling`, the best that may be given.
+pub(crate) fn tier(asked: Option<&str>, ceiling: &str) -> Result<String, Error> {
     match asked {
-        None => Ok(tenant.to_owned()),
-        Some(asked) if roles::within(asked, tenant) => Ok(asked.to_owned()),
+        None => Ok(ceiling.to_owned()),
+        Some(asked) if roles::within(asked, ceiling) => Ok(asked.to_owned()),
         Some(asked) => Err(Error::unprocessable(
             "tier_not_allowed",
             format!(
-                "The tier `{asked}` is above the tenant's, which is `{tenant}`. Leave it out to get that one."
+                "The tier `{asked}` is above the best that you can give, which is `{ceiling}`. Leave it out to get that one."
             ),
         )),
     }

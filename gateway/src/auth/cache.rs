@@ -47,7 +47,8 @@ impl<V: Send + Sync + 'static> CredentialCache<V> {
         }
     }
 
-    /// To be called after a change was committed and before it is acknowledged.
+    /// To be called before a change is committed: a request that is dropped between its commit and its answer must not leave
+    /// the old entry behind. The mark outlives the commit, so until then the database is asked and still says the old.
     pub(crate) fn changed(&self, id: &str) {
         self.marks.insert(id.to_owned(), ());
         self.entries.invalidate(id);

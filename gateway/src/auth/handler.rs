@@ -180,8 +180,8 @@ impl AuthApi<Context, Error> for Gateway {
             return Err(wrong());
         }
         let ended = storage::end_sessions_but(tx.connection(), &user.id, &caller.credential_id, now).await?;
-        tx.commit_empty().await?;
         ended.iter().for_each(|session| self.auth.sessions.changed(session));
+        tx.commit_empty().await?;
         Ok(NoContent)
     }
 
@@ -196,8 +196,8 @@ impl AuthApi<Context, Error> for Gateway {
         }
         storage::end_session(tx.connection(), &caller.user_id, &caller.credential_id, now).await?;
         ended.push(caller.credential_id.clone());
-        tx.commit_empty().await?;
         ended.iter().for_each(|session| self.auth.sessions.changed(session));
+        tx.commit_empty().await?;
         Ok(NoContent)
     }
 }
@@ -232,8 +232,8 @@ impl Gateway {
         let mut tx = self.store.begin_unrecorded().await?;
         let now = tx.now();
         storage::end_session(tx.connection(), user_id, session_id, now).await?;
-        tx.commit_empty().await?;
         self.auth.sessions.changed(session_id);
+        tx.commit_empty().await?;
         tracing::warn!(session_id, user_id, "a refresh token was used twice; its session was ended");
         Ok(())
     }

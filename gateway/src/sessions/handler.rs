@@ -40,8 +40,8 @@ impl SessionsApi<Context, Error> for Gateway {
         if !end_session(tx.connection(), &caller.user_id, &session_id, now).await? {
             return Err(Error::not_found("session", &session_id));
         }
-        tx.commit_empty().await?;
         self.auth.sessions.changed(&session_id);
+        tx.commit_empty().await?;
         Ok(NoContent)
     }
 }

@@ -114,6 +114,26 @@ async fn a_tier_above_the_tenants_is_refused() {
 }
 
 #[tokio::test]
+async fn a_key_cannot_make_one_of_a_tier_above_its_own() {
+    let app = App::start().await;
+    let ada = app.register().await;
+    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    sqlx::query("UPDATE tenants SET tier = 'premium'").execute(tx.connection()).await.unwrap();
+    tx.commit_empty().await.unwrap();
+    let ada = User::login(&app, &ada.email, crate::support::user::PASSWORD).await;
+    let body = |tier: Option<&str>| match tier {
+        Some(tier) => json!({ "name": "x", "permissions": ["api_keys:write"], "tier": tier }),
+        None => json!({ "name": "x", "permissions": ["api_keys:write"] }),
+    };
+    let basic = create(&ada, body(Some("basic"))).await;
+    let by_key = |tier| app.post("/v1/api_keys").api_key(secret(&basic)).json(body(tier)).send();
+    by_key(Some("premium")).await.problem(422, "tier_not_allowed");
+    assert_eq!(by_key(Some("free")).await.expect(201).string("/api_key/tier"), "free");
+    assert_eq!(by_key(None).await.expect(201).string("/api_key/tier"), "basic");
+    assert_eq!(create(&ada, body(None)).await["api_key"]["tier"], "premium");
+}
+
+#[tokio::test]
 async fn an_expired_key_opens_nothing() {
     let app = App::start().await;
     let ada = app.register().await;

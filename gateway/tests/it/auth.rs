@@ -223,6 +223,55 @@ async fn a_session_is_listed_where_it_was_started_and_can_be_ended() {
     ada.ask("DELETE", &path).send().await.problem(404, "not_found");
 }
 
+/// A client may hang up at any moment, also between the commit and the answer; the session is over all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_has_ended_is_refused_even_if_nobody_waited_for_the_answer() {
+    use reqwest::header::{AUTHORIZATION, HeaderMap};
+    use std::task::{Context as Task, Poll, Waker};
+    use waypost_gateway::generated::SessionsApi as _;
+    use waypost_gateway::http::{Caller, Context};
+
+    let app = App::start().await;
+    let ada = app.register().await;
+    let gateway = &app.gateway;
+    let caller = |user: &User<'_>| {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, format!("Bearer {}", user.access_token).parse().unwrap());
+        async move { gateway.authenticate(&headers, [127, 0, 0, 1].into()).await }
+    };
+    for polls in 1..1000 {
+        let other = User::login(&app, &ada.email, PASSWORD).await;
+        let Ok(Caller::Known(identity)) = caller(&other).await else { panic!("not signed in") };
+        let context = Context::new("req_1".to_owned(), Caller::Known(identity), None);
+        let mut answered = false;
+        {
+            let mut revoke = std::pin::pin!(gateway.sessions_revoke(context, other.session_id.clone()));
+            for _ in 0..polls {
+                let mut task = Task::from_waker(Waker::noop());
+                if let Poll::Ready(answer) = revoke.as_mut().poll(&mut task) {
+                    answer.unwrap();
+                    answered = true;
+                    break;
+                }
+                std::thread::sleep(Duration::from_micros(20));
+            }
+        }
+        // The turn comes round when whatever was left of the request is done.
+        drop(gateway.store().begin_unrecorded().await.unwrap());
+        let ended: Option<i64> = sqlx::query_scalar("SELECT ended_at FROM sessions WHERE id = $1")
+            .bind(&other.session_id)
+            .fetch_one(gateway.store().read())
+            .await
+            .unwrap();
+        let let_in = caller(&other).await.is_ok();
+        assert_eq!(let_in, ended.is_none(), "hung up after {polls} steps");
+        if answered {
+            return;
+        }
+    }
+    panic!("it never ended");
+}
+
 #[tokio::test]
 async fn a_session_of_somebody_else_is_not_there() {
     let app = App::start().await;
