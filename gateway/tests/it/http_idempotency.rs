@@ -64,6 +64,32 @@ async fn a_key_belongs_to_its_caller_and_its_operation() {
 }
 
 #[tokio::test]
+async fn an_api_key_does_not_get_the_answers_of_its_users_sessions_or_other_keys() {
+    let app = App::start().await;
+    let user = app.register().await;
+    let weak = user.api_key(&["api_keys:write"]).await;
+    let ask = |ask: crate::support::Ask| {
+        ask.json(json!({ "name": "strong", "permissions": ["wallets:*"] })).key("k").send()
+    };
+    ask(user.post("/v1/api_keys")).await.expect(201);
+    ask(app.post("/v1/api_keys").api_key(&weak)).await.problem(403, "permission_denied");
+    let strong = user.api_key(&["api_keys:write", "wallets:*"]).await;
+    let first = ask(app.post("/v1/api_keys").api_key(&strong)).await.expect(201);
+    assert_eq!(first.header("idempotency-replayed"), None);
+    let second = ask(app.post("/v1/api_keys").api_key(&strong)).await.expect(201);
+    assert_eq!(second.header("idempotency-replayed"), Some("true"));
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_again_after_signing_in_again_is_the_same() {
+    let app = App::start().await;
+    let user = app.register().await;
+    let again = User::login(&app, &user.email, crate::support::user::PASSWORD).await;
+    let make = |user: &User<'_>| user.post("/v1/wallets").json(json!({ "currency": "EUR" })).key("k").send();
+    assert_eq!(make(&user).await.expect(201).body, make(&again).await.expect(201).body);
+}
+
+#[tokio::test]
 async fn a_refusal_is_kept_too() {
     let app = App::start().await;
     let user = app.register().await;
