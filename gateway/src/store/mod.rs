@@ -98,10 +98,11 @@ impl Store {
     /// `sealer` encrypts the recorded answers, which may hold tokens. Must be called on a Tokio runtime.
     pub async fn open(config: &StoreConfig, sealer: Sealer) -> Result<Self, StoreError> {
         if let Some(folder) = config.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
+            crate::secrets::create_private_directory(folder)
                 .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
         }
         let open = |source| StoreError::Open { path: config.path.clone(), source };
+        make_private(&config.path).map_err(|error| open(error.into()))?;
         let mut connection = dialect::connect(&dialect::writer_options(config)).await.map_err(open)?;
         sqlx::migrate!("./migrations").run(&mut connection).await?;
         let clock = Arc::new(Clock::starting_at(dialect::latest_time(&mut connection).await?));
@@ -152,4 +153,14 @@ impl Store {
     fn sealer(&self) -> &Sealer {
         &self.inner.sealer
     }
+}
+
+/// Makes the file, if it is missing, for its owner only: SQLite would let the whole machine read who has an account and what they
+/// own. It gives the files beside it the same mode.
+fn make_private(path: &std::path::Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }

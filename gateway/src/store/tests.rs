@@ -56,6 +56,19 @@ async fn a_committed_change_is_seen_by_readers() {
     assert_eq!(fixture.wallets().await, 1);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_on_the_machine_can_read_the_database() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let fixture = Fixture::new().await;
+    let folder = fixture.folder.path().join("new/folder");
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    for name in ["waypost.db", "waypost.db-wal", "waypost.db-shm"] {
+        assert_eq!(mode(&folder.join(name)), 0o600, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn readers_cannot_write() {
     let fixture = Fixture::new().await;

@@ -1,7 +1,8 @@
 //! Transactions as CSV (RFC 4180) that is safe to open in a spreadsheet.
 //!
 //! A text that begins with `=`, `+`, `-`, `@`, a tab or a line break is a formula to a spreadsheet, and descriptions are
-//! written by whoever pays; such a text gets an apostrophe in front (OWASP, "CSV Injection"). Numbers are ours and stay.
+//! written by whoever pays; such a text gets an apostrophe in front (OWASP, "CSV Injection"). Where the comma is the decimal
+//! sign, spreadsheets split at semicolons instead, so what follows one is the beginning of a text as well. Numbers are ours and stay.
 
 use std::borrow::Cow;
 
@@ -45,11 +46,15 @@ pub(super) fn write(records: &[Record], header: bool) -> Result<Vec<u8>, csv::Er
 }
 
 fn harmless(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-        Cow::Owned(format!("'{text}"))
-    } else {
-        Cow::Borrowed(text)
+    let is_formula = |cell: &str| cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    if !text.split(';').any(is_formula) {
+        return Cow::Borrowed(text);
     }
+    let cells = text.split(';').map(|cell| match is_formula(cell) {
+        true => format!("'{cell}"),
+        false => cell.to_owned(),
+    });
+    Cow::Owned(cells.collect::<Vec<_>>().join(";"))
 }
 
 #[cfg(test)]
@@ -86,6 +91,7 @@ mod tests {
         for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
             assert!(line(formula).contains(&format!("'{formula}")), "{formula:?}");
         }
+        assert!(line("rent;=1+1;x").contains("rent;'=1+1;x"), "where semicolons part the cells");
     }
 
     #[test]
