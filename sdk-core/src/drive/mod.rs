@@ -132,7 +132,7 @@ async fn calls(
     }
 }
 
-/// Sends one attempt. The outer error is a middleware's, which ends the call.
+/// Sends one attempt, middleware and all within its time. The outer error is a middleware's, which ends the call.
 async fn attempt(
     line: &Line,
     transport: &dyn Transport,
@@ -140,21 +140,29 @@ async fn attempt(
     send: SendAttempt,
 ) -> Result<Result<crate::transport::Response, TransportFailure>, Error> {
     let SendAttempt { mut request, timeout, .. } = send;
-    for middleware in line.middleware.iter() {
-        middleware.request(Outgoing::new(exchange, &mut request)).await?;
-    }
-    tracing::trace!(target: "waypost", attempt = exchange.attempt, ?request, "sending");
     let started = line.clock.now();
-    let outcome = match tokio::time::timeout(timeout, transport.send(request)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(late(timeout, "no answer")),
-    };
-    let elapsed = line.clock.now().elapsed.saturating_sub(started.elapsed);
-    match outcome {
-        Ok(mut answer) => {
+    let mut sent = false;
+    let exchanged = tokio::time::timeout(timeout, async {
+        for middleware in line.middleware.iter() {
+            middleware.request(Outgoing::new(exchange, &mut request)).await?;
+        }
+        tracing::trace!(target: "waypost", attempt = exchange.attempt, ?request, "sending");
+        sent = true;
+        let mut outcome = transport.send(request).await;
+        if let Ok(answer) = &mut outcome {
             for middleware in line.middleware.iter().rev() {
                 middleware.response(exchange, &mut answer.head).await;
             }
+        }
+        Ok::<_, Error>(outcome)
+    });
+    let outcome = match exchanged.await {
+        Ok(outcome) => outcome?,
+        Err(_) => Err(late(timeout, sent, "no answer")),
+    };
+    let elapsed = line.clock.now().elapsed.saturating_sub(started.elapsed);
+    match outcome {
+        Ok(answer) => {
             tracing::debug!(target: "waypost", attempt = exchange.attempt, status = answer.head.status, elapsed_ms = millis(elapsed), request_id = answer.head.headers.get("x-request-id"), "answered");
             Ok(Ok(answer))
         }
@@ -174,7 +182,7 @@ async fn body(
     let Some(body) = open else { return Ok((Bytes::new(), false)) };
     match tokio::time::timeout(timeout, body.read(limit)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(late(timeout, "the answer began and was not complete")),
+        Err(_) => Err(late(timeout, true, "the answer began and was not complete")),
     }
 }
 
@@ -186,9 +194,9 @@ async fn failed(line: &Line, exchange: Exchange, failure: &TransportFailure) {
     }
 }
 
-/// The attempt's time is over. Whether the request had left is not known, so it is taken to have.
-fn late(timeout: Duration, what: &str) -> TransportFailure {
-    TransportFailure::new(FailureKind::Timeout, true, format!("{what} within {timeout:?}"))
+/// The attempt's time is over. Once the transport has the request, it is taken to have left.
+fn late(timeout: Duration, sent: bool, what: &str) -> TransportFailure {
+    TransportFailure::new(FailureKind::Timeout, sent, format!("{what} within {timeout:?}"))
 }
 
 fn millis(duration: Duration) -> u64 {

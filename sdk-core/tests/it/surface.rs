@@ -236,6 +236,24 @@ async fn middleware_sees_every_attempt_and_may_change_headers(kind: Kind) {
     assert_eq!(server.requests().len(), 3);
 }
 
+/// Waits for something that never comes: a token service that is down, say.
+struct Stuck;
+
+impl Middleware for Stuck {
+    fn request<'a>(&'a self, _: Outgoing<'a>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+async fn a_middleware_that_stands_still_ends_with_the_deadline(kind: Kind) {
+    let server = Server::start([json(201, "{}")]).await;
+    let deadline = Duration::from_millis(100);
+    let client = kind.builder(&server.url()).middleware(Stuck).deadline(deadline).build().unwrap();
+    let called = tokio::time::timeout(Duration::from_secs(5), call(&client, &CREATE)).await;
+    assert_eq!(called.unwrap().unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(server.requests().len(), 0);
+}
+
 thread_local! {
     /// What is logged on this thread, once somebody asks for it.
     static LOG: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
@@ -311,5 +329,6 @@ on_each_transport!(
     the_beginning_of_a_stream_is_tried_again_like_any_call,
     events_are_typed_and_can_be_resumed,
     middleware_sees_every_attempt_and_may_change_headers,
+    a_middleware_that_stands_still_ends_with_the_deadline,
     logs_tell_of_every_attempt_and_of_no_secret,
 );
