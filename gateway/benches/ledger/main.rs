@@ -92,7 +92,7 @@ async fn start_gateway(directory: std::path::PathBuf) -> Result<Side, Box<dyn st
     load::post(address, "", "/v1/auth/register", &account).await?;
     let tokens = load::post(address, "", "/v1/auth/login", &account_login(&account)).await?;
     let bearer = format!("Authorization: Bearer {}\r\n", text(&tokens, "/access_token"));
-    let key = json!({ "name": "bench", "permissions": ["*"] });
+    let key = json!({ "name": "bench", "permissions": ["wallets:*"] });
     let key = load::post(address, &bearer, "/v1/api_keys", &key).await?;
     Side::open(address, format!("X-API-Key: {}\r\n", text(&key, "/secret"))).await
 }
