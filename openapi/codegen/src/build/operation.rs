@@ -224,7 +224,8 @@ fn paginate(node: &Node<'_>, success: &Success, types: &IndexMap<String, TypeDef
     let own = node.get("x-paginate").filter(|own| own.value != false)?;
     let name = |key: &str, default: &str| own.text(key).unwrap_or(default).to_owned();
     let items = name("items", "data");
-    let Content::Json(TypeRef::Named(page)) = &success.content else { return None };
+    let Content::Json(page) = &success.content else { return None };
+    let TypeRef::Named(page) = super::behind_aliases(types, page) else { return None };
     let Some(Shape::Object(page)) = types.get(page).map(|page| &page.shape) else { return None };
     let list = page.fields.iter().find(|field| field.name == items)?;
     let TypeRef::Array(item) = super::behind_aliases(types, &list.ty) else { return None };

@@ -148,7 +148,7 @@ fn paginate<'d>(
     let list = property(items).is_some_and(|items| items.text("type") == Some("array"));
     need(list, format!("The answer has no list `{items}`."));
     let next = name("next_cursor", "next_cursor");
-    let text = property(next).is_some_and(|next| next.text("type") == Some("string"));
+    let text = property(next).is_some_and(|next| next.text("type") == Some("string") && !next.has("enum"));
     need(text, format!("The answer has no string `{next}`."));
     let more = name("has_more", "has_more");
     let flag = property(more).is_some_and(|more| more.text("type") == Some("boolean"));

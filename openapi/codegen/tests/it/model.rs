@@ -151,3 +151,9 @@ fn what_is_deprecated_says_so_where_it_is_described() {
     let Shape::Object(page) = &api.types["CagePage"].shape else { panic!() };
     assert_eq!(page.fields[3].description, "What they hold.\n\nDeprecated.");
 }
+
+#[test]
+fn a_list_whose_page_has_another_name_is_a_list_all_the_same() {
+    let api = api();
+    assert_eq!(operation(&api, "pets_cages").paginate.as_ref().unwrap().item, TypeRef::String(None));
+}

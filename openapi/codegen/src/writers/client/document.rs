@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Error, WRITER};
 use crate::model::{Api, Body, Content, Location, Operation, Parameter, Shape, TypeRef};
-use crate::writers::rust::{snake_ident, type_ident};
+use crate::writers::rust::snake_ident;
 
 /// The media type under which progenitor takes any bytes.
 pub(super) const BYTES: &str = "application/octet-stream";
@@ -32,7 +32,7 @@ pub(super) fn prepare(api: &Api) -> Result<OpenAPI, Error> {
         }
     }
     let schemas: Map<String, Value> =
-        api.types.keys().map(|name| (type_ident(name).to_string(), json!({ "type": "object" }))).collect();
+        api.types.keys().map(|name| (key(api, name), json!({ "type": "object" }))).collect();
     let document = json!({
         "openapi": "3.0.3",
         "info": { "title": api.title, "version": api.version, "description": api.description },
@@ -41,6 +41,11 @@ pub(super) fn prepare(api: &Api) -> Result<OpenAPI, Error> {
     });
     serde_json::from_value(document)
         .map_err(|error| Error::new(WRITER, format!("made a document that is not OpenAPI: {error}")))
+}
+
+/// What a schema is called here: a name that progenitor's own change of case leaves alone, which `AB` (of `a_b`) is not.
+pub(super) fn key(api: &Api, name: &str) -> String {
+    api.types.get_index_of(name).map_or_else(|| name.to_owned(), |index| format!("Schema{index}"))
 }
 
 fn method(api: &Api, operation: &Operation) -> Result<Value, Error> {
@@ -132,7 +137,7 @@ fn schema(api: &Api, ty: &TypeRef) -> Value {
         TypeRef::Named(name) => match api.types.get(name).map(|def| &def.shape) {
             // An alias of a scalar is that scalar in Rust, and a bare scalar makes the better argument: `&str`, not `&String`.
             Some(Shape::Alias(target, _)) => schema(api, target),
-            _ => json!({ "$ref": format!("#/components/schemas/{}", type_ident(name)) }),
+            _ => json!({ "$ref": format!("#/components/schemas/{}", key(api, name)) }),
         },
         TypeRef::String(_) => json!({ "type": "string" }),
         TypeRef::Integer { bits: 32 } => json!({ "type": "integer", "format": "int32" }),

@@ -36,9 +36,12 @@ fn settings(api: &Api, context: &Context<'_>) -> GenerationSettings {
     let mut settings = GenerationSettings::new();
     settings.with_map_type("::std::collections::BTreeMap");
     for name in api.types.keys() {
-        let name = type_ident(name).to_string();
-        let path = format!("{}::{name}", context.types_path());
-        settings.with_replacement(&name, path, [TypeImpl::Display, TypeImpl::FromStr].into_iter());
+        let path = format!("{}::{}", context.types_path(), type_ident(name));
+        settings.with_replacement(
+            document::key(api, name),
+            path,
+            [TypeImpl::Display, TypeImpl::FromStr].into_iter(),
+        );
     }
     if context.layout == Layout::Repository {
         settings.with_inner_type(quote!(crate::client::progenitor::Inner)).with_hooks(HooksMode::Expected);

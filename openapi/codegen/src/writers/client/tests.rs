@@ -81,3 +81,15 @@ fn an_unnamed_object_is_refused_rather_than_typed_by_progenitor() {
     let error = write(&api, &fixture::context(&Value::Null, Layout::Repository)).unwrap_err().to_string();
     assert!(error.starts_with("the client writer: progenitor"), "{error}");
 }
+
+#[test]
+fn a_schema_of_two_letters_is_the_type_of_the_types_crate() {
+    // heck makes `AB` of it, and `Ab` of that.
+    let mut api = fixture::api();
+    let order = api.types["Order"].clone();
+    api.types.insert("a_b".into(), order);
+    api.resources[0].operations[2].success.content =
+        Content::Json(crate::model::TypeRef::Named("a_b".into()));
+    let text = write(&api, &fixture::context(&Value::Null, Layout::Repository)).unwrap().remove(0).text;
+    assert!(text.contains("ResponseValue<::waypost_types::AB>"));
+}

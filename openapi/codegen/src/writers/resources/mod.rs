@@ -200,11 +200,10 @@ fn pages(api: &Api) -> Result<Vec<TokenStream>, Error> {
     let mut seen: Vec<Ident> = Vec::new();
     let mut output = Vec::new();
     for operation in api.operations() {
-        let (Some(paginate), Content::Json(TypeRef::Named(page))) =
-            (&operation.paginate, &operation.success.content)
-        else {
+        let (Some(paginate), Content::Json(page)) = (&operation.paginate, &operation.success.content) else {
             continue;
         };
+        let TypeRef::Named(page) = api.resolve(page) else { continue };
         let name = type_ident(page);
         if !seen.contains(&name) {
             output.push(paged(api, operation, page, paginate)?);

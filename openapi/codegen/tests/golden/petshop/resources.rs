@@ -299,7 +299,7 @@ impl Pets<'_> {
         path_api: &str,
         path_input: &str,
         params: &types::params::PetsCagesParams,
-    ) -> ListCall<types::CagePage, String> {
+    ) -> ListCall<types::Cages, String> {
         ListCall::new(
             self.client,
             &operations::PETS_CAGES,

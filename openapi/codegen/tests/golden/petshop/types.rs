@@ -463,6 +463,8 @@ impl PetPage {
     }
 }
 
+pub type Cages = CagePage;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct CagePage {
     #[serde(default, skip_serializing_if = "Patch::is_absent")]

@@ -88,7 +88,7 @@ pub trait PetsApi<C, E>: Send + Sync + 'static {
         path_api: String,
         path_input: String,
         params: crate::types::params::PetsCagesParams,
-    ) -> impl Future<Output = Result<Success<crate::types::CagePage>, E>> + Send;
+    ) -> impl Future<Output = Result<Success<crate::types::Cages>, E>> + Send;
 }
 
 /// The operations of `people`.
