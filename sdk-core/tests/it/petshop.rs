@@ -68,3 +68,16 @@ async fn progenitors_client_needs_nothing_of_this_crate() {
     let pet = Progenitor::new_with_client(&server.url(), http).pets_get(7).await.unwrap();
     assert_eq!((pet.id, server.requests()[0].target.as_str()), (7, "/pets/7"));
 }
+
+#[tokio::test]
+async fn a_page_whose_members_are_null_or_absent_ends_the_list() {
+    let server = Server::start([
+        json(200, r#"{"cages":["a"],"next":"c2","more":true}"#),
+        json(200, r#"{"cages":null,"next":null,"more":null}"#),
+    ])
+    .await;
+    let client = Kind::Reqwest.client(&server.url());
+    let cages = client.pets().cages("a", "b", "c", &params::PetsCagesParams::default()).items();
+    assert_eq!(cages.collect().await.unwrap(), ["a"]);
+    assert_eq!(server.requests()[0].target, "/cages/a/b/c");
+}
