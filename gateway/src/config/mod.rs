@@ -92,7 +92,7 @@ pub enum LogFormat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitsConfig {
-    /// Largest request body in bytes; an operation may allow less, never more.
+    /// Largest request body in bytes.
     pub body_bytes: u32,
     /// Largest request head in bytes.
     pub header_bytes: u32,

@@ -99,6 +99,6 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        Self::internal(error)
+        crate::store::StoreError::from(error).into()
     }
 }

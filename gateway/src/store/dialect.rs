@@ -47,9 +47,9 @@ pub(super) async fn latest_time(connection: &mut SqliteConnection) -> Result<i64
     Ok(newest.fetch_optional(connection).await?.unwrap_or(0))
 }
 
-/// Another process holds the write lock (`SQLITE_BUSY`, `SQLITE_LOCKED`, and their extended forms).
+/// Another process holds the write lock (`SQLITE_BUSY`, `SQLITE_LOCKED`, and their extended forms), or no reader came free in time.
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {
-    matches!(primary_code(error), Some(5 | 6))
+    matches!(error, sqlx::Error::PoolTimedOut) || matches!(primary_code(error), Some(5 | 6))
 }
 
 /// The disk is full (`SQLITE_FULL`).

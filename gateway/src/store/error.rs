@@ -68,7 +68,9 @@ impl From<StoreError> for crate::http::Error {
                     "A request with this Idempotency-Key is being answered. Wait, then send it again to get its answer.",
                 );
             }
-            StoreError::Closed => unavailable("The gateway is shutting down. Try again.", 1),
+            StoreError::Closed | StoreError::Sql(sqlx::Error::PoolClosed) => {
+                unavailable("The gateway is shutting down. Try again.", 1)
+            }
             error if error.sql().is_some_and(super::dialect::is_busy) => {
                 unavailable("The database is busy. Try again.", 1)
             }

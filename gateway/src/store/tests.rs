@@ -56,6 +56,18 @@ async fn a_committed_change_is_seen_by_readers() {
     assert_eq!(fixture.wallets().await, 1);
 }
 
+#[tokio::test]
+async fn a_reader_that_is_not_to_be_had_is_a_503_and_worth_another_try() {
+    let fixture = Fixture::new().await;
+    fixture.store.close().await;
+    let closed = sqlx::query("SELECT 1").execute(fixture.store.read()).await.unwrap_err();
+    for error in [closed, sqlx::Error::PoolTimedOut] {
+        let error = crate::http::Error::from(error);
+        assert_eq!((error.status, &*error.code), (503, "storage_unavailable"));
+        assert!(error.retry_after.is_some());
+    }
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn nobody_else_on_the_machine_can_read_the_database() {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 const CREDENTIALS: [(&str, usize); 4] = [
     // An API key: `wp_<id>_<secret>`.
     ("wp_", 40),
-    // A refresh token: `wpr_<id>_<secret>`.
+    // A refresh token: `wpr_<secret>`.
     ("wpr_", 40),
     // A JWT: base64url of `{"`.
     ("eyJ", 20),
