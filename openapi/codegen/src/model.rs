@@ -35,17 +35,7 @@ impl Api {
 
     /// What a type is under its aliases: `WalletId` is a string. Stops at an alias of itself.
     pub fn resolve<'a>(&'a self, ty: &'a TypeRef) -> &'a TypeRef {
-        let mut ty = ty;
-        for _ in 0..=self.types.len() {
-            match ty {
-                TypeRef::Named(name) => match self.types.get(name).map(|def| &def.shape) {
-                    Some(Shape::Alias(target, _)) => ty = target,
-                    _ => return ty,
-                },
-                _ => return ty,
-            }
-        }
-        ty
+        crate::build::behind_aliases(&self.types, ty)
     }
 }
 

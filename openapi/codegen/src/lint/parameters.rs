@@ -12,9 +12,7 @@ use super::walk::{Objects, Operation};
 use crate::build::operation::{ENGINE_HEADERS, declared_parameters, path_names};
 use crate::diagnostic::Rule;
 use crate::node::Node;
-
-/// The request body's argument, and what progenitor's methods call their own variables.
-const TAKEN: [&str; 3] = ["body", "header_map", "info"];
+use crate::writers::client::TAKEN;
 
 pub(super) fn check(objects: &Objects<'_>, report: &mut Report<'_>) {
     for parameter in objects.of(Kind::Parameter) {

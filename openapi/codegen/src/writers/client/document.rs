@@ -20,7 +20,7 @@ use crate::writers::rust::snake_ident;
 pub(super) const BYTES: &str = "application/octet-stream";
 
 /// Names that progenitor's method bodies use for themselves.
-const TAKEN: [&str; 3] = ["body", "header_map", "info"];
+pub(crate) const TAKEN: [&str; 3] = ["body", "header_map", "info"];
 
 /// Makes it.
 pub(super) fn prepare(api: &Api) -> Result<OpenAPI, Error> {
