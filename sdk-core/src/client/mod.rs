@@ -85,7 +85,8 @@ impl Client {
     }
 
     /// A client from the environment: `WAYPOST_BASE_URL`, `WAYPOST_API_KEY` or `WAYPOST_ACCESS_TOKEN`, `WAYPOST_TENANT`, `WAYPOST_CA_BUNDLE`, and the
-    /// usual proxy variables.
+    /// usual proxy variables. `WAYPOST_CLIENT_ID` and `WAYPOST_CLIENT_SECRET` are read and are no credential until they are exchanged for a token; the
+    /// level of `WAYPOST_LOG` is checked and otherwise the program's own subscriber's business.
     ///
     /// # Errors
     /// [`Error::Config`], naming every variable that is missing or wrong, and never a secret's value.
@@ -93,7 +94,7 @@ impl Client {
         ClientBuilder::from_env()?.build()
     }
 
-    /// This client with other options; connections are shared. Limits and cache are shared as well, unless the address or the caller is another.
+    /// This client with other options; connections are shared, and so open within the first client's connect timeout. Limits and cache are shared as well, unless the address or the caller is another.
     ///
     /// ```
     /// # fn main() -> Result<(), waypost::Error> {
