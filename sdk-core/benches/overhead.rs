@@ -16,7 +16,9 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde::Deserialize;
+use tokio::runtime::Runtime;
 use waypost::Client;
 use waypost::engine::operation::{Body, Operation, ResultKind, Retry, Scheme};
 use waypost::engine::{Arguments, CallOptions};
@@ -56,8 +58,8 @@ impl Thing {
     }
 }
 
-/// One of the contestants.
-type Contestant = (&'static str, Box<dyn Fn(usize) -> usize>);
+/// One of the contestants: makes so many calls, so many of them at once.
+type Contestant = (&'static str, Box<dyn Fn(usize, usize) -> usize>);
 
 fn main() {
     if std::env::var_os("WAYPOST_BENCH_SERVER").is_some() {
@@ -77,8 +79,16 @@ fn main() {
     let mut contestants = contestants(url.trim());
     // For a profiler.
     contestants.retain(|(name, _)| only.as_ref().is_none_or(|only| only == name));
-    for (_, contestant) in &contestants {
-        contestant(calls);
+    for at_once in [1, 32] {
+        measure(&contestants, rounds, calls, at_once);
+    }
+    drop(server.stdin.take());
+    server.wait().unwrap();
+}
+
+fn measure(contestants: &[Contestant], rounds: usize, calls: usize, at_once: usize) {
+    for (_, contestant) in contestants {
+        contestant(calls, at_once);
     }
     let mut samples: Vec<Vec<(Duration, Duration)>> = vec![Vec::new(); contestants.len()];
     for round in 0..rounds {
@@ -86,14 +96,12 @@ fn main() {
             // Each goes first as often as the others.
             let index = (round + step) % contestants.len();
             let (cpu, wall) = (cpu_time(), Instant::now());
-            contestants[index].1(calls);
+            contestants[index].1(calls, at_once);
             samples[index].push((cpu_time() - cpu, wall.elapsed()));
         }
     }
-    drop(server.stdin.take());
-    server.wait().unwrap();
-    println!("{rounds} rounds of {calls} calls, one after another, 1 KB of JSON; medians");
-    println!("{:<34} {:>12} {:>12} {:>10} {:>10}", "", "CPU µs/call", "calls/s", "CPU ratio", "time ratio");
+    println!("{rounds} rounds of {calls} calls, {at_once} at once, 1 KB of JSON; medians");
+    println!("{:<38} {:>12} {:>10} {:>10} {:>10}", "", "CPU µs/call", "calls/s", "CPU ratio", "time ratio");
     for (index, (name, _)) in contestants.iter().enumerate() {
         let cpu = median(samples[index].iter().map(|sample| sample.0.as_secs_f64()).collect());
         let wall = median(samples[index].iter().map(|sample| sample.1.as_secs_f64()).collect());
@@ -107,7 +115,7 @@ fn main() {
             )
         };
         println!(
-            "{name:<34} {:>12.2} {:>12.0} {:>10.3} {:>10.3}",
+            "{name:<38} {:>12.2} {:>10.0} {:>10.3} {:>10.3}",
             cpu * 1e6 / calls as f64,
             calls as f64 / wall,
             ratio(|sample| sample.0),
@@ -116,19 +124,33 @@ fn main() {
     }
 }
 
+/// Runs `one` call after another in each of `at_once` lanes, on one thread.
+fn lanes<F: Future<Output = usize>>(
+    runtime: &Runtime,
+    calls: usize,
+    at_once: usize,
+    one: impl Fn() -> F,
+) -> usize {
+    runtime.block_on(async {
+        let lane = || async {
+            let mut sum = 0;
+            for _ in 0..calls / at_once {
+                sum += one().await;
+            }
+            sum
+        };
+        join_all((0..at_once).map(|_| lane())).await.into_iter().sum()
+    })
+}
+
 fn contestants(url: &str) -> Vec<Contestant> {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let builder = || Client::builder(url).api_key("wp_1_secret").proxy(Proxy::Off);
-    let ours = |client: Client| -> Box<dyn Fn(usize) -> usize> {
+    let ours = |client: Client| -> Box<dyn Fn(usize, usize) -> usize> {
         let runtime = runtime();
-        Box::new(move |calls| {
-            runtime.block_on(async {
-                let mut sum = 0;
-                for _ in 0..calls {
-                    let call = waypost::Call::<Thing>::new(&client, &READ, Arguments::new());
-                    sum += call.await.unwrap().weight();
-                }
-                sum
+        Box::new(move |calls, at_once| {
+            lanes(&runtime, calls, at_once, || async {
+                waypost::Call::<Thing>::new(&client, &READ, Arguments::new()).await.unwrap().weight()
             })
         })
     };
@@ -140,34 +162,30 @@ fn contestants(url: &str) -> Vec<Contestant> {
     vec![
         (
             "bare reqwest",
-            Box::new(move |calls| {
-                bare_runtime.block_on(async {
-                    let mut sum = 0;
-                    for _ in 0..calls {
-                        // What every client has to send, and a timeout as anybody sets one.
-                        let answer = bare
-                            .get(&address)
-                            .header("x-api-key", "wp_1_secret")
-                            .header("accept", "application/json")
-                            .header("user-agent", "bench")
-                            .timeout(Duration::from_secs(15))
-                            .send()
-                            .await
-                            .unwrap()
-                            .error_for_status()
-                            .unwrap();
-                        let thing: Thing = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
-                        sum += thing.weight();
-                    }
-                    sum
+            Box::new(move |calls, at_once| {
+                lanes(&bare_runtime, calls, at_once, || async {
+                    // What every client has to send, and a timeout as anybody sets one.
+                    let answer = bare
+                        .get(&address)
+                        .header("x-api-key", "wp_1_secret")
+                        .header("accept", "application/json")
+                        .header("user-agent", "bench")
+                        .timeout(Duration::from_secs(15))
+                        .send()
+                        .await
+                        .unwrap()
+                        .error_for_status()
+                        .unwrap();
+                    let thing: Thing = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+                    thing.weight()
                 })
             }),
         ),
         ("waypost on reqwest", ours(builder().build().unwrap())),
         ("waypost on hyper", ours(builder().hyper().build().unwrap())),
         (
-            "waypost on hyper, blocking in place",
-            Box::new(move |calls| {
+            "waypost on hyper, in place (always one)",
+            Box::new(move |calls, _| {
                 let mut sum = 0;
                 for _ in 0..calls {
                     let options = CallOptions::default();
