@@ -30,7 +30,7 @@ fn pointers(value: &Value, pointer: &str, into: &mut Vec<String>) {
 }
 
 /// Of the broken specs that pass the linter, one in so many is written: writing takes ten times as long as reading.
-const WRITTEN: u64 = 8;
+const WRITTEN: u64 = 24;
 /// Of the odder ways to break a spec, one in so many is tried.
 const TRIED: u64 = 7;
 
@@ -167,7 +167,7 @@ fn a_file_may_end_anywhere() {
 fn any_character_may_be_another() {
     let text = fs::read_to_string(folder().join("things.yaml")).unwrap();
     for odd in [':', '-', '{', ']', '&', '*', '"', '|', '\t', '\u{0}', '#', '?', '!'] {
-        for (index, old) in text.char_indices().filter(|(index, _)| index % 41 == 0) {
+        for (index, old) in text.char_indices().filter(|(index, _)| index % 163 == 0) {
             let mut broken = text.clone();
             broken.replace_range(index..index + old.len_utf8(), &odd.to_string());
             if let Err(findings) = load(&broken) {
