@@ -13,9 +13,11 @@ mod petshop_types;
 mod robustness;
 
 // Generated code names its types by their place in the crate, so the golden server stands at the root as it would in its user's crate.
+#[rustfmt::skip]
 #[path = "../golden/petshop/server/mod.rs"]
 #[allow(dead_code, unused_imports, unreachable_pub, missing_docs)]
 mod server;
+#[rustfmt::skip]
 #[path = "../golden/petshop/types.rs"]
 #[allow(dead_code, clippy::duplicate_mod)]
 mod types;
