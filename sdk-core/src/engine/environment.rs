@@ -66,11 +66,11 @@ impl LogLevel {
     }
 }
 
-/// The usual proxy variables; the lower-case name is asked first. `HTTP_PROXY` in upper case is not read: a CGI server sets it from a
-/// request's `Proxy` header (CVE-2016-5385). The URLs are secrets because they may hold a password.
+/// The usual proxy variables; the lower-case name is asked first. `HTTP_PROXY` in upper case is not read in a CGI program (`REQUEST_METHOD`
+/// is set there): its server makes it of a request's `Proxy` header (CVE-2016-5385). The URLs are secrets because they may hold a password.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proxies {
-    /// `http_proxy`.
+    /// `http_proxy`, `HTTP_PROXY`.
     pub http: Option<Secret>,
     /// `https_proxy`, `HTTPS_PROXY`.
     pub https: Option<Secret>,
@@ -103,8 +103,10 @@ impl Environment {
             LogLevel::parse(word).is_none().then_some("is none of off, error, warn, info, debug, trace")
         });
         let ca_bundle = reader.get("WAYPOST_CA_BUNDLE");
+        let in_cgi = reader.get("REQUEST_METHOD").is_some();
+        let http: &[_] = if in_cgi { &["http_proxy"] } else { &["http_proxy", "HTTP_PROXY"] };
         let proxies = Proxies {
-            http: reader.proxy(&["http_proxy"]),
+            http: reader.proxy(http),
             https: reader.proxy(&["https_proxy", "HTTPS_PROXY"]),
             all: reader.proxy(&["all_proxy", "ALL_PROXY"]),
             none: reader.get("no_proxy").or_else(|| reader.get("NO_PROXY")),

@@ -54,7 +54,8 @@ impl fmt::Debug for TransportOptions {
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Proxy {
-    /// The one that `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY` name, but for the hosts of `NO_PROXY`.
+    /// The one that `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY` name, but for the hosts of `NO_PROXY`; also in lower case.
+    /// `HTTP_PROXY` is not read in a CGI program, whose server makes it of a request's header.
     #[default]
     Environment,
     /// None, whatever the environment says.
