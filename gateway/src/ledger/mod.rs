@@ -7,7 +7,7 @@
 //! - [`plan`] is pure: wallets as they are, and an amount, become a [`Plan`] (postings and the lines that owners see) or a
 //!   [`Refusal`]. All arithmetic on money is there and is checked.
 //! - [`storage`] reads wallets inside a write transaction and writes a plan.
-//! - [`verify`] proves from the tables alone that the books balance.
+//! - [`verify()`] proves from the tables alone that the books balance.
 //!
 //! What does not live here: the state of a payment (`payments`), opening and naming wallets (`wallets`).
 

@@ -49,7 +49,7 @@ fn module(context: &Context<'_>) -> String {
         "// {}\n\n{}",
         context.header(),
         "\
-//! The server side of the contract: implement [`Api`] (one trait a resource) and [`Gate`], and give both to [`router`].
+//! The server side of the contract: implement [`Api`] (one trait a resource) and [`Gate`], and give both to [`router()`].
 
 pub mod api;
 pub mod gate;
