@@ -1,0 +1,337 @@
+"""The border between generated code and the hand-written face.
+
+A generated resource describes each of its operations once (`Operation`, `ListOperation`, `StreamOperation`, `EventOperation`) and its methods
+hand that description, the arguments and the body to a caller. The sync and the async caller are called in the same way and differ only in
+what they answer, so one template writes both halves:
+
+    _GET: Final[Operation[Wallet]] = Operation("wallets_get", parameters=(Parameter("wallet_id"),), result=Wallet)
+    _CREDIT: Final[Operation[Transaction]] = Operation(
+        "wallets_credit", parameters=(Parameter("wallet_id"),), body=CreditWallet, result=Transaction
+    )
+    _LIST: Final[ListOperation[Wallet]] = ListOperation(
+        "wallets_list", parameters=(Parameter("limit", int), Parameter("cursor"), Parameter("status")), result=WalletPage
+    )
+
+    class Wallets(Resource):
+        def get(self, wallet_id: str, *, options: CallOptions | None = None) -> Wallet:
+            return self._client.call(_GET, (wallet_id,), options=options)
+
+        def credit(self, wallet_id: str, *, amount: int, options: CallOptions | None = None) -> Transaction:
+            return self._client.call(_CREDIT, (wallet_id,), CreditWallet(amount=amount), options)
+
+        def list(self, *, limit: int | None = None, ..., options: CallOptions | None = None) -> Page[Wallet]:
+            return self._client.list(_LIST, (limit, cursor, status), options=options)
+
+        def statement(self, wallet_id: str, *, ..., options: CallOptions | None = None) -> ByteStream:
+            return self._client.stream(_STATEMENT, (wallet_id, ...), options=options)
+
+        @cached_property
+        def with_raw_response(self) -> WalletsWithRawResponse:
+            return WalletsWithRawResponse(self._raw())
+
+    class WalletsWithRawResponse:
+        def __init__(self, wallets: Wallets) -> None:
+            self.get = raw_response(wallets.get)
+            self.list = raw_response(wallets.list)          # a RawResponse[Page[Wallet]]; streams carry their head themselves
+
+    class AsyncWallets(AsyncResource):
+        async def get(self, wallet_id: str, *, options: CallOptions | None = None) -> Wallet:
+            return await self._client.call(_GET, (wallet_id,), options=options)
+
+        def list(self, ...) -> AsyncPager[Wallet]:                 # not `async def`: awaited, it is the first page; iterated, all items
+            return self._client.list(_LIST, (limit, cursor, status), options=options)
+
+        def statement(self, ...) -> AsyncByteStream:               # not `async def`: `async with client.wallets.statement(...) as stream`
+            return self._client.stream(_STATEMENT, (wallet_id, ...), options=options)
+
+    class AsyncWalletsWithRawResponse:
+        def __init__(self, wallets: AsyncWallets) -> None:
+            self.get = async_raw_response(wallets.get)
+            self.list = async_raw_page(wallets.list)
+
+Beside the resources there are two bases of the clients, in `_generated/resources/__init__.py`; they import a resource when it is first used:
+
+    class Resources:                                               # and AsyncResources
+        _caller: Caller
+
+        @cached_property
+        def wallets(self) -> Wallets:
+            from .wallets import Wallets
+
+            return Wallets(self._caller)
+
+and a public module `waypost/models.py` that names every model (`from ._generated.models import Wallet as Wallet`, with `__all__`).
+
+Promises: values stand in the order of `parameters`; a parameter that is `None` or `UNSET` is not sent; a body field that is `UNSET` is not
+sent and one that is `None` is sent as null. Arguments of a wrong type are a `TypeError` that names the argument, raised before anything is
+sent. Nothing in here imports the models: they are loaded when the first resource is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast
+
+from ._options import CallOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ._paging import AsyncPage, AsyncPager, Page
+    from ._raw import RawResponse
+    from ._stream import AsyncByteStream, AsyncEventStream, ByteStream, EventStream
+
+__all__ = [
+    "AsyncCaller",
+    "AsyncResource",
+    "CallOptions",
+    "Caller",
+    "EventOperation",
+    "ListOperation",
+    "Operation",
+    "Parameter",
+    "Resource",
+    "StreamOperation",
+    "async_raw_page",
+    "async_raw_response",
+    "raw_response",
+]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Parameter:
+    """A path, query or header parameter, as a method takes it and as it goes over the wire."""
+
+    __slots__ = ("argument", "many", "name", "type")
+
+    def __init__(
+        self, name: str, type: type[str | int | float | bool] = str, *, argument: str | None = None, many: bool = False
+    ) -> None:
+        """Describes a parameter.
+
+        Args:
+            name: Its name on the wire: `wallet_id`, `X-Tenant-Id`.
+            type: What one value is: `str` (also of enums, times and identifiers), `int`, `float` or `bool`.
+            argument: The method's name for it, where that is another one: it is what a `TypeError` names.
+            many: It takes a sequence of values and is repeated on the wire.
+        """
+        self.name: Final = name
+        self.type: Final = type
+        self.argument: Final = argument or name
+        self.many: Final = many
+
+
+class _Described:
+    """What every operation has: its id in the engine's table, and how its arguments and body are written."""
+
+    __slots__ = ("_body_check", "_decode", "body", "id", "method", "parameters", "result")
+
+    def __init__(
+        self, id: str, *, parameters: tuple[Parameter, ...] = (), body: Any = None, result: Any = None
+    ) -> None:
+        """Describes an operation.
+
+        Args:
+            id: Its `operationId`: `wallets_create`. The engine knows the rest by it.
+            parameters: In the order in which the methods pass their values.
+            body: The body's type, as msgspec takes one: it is encoded as JSON, whatever the engine makes of it (a form, say). `bytes` for a
+                body of plain bytes. `None`: the operation has no body.
+            result: What the answer's body is, as msgspec takes a type; `str` for text, `bytes` for plain bytes, `None` for nothing.
+        """
+        self.id: Final = id
+        self.method: Final = ".".join(id.rsplit("_", 1)) + "()"
+        self.parameters: Final = parameters
+        self.body: Final = body
+        self.result: Final = result
+        # Made at the first call: most programs use a few operations.
+        self._decode: Callable[[bytes], Any] | None = None
+        self._body_check: Callable[[bytes], Any] | None = None
+
+
+class Operation(_Described, Generic[T]):
+    """An operation that answers with one value: JSON, text, or nothing."""
+
+    __slots__ = ()
+
+
+class ListOperation(_Described, Generic[T]):
+    """An operation that answers with pages of `T`; `result` is the page."""
+
+    __slots__ = ("cursor", "has_more", "items", "next_cursor")
+
+    def __init__(
+        self,
+        id: str,
+        *,
+        parameters: tuple[Parameter, ...] = (),
+        body: Any = None,
+        result: Any,
+        cursor: str = "cursor",
+        items: str = "data",
+        next_cursor: str = "next_cursor",
+        has_more: str = "has_more",
+    ) -> None:
+        """Describes a list.
+
+        Args:
+            id: As of `Operation`.
+            parameters: As of `Operation`; the cursor is among them.
+            body: As of `Operation`.
+            result: The page's type.
+            cursor: The wire name of the parameter that takes a cursor.
+            items: The page's attribute that holds its items.
+            next_cursor: The page's attribute that holds the next page's cursor.
+            has_more: The page's attribute that tells whether there is more.
+        """
+        super().__init__(id, parameters=parameters, body=body, result=result)
+        self.cursor: Final = cursor
+        self.items: Final = items
+        self.next_cursor: Final = next_cursor
+        self.has_more: Final = has_more
+
+
+class StreamOperation(_Described):
+    """An operation that answers with bytes, piece by piece; `result` stays `None`."""
+
+    __slots__ = ()
+
+
+class EventOperation(_Described, Generic[T]):
+    """An operation that answers with server-sent events whose data is `T` (`result`; `None`: text as it came)."""
+
+    __slots__ = ()
+
+
+class Caller(Protocol):
+    """What a sync resource calls."""
+
+    def call(
+        self,
+        operation: Operation[T],
+        values: tuple[object, ...] = (),
+        body: object = None,
+        options: CallOptions | None = None,
+    ) -> T:
+        """Makes the call."""
+        ...
+
+    def list(
+        self,
+        operation: ListOperation[T],
+        values: tuple[object, ...] = (),
+        body: object = None,
+        options: CallOptions | None = None,
+    ) -> Page[T]:
+        """Asks for the first page."""
+        ...
+
+    def stream(
+        self,
+        operation: StreamOperation,
+        values: tuple[object, ...] = (),
+        body: object = None,
+        options: CallOptions | None = None,
+    ) -> ByteStream:
+        """Begins to read a streamed answer."""
+        ...
+
+    def events(
+        self,
+        operation: EventOperation[T],
+        values: tuple[object, ...] = (),
+        body: object = None,
+        options: CallOptions | None = None,
+    ) -> EventStream[T]:
+        """Begins to read events."""
+        ...
+
+    def raw(self) -> Self:
+        """The same caller, answering with `RawResponse`s."""
+        ...
+
+
+class AsyncCaller(Protocol):
+    """What an async resource calls."""
+
+    async def call(
+        self,
+        operation: Operation[T],
+        values: tuple[object, ...] = (),
+        body: object = None,
+        options: CallOptions | None = None,
+    ) -> T:
+        """Makes the call."""
+        ...
+
+    def list(
+        self,
+        operation: ListOperation[T],
+        values: tuple[object, ...] = (),
+        body: object = None,
+        options: CallOptions | None = None,
+    ) -> AsyncPager[T]:
+        """Asks for the first page when it is awaited or iterated."""
+        ...
+
+    def stream(
+        self,
+        operation: StreamOperation,
+        values: tuple[object, ...] = (),
+        body: object = None,
+        options: CallOptions | None = None,
+    ) -> AsyncByteStream:
+        """Begins to read a streamed answer when it is entered."""
+        ...
+
+    def events(
+        self,
+        operation: EventOperation[T],
+        values: tuple[object, ...] = (),
+        body: object = None,
+        options: CallOptions | None = None,
+    ) -> AsyncEventStream[T]:
+        """Begins to read events when it is entered."""
+        ...
+
+    def raw(self) -> Self:
+        """The same caller, answering with `RawResponse`s."""
+        ...
+
+
+class Resource:
+    """The base of the sync resources."""
+
+    def __init__(self, client: Caller) -> None:
+        """Made by the client."""
+        self._client = client
+
+    def _raw(self) -> Self:
+        return type(self)(self._client.raw())
+
+
+class AsyncResource:
+    """The base of the async resources."""
+
+    def __init__(self, client: AsyncCaller) -> None:
+        """Made by the client."""
+        self._client = client
+
+    def _raw(self) -> Self:
+        return type(self)(self._client.raw())
+
+
+def raw_response(method: Callable[P, T]) -> Callable[P, RawResponse[T]]:
+    """Tells the type checker what a method of a resource made by `_raw()` answers."""
+    return cast("Callable[P, RawResponse[T]]", method)
+
+
+def async_raw_response(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, RawResponse[T]]]:
+    """Tells the type checker what an async method of a resource made by `_raw()` answers."""
+    return cast("Callable[P, Coroutine[Any, Any, RawResponse[T]]]", method)
+
+
+def async_raw_page(method: Callable[P, AsyncPager[T]]) -> Callable[P, Coroutine[Any, Any, RawResponse[AsyncPage[T]]]]:
+    """Tells the type checker what an async list of a resource made by `_raw()` answers."""
+    return cast("Callable[P, Coroutine[Any, Any, RawResponse[AsyncPage[T]]]]", method)
