@@ -35,8 +35,9 @@ export interface Backend {
    * otherwise from the first call.
    *
    * @param interceptor - sees every attempt of every call of this client. The facade makes one of many.
+   * @param fetch - used in place of the host's. WebAssembly only: the facade refuses it for the addon.
    */
-  client(settings: Settings, interceptor?: Interceptor): BackendClient;
+  client(settings: Settings, interceptor?: Interceptor, fetch?: typeof globalThis.fetch): BackendClient;
 
   /**
    * A client whose server is `script` and whose clock is virtual: waits take no time, they move the clock. The real engine decides over everything else.

@@ -9,36 +9,12 @@
  */
 
 import type { AttemptReport, ErrorKind, Report } from "./backend.js";
+import type { Problem as Stated } from "./generated/types.js";
 
 export type { ErrorKind } from "./backend.js";
 
-/** One wrong value of a request, as the server describes it. */
-export interface ProblemDetail {
-  /** Where it is: a JSON pointer into the body (`/currency`), or the name of a parameter. */
-  readonly pointer?: string;
-  /** What is wrong, as a stable word. */
-  readonly code?: string;
-  /** What is wrong, for a person. */
-  readonly detail?: string;
-}
-
-/** What the server said about an error (RFC 9457). Members that this version does not know are kept. */
-export interface Problem {
-  /** A URI that names the kind of problem. */
-  readonly type?: string;
-  /** The kind of problem, for a person. */
-  readonly title?: string;
-  /** The HTTP status. */
-  readonly status?: number;
-  /** What happened this time, for a person. */
-  readonly detail?: string;
-  /** A URI of this occurrence. */
-  readonly instance?: string;
-  /** The stable word to program against: `insufficient_funds`. */
-  readonly code?: string;
-  /** Each wrong value. */
-  readonly errors?: readonly ProblemDetail[];
-  /** Further members. */
+/** What the server said about an error (RFC 9457). Any member may be missing; those that this version does not know are kept. */
+export interface Problem extends Partial<Stated> {
   readonly [member: string]: unknown;
 }
 
@@ -117,7 +93,7 @@ export class WaypostError extends Error implements ErrorDetails {
 
   /** The error as plain data: what survives a log line, `structuredClone` or another process. */
   toJSON(): ErrorDetails & { readonly name: string } {
-    return { name: this.name, message: this.message, ...this } as ErrorDetails & { readonly name: string };
+    return { ...this, name: this.name, message: this.message };
   }
 }
 

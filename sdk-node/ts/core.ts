@@ -1,0 +1,217 @@
+/**
+ * What is behind every resource of a client: it takes calls from generated methods to the engine, and answers back to results and errors.
+ *
+ * Promises: a call fails with an error of the SDK, with a `TypeError` for a wrong argument, or with what the caller's own middleware threw;
+ * no rejection of the engine's goes unhandled by the facade's doing.
+ *
+ * @module
+ */
+
+import { CallFailed, EngineMissing, type Answer, type AnswerDetails, type Backend, type BackendClient } from "./backend.js";
+import { prepare } from "./arguments.js";
+import type { Caller, CallOptions, Operation } from "./call.js";
+import { attemptOf, ConfigError, errorOf } from "./errors.js";
+import { Log } from "./logger.js";
+import { interceptorOf } from "./middleware.js";
+import { environmentOf, merged, settingsOf, type ClientOptions } from "./options.js";
+import { pageOf, PagePromise, type Listing, type Page, type Position } from "./paging.js";
+import { ApiPromise, type Told } from "./promise.js";
+import { BytesPromise, ByteStream, EventsPromise, EventStream, type Source } from "./streams.js";
+
+/** The largest answer that is read into memory, unless told otherwise: the engine's default. */
+const LARGEST = 64 * 1024 * 1024;
+/** Options that a call can have as well: a client that differs in these alone shares the engine's client. */
+const OF_A_CALL = ["timeoutMs", "deadlineMs", "maxRetries", "headers"];
+const PAGE = ["data", "cursor", "next_cursor", "has_more"] as const;
+const strict = new TextDecoder("utf-8", { fatal: true });
+
+/** How a client of the engine is made: the real one, or one on a script. */
+export type Opening = (...args: Parameters<Backend["client"]>) => BackendClient;
+
+/** The engine's client and everything that the facade knows beside it. */
+export class Core implements Caller {
+  readonly #client: BackendClient;
+  readonly #backend: Backend;
+  readonly #opening: Opening;
+  readonly #options: ClientOptions;
+  readonly #defaults: CallOptions | undefined;
+  readonly #log: Log | undefined;
+
+  /** Opens a client. Throws a `ConfigError` or a `TypeError` that says what is wrong with the options. */
+  static open(backend: Backend, options: ClientOptions, opening: Opening = (...args) => backend.client(...args)): Core {
+    const environment = environmentOf(options);
+    const settings = settingsOf(options, environment);
+    const log = Log.of(options.logger, options.logLevel, environment?.["WAYPOST_LOG"]);
+    const own = log?.middleware();
+    const interceptor = interceptorOf([...(options.middleware ?? []), ...(own === undefined ? [] : [own])]);
+    if (options.fetch !== undefined && backend.name === "native") {
+      const message = "`fetch` is for the WebAssembly engine, and this is the native one, which speaks HTTP itself. Leave it out, or use `middleware`";
+      throw new ConfigError({ kind: "config", message, attempts: [] });
+    }
+    try {
+      return new Core(opening(settings, interceptor, options.fetch), backend, opening, options, undefined, log);
+    } catch (error) {
+      throw failed(error);
+    }
+  }
+
+  private constructor(
+    client: BackendClient,
+    backend: Backend,
+    opening: Opening,
+    options: ClientOptions,
+    defaults: CallOptions | undefined,
+    log: Log | undefined,
+  ) {
+    this.#client = client;
+    this.#backend = backend;
+    this.#opening = opening;
+    this.#options = options;
+    this.#defaults = defaults;
+    this.#log = log;
+  }
+
+  /** The same with other options. */
+  with(change: ClientOptions): Core {
+    const options = merged(this.#options, change);
+    const given = Object.entries(change).filter(([, value]) => value !== undefined);
+    if (given.some(([name]) => !OF_A_CALL.includes(name))) return Core.open(this.#backend, options, this.#opening);
+    settingsOf(change, undefined);
+    const defaults = both(this.#defaults, Object.fromEntries(given));
+    return new Core(this.#client, this.#backend, this.#opening, options, defaults, this.#log);
+  }
+
+  /** Ends calls that are under way and refuses later ones. */
+  close(): void {
+    this.#client.close();
+  }
+
+  call<T>(operation: Operation, args: readonly unknown[], options?: CallOptions): ApiPromise<T> {
+    const answer = this.#send(operation, args, options);
+    return new ApiPromise<T>(answer, () => answer.then((whole) => decoded(operation, whole) as T));
+  }
+
+  page<P extends object, T>(operation: Operation, args: readonly unknown[], options?: CallOptions): PagePromise<P, T> {
+    const [items, cursor, nextCursor, hasMore] = operation.page ?? PAGE;
+    const place = (operation.path?.length ?? 0) + (operation.body === undefined ? 0 : 1);
+    const params = args[place] as Record<string, unknown> | undefined;
+    const answer = this.#send(operation, args, options);
+    // The error of a page that is none tells how that page came.
+    let last: Answer;
+    const listing: Listing<P> = {
+      names: [items, nextCursor, hasMore],
+      broken: (message) => undecodable(operation, last.details(), message, "This is the server's mistake: tell its operator"),
+      ask: async (at) => {
+        const next = [...args];
+        next[place] = { ...params, [cursor]: at };
+        // A key belongs to one request; a listing has many.
+        last = await this.#send(operation, next, options === undefined ? undefined : without(options, "idempotencyKey"));
+        return decoded(operation, last) as P;
+      },
+    };
+    const first = typeof params?.[cursor] === "string" ? params[cursor] : undefined;
+    const start: Position = { cursor: first, mark: first, steps: 0 };
+    const decode = async (): Promise<Page<P, T>> => {
+      last = await answer;
+      return pageOf<P, T>(decoded(operation, last) as P, listing, start);
+    };
+    return new PagePromise<P, T>(answer, decode);
+  }
+
+  bytes(operation: Operation, args: readonly unknown[], options?: CallOptions): BytesPromise {
+    const source = this.#open(operation, args, options);
+    return new BytesPromise(told(source), () => source.then((opened) => new ByteStream(opened)));
+  }
+
+  events<T>(operation: Operation, args: readonly unknown[], options?: CallOptions): EventsPromise<T> {
+    const source = this.#open(operation, args, options);
+    return new EventsPromise<T>(told(source), () => source.then((opened) => new EventStream<T>(opened)));
+  }
+
+  #send(operation: Operation, args: readonly unknown[], options: CallOptions | undefined): Promise<Answer> {
+    return this.#made(operation, args, options, "call");
+  }
+
+  #open(operation: Operation, args: readonly unknown[], options: CallOptions | undefined): Promise<Source> {
+    return this.#made(operation, args, options, "open").then((answer) => ({
+      answer,
+      failed,
+      broken: (message) => undecodable(operation, answer.details(), message),
+      limit: this.#options.maxAnswerBytes ?? LARGEST,
+    }));
+  }
+
+  /** One call of the engine's client, its failure turned into an error of the SDK, and logged. */
+  async #made<K extends "call" | "open">(
+    operation: Operation,
+    args: readonly unknown[],
+    options: CallOptions | undefined,
+    how: K,
+  ): Promise<Awaited<ReturnType<BackendClient[K]>>> {
+    const { id, parameters, body, settings, signal } = prepare(operation, args, both(this.#defaults, options));
+    const log = this.#log;
+    const since = log === undefined ? 0 : Date.now();
+    try {
+      const answer = await this.#client[how](id, parameters, body, settings, signal);
+      log?.done(id, since, () => answer.details().attempts.map(attemptOf), answer.status);
+      return answer as Awaited<ReturnType<BackendClient[K]>>;
+    } catch (thrown) {
+      const error = failed(thrown);
+      log?.failed(id, since, error);
+      throw error;
+    }
+  }
+}
+
+/** The error of the SDK for what the engine threw; what is the caller's own stays as it is. */
+export function failed(error: unknown): unknown {
+  if (error instanceof CallFailed) return errorOf(error.report, error.cause);
+  if (error instanceof EngineMissing) return new ConfigError({ kind: "config", message: error.message, attempts: [] }, { cause: error });
+  return error;
+}
+
+function decoded(operation: Operation, answer: Answer): unknown {
+  if (operation.result === "none") return undefined;
+  const { body } = answer;
+  let text: string;
+  try {
+    text = typeof body === "string" ? body : strict.decode(body);
+  } catch {
+    throw undecodable(operation, answer.details(), "the body is not UTF-8");
+  }
+  if (operation.result === "text") return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The host's message quotes the body, which may hold a secret.
+    throw undecodable(operation, answer.details(), `the body, ${text.length} characters, is not what ${operation.id} promises: it is no JSON, or was cut short`);
+  }
+}
+
+function undecodable(
+  operation: Operation,
+  { status, url, request_id, attempts }: AnswerDetails,
+  message: string,
+  hint = "Check that client and server are of versions that fit, and that no proxy in between answers for the API",
+): Error {
+  return errorOf({ kind: "decode", message, hint, operation: operation.id, status, url, request_id, attempts });
+}
+
+function told(source: Promise<Source>): Promise<Told> {
+  const answer = source.then((opened) => opened.answer);
+  // Whoever waits for the stream hears of its failure; nobody has to ask how an answer came that did not come.
+  answer.catch(() => undefined);
+  return answer;
+}
+
+function both(defaults: CallOptions | undefined, options: CallOptions | undefined): CallOptions | undefined {
+  if (defaults === undefined) return options;
+  if (options === undefined) return defaults;
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  return { ...defaults, ...given, ...(defaults.headers && options.headers && { headers: { ...defaults.headers, ...options.headers } }) };
+}
+
+function without<T extends object, K extends keyof T>(given: T, name: K): Omit<T, K> {
+  const { [name]: _, ...rest } = given;
+  return rest;
+}

@@ -1,0 +1,191 @@
+/**
+ * Settings of a client: what a user writes, and what the engine reads.
+ *
+ * Promises: a name that is no setting is a `TypeError`, not silence; what is set in code wins over the environment; of credentials given in code
+ * none is mixed with others of the environment or of the client that `withOptions` was called on.
+ *
+ * @module
+ */
+
+import type { Settings } from "./backend.js";
+import { headerPairs, renamed, snake } from "./arguments.js";
+import type { Checks } from "./call.js";
+import type { Logger, LogLevel } from "./logger.js";
+import type { Middleware } from "./middleware.js";
+
+/** The retry budget: what stops retries from becoming a storm. */
+export interface BudgetOptions {
+  /** How many retries may be made at once. */
+  readonly capacity?: number | undefined;
+  /** After how many milliseconds one more may be made. */
+  readonly refillEveryMs?: number | undefined;
+  /** After how many successes one more may be made. */
+  readonly refillAfterSuccesses?: number | undefined;
+}
+
+/** The circuit breaker: when calls fail at once, because most of those before failed. */
+export interface BreakerOptions {
+  /** How many attempts in a hundred must fail. */
+  readonly failurePercent?: number | undefined;
+  /** Over how many milliseconds that is counted. */
+  readonly windowMs?: number | undefined;
+  /** How many attempts there must have been in that time. */
+  readonly minimumAttempts?: number | undefined;
+  /** How many milliseconds it stays open at first. */
+  readonly resetMs?: number | undefined;
+  /** How many milliseconds it stays open at most, after it opened again and again. */
+  readonly resetCapMs?: number | undefined;
+  /** How many calls try whether the server is back. */
+  readonly probes?: number | undefined;
+}
+
+/** The cache of answers that carry an `ETag`. */
+export interface CacheOptions {
+  /** How many answers are kept. */
+  readonly entries?: number | undefined;
+  /** How many bytes they may have together. */
+  readonly bytes?: number | undefined;
+}
+
+/** Settings of a client. What is left out comes from the environment (in Node, Bun and Deno), else from the defaults. */
+export interface ClientOptions {
+  /** Where the API is; may carry a path prefix. `WAYPOST_BASE_URL`. */
+  readonly baseUrl?: string | undefined;
+  /** An API key. `WAYPOST_API_KEY`. */
+  readonly apiKey?: string | undefined;
+  /** An access token. `WAYPOST_ACCESS_TOKEN`. */
+  readonly accessToken?: string | undefined;
+  /** The id of an OAuth client. `WAYPOST_CLIENT_ID`. */
+  readonly clientId?: string | undefined;
+  /** Its secret. `WAYPOST_CLIENT_SECRET`. */
+  readonly clientSecret?: string | undefined;
+  /** Sent as `X-Tenant-Id`. `WAYPOST_TENANT`. */
+  readonly tenant?: string | undefined;
+  /** Sent as `X-API-Version`. */
+  readonly apiVersion?: string | undefined;
+  /** The `User-Agent`. Browsers own theirs. */
+  readonly userAgent?: string | undefined;
+  /** The longest that one attempt may take, in milliseconds, body included (15,000). Of a stream: until its head, then between two pieces. */
+  readonly timeoutMs?: number | undefined;
+  /** The longest that a connection may take to open, in milliseconds (5,000). Not in browsers, where nobody can tell. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** The longest that a call may take, all attempts and waits together, in milliseconds (60,000). */
+  readonly deadlineMs?: number | undefined;
+  /** How often a failed attempt is sent again (2). `0`: never. */
+  readonly maxRetries?: number | undefined;
+  /** The bound of the first wait before a retry, in milliseconds (500); it doubles each time. */
+  readonly backoffBaseMs?: number | undefined;
+  /** The bound of every wait, in milliseconds (8,000). */
+  readonly backoffCapMs?: number | undefined;
+  /** How many retries all calls of the client share; `false`: no common limit. */
+  readonly budget?: BudgetOptions | false | undefined;
+  /** The circuit breaker. Left out: none. */
+  readonly breaker?: BreakerOptions | undefined;
+  /** Keep answers that carry an `ETag` and ask whether they still hold; `false`: never. */
+  readonly cache?: CacheOptions | false | undefined;
+  /** Hold a request back until the server said it may come (`true`). */
+  readonly pacing?: boolean | undefined;
+  /** Start a W3C trace for calls that have none (`true`; `false` in browsers, where a plain CORS set-up refuses the header). */
+  readonly trace?: boolean | undefined;
+  /** The largest answer that is read into memory, in bytes (64 MiB). */
+  readonly maxAnswerBytes?: number | undefined;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** `"environment"` (the default: the usual variables), `"none"`, or the URL of a proxy. Only on the native engine. */
+  readonly proxy?: string | undefined;
+  /** The path of a PEM file of further authorities. Only on the native engine. `WAYPOST_CA_BUNDLE`. */
+  readonly caBundle?: string | undefined;
+  /** Further authorities, in PEM. Only on the native engine. */
+  readonly caPem?: string | undefined;
+  /** The variables to read in place of `process.env`; `false`: none. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | false | undefined;
+  /** Sees every attempt's request and answer, in this order on the way out. */
+  readonly middleware?: readonly Middleware[] | undefined;
+  /** Where log lines go (`console`). */
+  readonly logger?: Logger | undefined;
+  /** How much is logged. `WAYPOST_LOG`; else `"info"` where a logger is given, `"off"` where none is. */
+  readonly logLevel?: LogLevel | undefined;
+  /** Used in place of the host's `fetch`. Only on the WebAssembly engine. */
+  readonly fetch?: typeof globalThis.fetch | undefined;
+}
+
+const CLIENT_OPTIONS: Checks = {
+  baseUrl: "string?",
+  apiKey: "string?",
+  accessToken: "string?",
+  clientId: "string?",
+  clientSecret: "string?",
+  tenant: "string?",
+  apiVersion: "string?",
+  userAgent: "string?",
+  timeoutMs: "number?",
+  connectTimeoutMs: "number?",
+  deadlineMs: "number?",
+  maxRetries: "integer?",
+  backoffBaseMs: "number?",
+  backoffCapMs: "number?",
+  budget: "any?",
+  breaker: "object?",
+  cache: "any?",
+  pacing: "boolean?",
+  trace: "boolean?",
+  maxAnswerBytes: "integer?",
+  headers: "object?",
+  proxy: "string?",
+  caBundle: "string?",
+  caPem: "string?",
+  environment: "any?",
+  middleware: "array?",
+  logger: "object?",
+  logLevel: "string?",
+  fetch: "any?",
+};
+
+/** What the facade keeps to itself. */
+const OURS = ["environment", "middleware", "logger", "logLevel", "fetch"];
+const GIVEN_CREDENTIALS = ["apiKey", "accessToken", "clientId", "clientSecret"] as const;
+/** The variables that the engine reads. */
+const VARIABLES = /^WAYPOST_|^(?:https?|all|no)_proxy$|^REQUEST_METHOD$/i;
+
+/** What a host may have; read through `globalThis`, so that no bundler puts something in its place. */
+interface Host {
+  readonly process?: { readonly env?: Record<string, string | undefined>; readonly versions?: { readonly node?: string } };
+}
+
+/** The variables that a client of these options may read; `undefined` for none. */
+export function environmentOf(options: ClientOptions): Record<string, string> | undefined {
+  if (options.environment === false) return undefined;
+  const { process } = globalThis as Host;
+  // Browsers have no `process`; where a polyfill gives them one, it has no version of Node.
+  const variables = options.environment ?? (process?.versions?.node === undefined ? undefined : process.env);
+  if (variables === undefined) return undefined;
+  const key = options.apiKey !== undefined || options.accessToken !== undefined;
+  const client = options.clientId !== undefined || options.clientSecret !== undefined;
+  const left = key ? /^WAYPOST_(?:API_KEY|ACCESS_TOKEN|CLIENT_)/ : client ? /^WAYPOST_(?:API_KEY|ACCESS_TOKEN)/ : /^$/;
+  const entries = Object.entries(variables).filter(([name, value]) => value !== undefined && VARIABLES.test(name) && !left.test(name));
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+/** The engine's settings. Throws a `TypeError` that names what is wrong. */
+export function settingsOf(options: ClientOptions, environment: Record<string, string> | undefined): Settings {
+  const settings: Settings = renamed("Waypost", CLIENT_OPTIONS, options, [...OURS, "headers"]);
+  for (const name of ["budget", "breaker", "cache"] as const) {
+    const given = options[name];
+    if (given === undefined || given === false) continue;
+    if (typeof given !== "object") throw new TypeError(`Waypost: \`${name}\` must be an object${name === "breaker" ? "" : " or false"}`);
+    const members = Object.entries(given).filter(([, value]) => value !== undefined);
+    settings[name] = Object.fromEntries(members.map(([member, value]) => [snake(member), value]));
+  }
+  if (options.headers !== undefined) settings.headers = headerPairs("Waypost", options.headers);
+  settings.environment = environment ?? null;
+  return settings;
+}
+
+/** The options of a client that differs from another one. Credentials are replaced together. */
+export function merged(base: ClientOptions, change: ClientOptions): ClientOptions {
+  const made: Record<string, unknown> = { ...base };
+  if (GIVEN_CREDENTIALS.some((name) => change[name] !== undefined)) for (const name of GIVEN_CREDENTIALS) delete made[name];
+  for (const [name, value] of Object.entries(change)) if (value !== undefined) made[name] = value;
+  if (base.headers !== undefined && change.headers !== undefined) made["headers"] = { ...base.headers, ...change.headers };
+  return made as ClientOptions;
+}
