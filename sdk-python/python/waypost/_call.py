@@ -4,12 +4,21 @@ A generated resource describes each of its operations once (`Operation`, `ListOp
 hand that description, the arguments and the body to a caller. The sync and the async caller are called in the same way and differ only in
 what they answer, so one template writes both halves:
 
-    _GET: Final[Operation[Wallet]] = Operation("wallets_get", parameters=(Parameter("wallet_id"),), result=Wallet)
+    _GET: Final[Operation[Wallet]] = Operation(
+        "wallets_get", method="wallets.get", parameters=(Parameter("wallet_id", required=True),), result=Wallet
+    )
     _CREDIT: Final[Operation[Transaction]] = Operation(
-        "wallets_credit", parameters=(Parameter("wallet_id"),), body=CreditWallet, result=Transaction
+        "wallets_credit",
+        method="wallets.credit",
+        parameters=(Parameter("wallet_id", required=True),),
+        body=CreditWallet,
+        result=Transaction,
     )
     _LIST: Final[ListOperation[Wallet]] = ListOperation(
-        "wallets_list", parameters=(Parameter("limit", int), Parameter("cursor"), Parameter("status")), result=WalletPage
+        "wallets_list",
+        method="wallets.list",
+        parameters=(Parameter("limit", int), Parameter("cursor"), Parameter("status")),
+        result=WalletPage,
     )
 
     class Wallets(Resource):
@@ -69,7 +78,8 @@ sent. Nothing in here imports the models: they are loaded when the first resourc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from ._options import CallOptions
@@ -104,10 +114,16 @@ T = TypeVar("T")
 class Parameter:
     """A path, query or header parameter, as a method takes it and as it goes over the wire."""
 
-    __slots__ = ("argument", "many", "name", "type")
+    __slots__ = ("_plain", "argument", "many", "name", "required", "type")
 
     def __init__(
-        self, name: str, type: type[str | int | float | bool] = str, *, argument: str | None = None, many: bool = False
+        self,
+        name: str,
+        type: type[str | int | float | bool] = str,
+        *,
+        argument: str | None = None,
+        many: bool = False,
+        required: bool = False,
     ) -> None:
         """Describes a parameter.
 
@@ -116,38 +132,129 @@ class Parameter:
             type: What one value is: `str` (also of enums, times and identifiers), `int`, `float` or `bool`.
             argument: The method's name for it, where that is another one: it is what a `TypeError` names.
             many: It takes a sequence of values and is repeated on the wire.
+            required: `None` is refused.
         """
         self.name: Final = name
         self.type: Final = type
         self.argument: Final = argument or name
         self.many: Final = many
+        self.required: Final = required
+        self._plain: Final = type is str and not many
+
+    def write(self, method: str, value: object, pairs: list[tuple[str, str]]) -> None:
+        """Adds a value as it goes over the wire."""
+        if self._plain and value.__class__ is str:
+            pairs.append((self.name, cast("str", value)))
+        elif value is None or value.__class__.__name__ == "UnsetType":
+            if self.required:
+                raise TypeError(f"{method} argument `{self.argument}` must be {self.type.__name__}, not None")
+        elif not self.many:
+            pairs.append((self.name, self._text(method, value, "")))
+        elif isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping)):
+            pairs.extend((self.name, self._text(method, one, "a sequence of ")) for one in cast("Iterable[object]", value))
+        else:
+            raise self._wrong(method, value, "a sequence of ")
+
+    def _text(self, method: str, value: object, many: str) -> str:
+        # True is an int to Python and not to anybody else.
+        if isinstance(value, bool):
+            if self.type is bool:
+                return "true" if value else "false"
+        elif isinstance(value, str) and self.type is str:
+            return str.__str__(value)
+        elif isinstance(value, int) and self.type in (int, float):
+            return int.__repr__(value)
+        elif isinstance(value, float) and self.type is float and isfinite(value):
+            return float.__repr__(value)
+        raise self._wrong(method, value, many)
+
+    def _wrong(self, method: str, value: object, many: str) -> TypeError:
+        got = "nan or infinite" if isinstance(value, float) and self.type is float else type(value).__name__
+        return TypeError(f"{method} argument `{self.argument}` must be {many}{self.type.__name__}, not {got}")
 
 
 class _Described:
-    """What every operation has: its id in the engine's table, and how its arguments and body are written."""
+    """What every operation has: its id in the engine's table, and how its arguments, body and result are written and read."""
 
-    __slots__ = ("_body_check", "_decode", "body", "id", "method", "parameters", "result")
+    __slots__ = ("body", "encode", "id", "method", "parameters", "parse", "result")
 
     def __init__(
-        self, id: str, *, parameters: tuple[Parameter, ...] = (), body: Any = None, result: Any = None
+        self,
+        id: str,
+        *,
+        method: str | None = None,
+        parameters: tuple[Parameter, ...] = (),
+        body: Any = None,
+        result: Any = None,
     ) -> None:
         """Describes an operation.
 
         Args:
             id: Its `operationId`: `wallets_create`. The engine knows the rest by it.
+            method: How a program calls it: `wallets.create`. A `TypeError` says so.
             parameters: In the order in which the methods pass their values.
             body: The body's type, as msgspec takes one: it is encoded as JSON, whatever the engine makes of it (a form, say). `bytes` for a
                 body of plain bytes. `None`: the operation has no body.
             result: What the answer's body is, as msgspec takes a type; `str` for text, `bytes` for plain bytes, `None` for nothing.
         """
         self.id: Final = id
-        self.method: Final = ".".join(id.rsplit("_", 1)) + "()"
+        self.method: Final = f"{method or id}()"
         self.parameters: Final = parameters
         self.body: Final = body
         self.result: Final = result
-        # Made at the first call: most programs use a few operations.
-        self._decode: Callable[[bytes], Any] | None = None
-        self._body_check: Callable[[bytes], Any] | None = None
+        # Encoders and decoders replace these at the first call: most programs use a few operations.
+        self.encode: Callable[[Any], bytes | None] = self._first_encode
+        self.parse: Callable[[bytes], Any] = self._first_parse
+
+    def pairs(self, values: tuple[object, ...]) -> tuple[tuple[str, str], ...]:
+        """The parameters as they go over the wire. Raises `TypeError`."""
+        if not values:
+            return ()
+        pairs: list[tuple[str, str]] = []
+        for parameter, value in zip(self.parameters, values, strict=True):
+            parameter.write(self.method, value, pairs)
+        return tuple(pairs)
+
+    def _first_encode(self, body: Any) -> bytes | None:
+        if self.body is None:
+            self.encode = _no_body
+        elif self.body is bytes:
+            self.encode = self._plain_bytes
+        else:
+            from ._codec import body_encoder
+
+            self.encode = body_encoder(self)
+        return self.encode(body)
+
+    def _plain_bytes(self, body: Any) -> bytes:
+        if isinstance(body, (bytes, bytearray, memoryview)):
+            return bytes(cast("bytes", body))
+        raise TypeError(f"{self.method} argument `body` must be bytes, not {type(body).__name__}")
+
+    def _first_parse(self, body: bytes) -> Any:
+        if self.result is None:
+            self.parse = _nothing
+        elif self.result is bytes:
+            self.parse = bytes
+        elif self.result is str:
+            self.parse = _text
+        else:
+            from ._codec import decoder
+
+            self.parse = decoder(self.result)
+        return self.parse(body)
+
+
+def _no_body(_: Any) -> None:
+    return None
+
+
+def _nothing(_: bytes) -> None:
+    return None
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8")
 
 
 class Operation(_Described, Generic[T]):
@@ -165,6 +272,7 @@ class ListOperation(_Described, Generic[T]):
         self,
         id: str,
         *,
+        method: str | None = None,
         parameters: tuple[Parameter, ...] = (),
         body: Any = None,
         result: Any,
@@ -177,6 +285,7 @@ class ListOperation(_Described, Generic[T]):
 
         Args:
             id: As of `Operation`.
+            method: As of `Operation`.
             parameters: As of `Operation`; the cursor is among them.
             body: As of `Operation`.
             result: The page's type.
@@ -185,7 +294,7 @@ class ListOperation(_Described, Generic[T]):
             next_cursor: The page's attribute that holds the next page's cursor.
             has_more: The page's attribute that tells whether there is more.
         """
-        super().__init__(id, parameters=parameters, body=body, result=result)
+        super().__init__(id, method=method, parameters=parameters, body=body, result=result)
         self.cursor: Final = cursor
         self.items: Final = items
         self.next_cursor: Final = next_cursor
