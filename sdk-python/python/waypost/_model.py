@@ -81,7 +81,7 @@ class UnknownVariant:
         """By all that it holds."""
         return self.fields == other.fields if isinstance(other, UnknownVariant) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # pyright: ignore
 
 
 def decoder(kind: Any) -> Callable[[bytes | str], Any]:
@@ -157,7 +157,9 @@ def _alternatives(kind: Any) -> tuple[Any, ...]:
 
 
 # What there is of a model is found by evaluating its annotations: once.
-_fields = lru_cache(maxsize=None)(msgspec.structs.fields)
+@lru_cache(maxsize=None)
+def _fields(kind: Any) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(kind)
 
 
 @lru_cache(maxsize=None)
@@ -187,10 +189,10 @@ def _read(kind: Any, value: Any, place: str) -> Any:
     choice = _alternatives(kind)
     if value is None and type(None) in choice:
         return None
-    choice = tuple(one for one in choice if one is not type(None))
-    if len(choice) > 1 or (_is_struct(choice[0]) and choice[0].__struct_config__.tag_field is not None):
-        return _variant(choice, value, place)
-    (only,) = choice
+    named = [one for one in choice if one is not type(None)]
+    only = named[0]
+    if len(named) > 1 or (_is_struct(only) and only.__struct_config__.tag_field is not None):
+        return _variant(named, value, place)
     if _is_struct(only):
         return _object(only, value, place)
     inner = get_args(only)
@@ -216,7 +218,7 @@ def _wrong(what: str, place: str) -> msgspec.ValidationError:
     return msgspec.ValidationError(what if place == "$" else f"{what} - at `{place}`")
 
 
-def _variant(choice: tuple[Any, ...], value: Any, place: str) -> Any:
+def _variant(choice: list[Any], value: Any, place: str) -> Any:
     name = choice[0].__struct_config__.tag_field
     if not isinstance(value, dict) or not isinstance(value.get(name), str):  # pyright: ignore[reportUnknownMemberType]
         return _exact(choice[0], value, place)
