@@ -160,9 +160,7 @@ function mistakeOf(check: Check, value: unknown): string | undefined {
 }
 
 function wrong(about: string, name: string, expected: string, value: unknown): TypeError {
-  const found =
-    value === undefined
-      ? "is missing"
-      : `is ${value === null ? "null" : Array.isArray(value) ? "an array" : typeof value === "number" ? "a number out of range or of another kind" : `of type ${typeof value}`}`;
+  const kind = value === null ? "null" : Array.isArray(value) ? "an array" : `of type ${typeof value}`;
+  const found = value === undefined ? "is missing" : typeof value === "number" && /^(?:an integer|a finite)/.test(expected) ? "is a number that is none" : `is ${kind}`;
   return new TypeError(`${about}: \`${name}\` must be ${expected}, and ${found}`);
 }
