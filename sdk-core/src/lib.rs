@@ -54,12 +54,15 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
-//! | `client` (default) | the typed client: resources, schemas, progenitor's client; with the `reqwest` transport |
-//! | `reqwest` | the reqwest transport, drivers, the untyped client |
-//! | `hyper` | the hyper transport, leaner; drivers, the untyped client |
+//! | `client` (default) | the typed client: resources, schemas, progenitor's client; with both transports |
+//! | `hyper` | the hyper transport, which sends unless another is chosen; drivers, the untyped client |
+//! | `reqwest` | the reqwest transport, for a program's own client; drivers, the untyped client |
+//! | `binding` | `hyper`, and what the SDKs of other languages are built on |
 //!
 //! Without features there is the [`engine`] alone, with no runtime, clock or socket; that is what a browser runs.
 
+#[cfg(feature = "binding")]
+pub mod binding;
 pub mod engine;
 
 #[rustfmt::skip]

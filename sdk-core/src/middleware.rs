@@ -1,11 +1,13 @@
 //! Code of the caller's around every attempt: to sign a request, to add a header that changes with time, to count what happens. It sees each attempt,
 //! not each call, so a retry passes it again.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::engine::error::Error;
 use crate::engine::failure::TransportFailure;
-use crate::engine::message::{Headers, ResponseHead};
+use crate::engine::message::{Headers, Request, ResponseHead};
 use crate::engine::operation::Operation;
 use crate::transport::BoxFuture;
 
@@ -33,12 +35,12 @@ pub trait Middleware: Send + Sync + 'static {
     }
 
     /// When the head of an answer is there, whatever its status. It may change the head before the engine reads it.
-    fn response<'a>(&'a self, exchange: Exchange, head: &'a mut ResponseHead) -> BoxFuture<'a, ()> {
+    fn response<'a>(&'a self, sent: Sent<'a>, head: &'a mut ResponseHead) -> BoxFuture<'a, ()> {
         Box::pin(async {})
     }
 
     /// When an attempt failed without a complete answer; after [`Self::response`] when the body broke.
-    fn failure<'a>(&'a self, exchange: Exchange, failure: &'a TransportFailure) -> BoxFuture<'a, ()> {
+    fn failure<'a>(&'a self, sent: Sent<'a>, failure: &'a TransportFailure) -> BoxFuture<'a, ()> {
         Box::pin(async {})
     }
 }
@@ -69,6 +71,28 @@ pub struct Outgoing<'a> {
     pub body: &'a Bytes,
 }
 
+/// A request that was sent, told again with what became of it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Sent<'a> {
+    /// Which attempt it was.
+    pub exchange: Exchange,
+    /// `POST`.
+    pub method: &'static str,
+    /// With its query.
+    pub url: &'a str,
+    /// As the middleware left them, credentials included; they are not printed by Debug.
+    pub headers: &'a Headers,
+    /// Since the attempt began.
+    pub elapsed: Duration,
+}
+
+impl<'a> Sent<'a> {
+    pub(crate) fn new(exchange: Exchange, request: &'a Request, elapsed: Duration) -> Self {
+        Self { exchange, method: request.method, url: &request.url, headers: &request.headers, elapsed }
+    }
+}
+
 impl Exchange {
     pub(crate) const fn new(operation: &'static Operation, attempt: u32) -> Self {
         Self { operation, attempt }
@@ -76,7 +100,7 @@ impl Exchange {
 }
 
 impl<'a> Outgoing<'a> {
-    pub(crate) fn new(exchange: Exchange, request: &'a mut crate::engine::message::Request) -> Self {
+    pub(crate) fn new(exchange: Exchange, request: &'a mut Request) -> Self {
         Self {
             exchange,
             method: request.method,

@@ -105,34 +105,35 @@ impl Open {
         let outcome = match tokio::time::timeout(self.idle, body.next()).await {
             Ok(None) => Ok(None),
             Ok(Some(Ok(piece))) => return Ok(Some(piece)),
-            Ok(Some(Err(failure))) => Err(self.broken(&failure)),
-            Err(_) => Err(self.broken(&TransportFailure::new(
-                FailureKind::Timeout,
-                true,
-                format!("the stream stood still for {:?}", self.idle),
-            ))),
+            Ok(Some(Err(failure))) => Err(Self::broken(&self.envelope, &failure)),
+            Err(_) => Err(Self::broken(
+                &self.envelope,
+                &TransportFailure::new(
+                    FailureKind::Timeout,
+                    true,
+                    format!("the stream stood still for {:?}", self.idle),
+                ),
+            )),
         };
         self.body = None;
         outcome
     }
 
     /// The error of a stream that broke. It is not resumed: the caller has used what came.
-    fn broken(&self, failure: &TransportFailure) -> Error {
+    pub(crate) fn broken(envelope: &Envelope, failure: &TransportFailure) -> Error {
         let kind = match failure.kind {
             FailureKind::Timeout => ErrorKind::Timeout,
             FailureKind::Protocol => ErrorKind::Decode,
             _ => ErrorKind::Connection,
         };
-        let mut told = Failure::new(format!(
-            "the answer of {} broke off: {}",
-            self.envelope.operation.id, failure.message
-        ));
-        told.operation = Some(self.envelope.operation.id);
-        told.target = Some(self.envelope.target());
-        told.status = Some(self.envelope.status);
-        told.request_id.clone_from(&self.envelope.request_id);
-        told.headers = self.envelope.headers.clone();
-        told.attempts.clone_from(&self.envelope.attempts);
+        let mut told =
+            Failure::new(format!("the answer of {} broke off: {}", envelope.operation.id, failure.message));
+        told.operation = Some(envelope.operation.id);
+        told.target = Some(envelope.target());
+        told.status = Some(envelope.status);
+        told.request_id.clone_from(&envelope.request_id);
+        told.headers = envelope.headers.clone();
+        told.attempts.clone_from(&envelope.attempts);
         if let Some(last) = told.attempts.last_mut() {
             last.cause = Some(Cause::Transport(failure.kind));
         }

@@ -1,11 +1,14 @@
 //! Drivers: they do what the engine's attempt loop says (send, read, wait) and tell it what happened. They hold no policy: every decision over a
 //! retry, a wait or an error is the engine's, which is why the async driver, the in-place one and the browser's behave alike.
 //!
-//! `run` is the whole of it, as a future; `native` awaits it on the caller's tokio runtime, [`blocking`] runs it in place.
+//! `run` is the whole of it, as a future; `native` awaits it on the caller's tokio runtime, [`blocking`] runs it in place, [`scripted`] runs it on a clock
+//! that a test moves.
 
 pub mod blocking;
 mod clock;
 pub(crate) mod native;
+#[cfg(feature = "binding")]
+pub mod scripted;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +23,10 @@ use crate::engine::attempt::{AttemptLoop, Event, SendAttempt, Step};
 use crate::engine::envelope::{self, Envelope};
 use crate::engine::error::Error;
 use crate::engine::failure::{FailureKind, TransportFailure};
+use crate::engine::message::Request;
 use crate::engine::operation::Operation;
 use crate::engine::policy::shared::Shared;
-use crate::middleware::{Exchange, Middleware, Outgoing};
+use crate::middleware::{Exchange, Middleware, Outgoing, Sent};
 use crate::transport::{Body, Transport};
 
 /// What all calls of a client have in common, but for the transport.
@@ -81,7 +85,7 @@ async fn calls(
         clock: line.clock,
         done: false,
     };
-    let mut exchange = Exchange::new(operation, 0);
+    let mut told = Told { line, exchange: Exchange::new(operation, 0), request: None, started: now.elapsed };
     let mut open: Option<Body> = None;
     let mut read = Bytes::new();
     let mut event = Event::Start;
@@ -90,8 +94,8 @@ async fn calls(
             Step::Send(send) => {
                 // The answer before, if one is still open, is let go before its successor is asked for.
                 open = None;
-                exchange = Exchange::new(operation, send.attempt);
-                match attempt(line, transport, exchange, send).await? {
+                told.exchange = Exchange::new(operation, send.attempt);
+                match attempt(&mut told, transport, send).await? {
                     Ok(answer) => {
                         open = Some(answer.body);
                         Event::Head(answer.head)
@@ -105,7 +109,7 @@ async fn calls(
                     Event::Body { bytes, cut }
                 }
                 Err(failure) => {
-                    failed(line, exchange, &failure).await;
+                    told.failed(&failure).await;
                     Event::Failure(failure)
                 }
             },
@@ -134,24 +138,26 @@ async fn calls(
 
 /// Sends one attempt, middleware and all within its time. The outer error is a middleware's, which ends the call.
 async fn attempt(
-    line: &Line,
+    told: &mut Told<'_>,
     transport: &dyn Transport,
-    exchange: Exchange,
     send: SendAttempt,
 ) -> Result<Result<crate::transport::Response, TransportFailure>, Error> {
     let SendAttempt { mut request, timeout, .. } = send;
-    let started = line.clock.now();
+    let (line, exchange) = (told.line, told.exchange);
+    told.started = line.clock.now().elapsed;
+    told.keep(&request);
     let mut sent = false;
     let exchanged = tokio::time::timeout(timeout, async {
         for middleware in line.middleware.iter() {
             middleware.request(Outgoing::new(exchange, &mut request)).await?;
         }
+        told.keep(&request);
         tracing::trace!(target: "waypost", attempt = exchange.attempt, ?request, "sending");
         sent = true;
         let mut outcome = transport.send(request).await;
-        if let Ok(answer) = &mut outcome {
+        if let (Ok(answer), Some(sent)) = (&mut outcome, told.sent()) {
             for middleware in line.middleware.iter().rev() {
-                middleware.response(exchange, &mut answer.head).await;
+                middleware.response(sent, &mut answer.head).await;
             }
         }
         Ok::<_, Error>(outcome)
@@ -160,14 +166,13 @@ async fn attempt(
         Ok(outcome) => outcome?,
         Err(_) => Err(late(timeout, sent, "no answer")),
     };
-    let elapsed = line.clock.now().elapsed.saturating_sub(started.elapsed);
     match outcome {
         Ok(answer) => {
-            tracing::debug!(target: "waypost", attempt = exchange.attempt, status = answer.head.status, elapsed_ms = millis(elapsed), request_id = answer.head.headers.get("x-request-id"), "answered");
+            tracing::debug!(target: "waypost", attempt = exchange.attempt, status = answer.head.status, elapsed_ms = millis(told.elapsed()), request_id = answer.head.headers.get("x-request-id"), "answered");
             Ok(Ok(answer))
         }
         Err(failure) => {
-            failed(line, exchange, &failure).await;
+            told.failed(&failure).await;
             Ok(Err(failure))
         }
     }
@@ -186,11 +191,36 @@ async fn body(
     }
 }
 
-/// Tells everybody of a failure but the engine.
-async fn failed(line: &Line, exchange: Exchange, failure: &TransportFailure) {
-    tracing::debug!(target: "waypost", attempt = exchange.attempt, kind = failure.kind.as_str(), bytes_sent = failure.bytes_sent, cause = failure.message, "no complete answer");
-    for middleware in line.middleware.iter().rev() {
-        middleware.failure(exchange, failure).await;
+/// The attempt under way, for those who are told of it.
+struct Told<'a> {
+    line: &'a Line,
+    exchange: Exchange,
+    /// What was sent; kept only where there is middleware to see it.
+    request: Option<Request>,
+    started: Duration,
+}
+
+impl Told<'_> {
+    fn keep(&mut self, request: &Request) {
+        self.request = (!self.line.middleware.is_empty()).then(|| request.clone());
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.line.clock.now().elapsed.saturating_sub(self.started)
+    }
+
+    fn sent(&self) -> Option<Sent<'_>> {
+        self.request.as_ref().map(|request| Sent::new(self.exchange, request, self.elapsed()))
+    }
+
+    /// Tells everybody of a failure but the engine.
+    async fn failed(&self, failure: &TransportFailure) {
+        tracing::debug!(target: "waypost", attempt = self.exchange.attempt, kind = failure.kind.as_str(), bytes_sent = failure.bytes_sent, cause = failure.message, "no complete answer");
+        if let Some(sent) = self.sent() {
+            for middleware in self.line.middleware.iter().rev() {
+                middleware.failure(sent, failure).await;
+            }
+        }
     }
 }
 

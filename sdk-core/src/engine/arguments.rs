@@ -9,6 +9,8 @@ use std::fmt::{self, Display};
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::operation::{Location, Operation, Parameter};
+
 /// The arguments of one call.
 ///
 /// ```
@@ -36,6 +38,30 @@ impl Arguments {
     /// No arguments.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The arguments of an operation from flat pairs of wire name and text: what a binding has, which knows names and not places. An array parameter is
+    /// its name several times. A name that the operation does not have is a mistake of the call.
+    pub fn of_pairs<'a>(operation: &Operation, pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut arguments = Self::new();
+        for (name, value) in pairs {
+            let same = |known: &str| known == name;
+            let header = |parameter: &Parameter| {
+                parameter.location == Location::Header && parameter.name.eq_ignore_ascii_case(name)
+            };
+            let found = operation.parameters.iter().find(|known| same(known.name) || header(known));
+            let Some(parameter) = found else {
+                arguments.mistakes.push(format!("there is no parameter `{name}`"));
+                continue;
+            };
+            let place = match parameter.location {
+                Location::Path => &mut arguments.path,
+                Location::Query => &mut arguments.query,
+                Location::Header => &mut arguments.headers,
+            };
+            place.push((parameter.name, value.to_owned()));
+        }
+        arguments
     }
 
     /// Sets a path parameter.

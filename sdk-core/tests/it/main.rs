@@ -9,6 +9,7 @@
 
 mod answers;
 mod behaviour;
+mod binding;
 mod connections;
 mod faults;
 mod parity;

@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use waypost::client::{Call, EventCall, ListCall, Paged, StreamCall};
 use waypost::engine::{Arguments, FailureKind, ResponseHead, TransportFailure};
-use waypost::middleware::{Exchange, Middleware, Outgoing};
+use waypost::middleware::{Middleware, Outgoing, Sent};
 use waypost::transport::{BoxFuture, Proxy};
 use waypost::{Client, Error, ErrorKind};
 
@@ -205,13 +205,14 @@ impl Middleware for Witness {
             }
         })
     }
-    fn response<'a>(&'a self, exchange: Exchange, head: &'a mut ResponseHead) -> BoxFuture<'a, ()> {
-        self.note(format!("{} {}", exchange.attempt, head.status));
+    fn response<'a>(&'a self, sent: Sent<'a>, head: &'a mut ResponseHead) -> BoxFuture<'a, ()> {
+        assert!(sent.url.starts_with("http://") && sent.headers.contains("x-signature"));
+        self.note(format!("{} {}", sent.exchange.attempt, head.status));
         head.headers.insert("x-request-id", "req_of_the_middleware");
         Box::pin(async {})
     }
-    fn failure<'a>(&'a self, exchange: Exchange, failure: &'a TransportFailure) -> BoxFuture<'a, ()> {
-        self.note(format!("{} {}", exchange.attempt, failure.kind));
+    fn failure<'a>(&'a self, sent: Sent<'a>, failure: &'a TransportFailure) -> BoxFuture<'a, ()> {
+        self.note(format!("{} {}", sent.exchange.attempt, failure.kind));
         Box::pin(async {})
     }
 }

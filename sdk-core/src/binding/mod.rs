@@ -1,0 +1,32 @@
+//! What the bindings of other languages share: everything that crosses their border and is not the language's own.
+//!
+//! A binding hands the engine an operation by its id, parameters as pairs of wire name and text, a body as bytes, settings and options as JSON; it gets
+//! back an envelope or an error, and a [`report`] of it as JSON. No body is parsed here, but for a form's, which is made from JSON.
+//!
+//! Promises: whatever a facade hands in, it gets one clear error and no panic; no error repeats a value that may be a secret; a member that is misspelt is
+//! an error, not a default.
+
+mod arguments;
+mod define;
+mod interceptor;
+mod members;
+mod options;
+mod policy;
+mod report;
+mod settings;
+mod webhook;
+
+pub use arguments::arguments;
+pub use define::{define, describe, find};
+pub use interceptor::{Intercepted, Interceptor, Seen};
+pub use options::options;
+pub use policy::policy;
+pub use report::{attempts, internal, report};
+pub use settings::{Settings, VARIABLES};
+pub use webhook::{Refusal, sign, verify};
+
+/// The version of the native part. A facade refuses one that is not its own.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Where a mistake of this package is to be told.
+pub const ISSUES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/issues");
