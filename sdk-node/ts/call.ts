@@ -25,12 +25,14 @@
  * @module
  */
 
+import type { OperationDescription } from "./backend.js";
 import type { ApiPromise } from "./promise.js";
 import type { PagePromise } from "./paging.js";
 import type { BytesPromise, EventsPromise } from "./streams.js";
 
 export type { ApiPromise, RawResponse, ResponseInfo } from "./promise.js";
 export type { Page, PagePromise } from "./paging.js";
+export type { OperationDescription } from "./backend.js";
 export type { ByteStream, BytesPromise, EventStream, EventsPromise, ServerEvent } from "./streams.js";
 
 /** Settings of one call. What is left out is the client's. */
@@ -79,6 +81,8 @@ export interface Operation {
   readonly result: "json" | "none" | "text" | "page" | "bytes" | "events";
   /** How a list continues, where its names are not `data`, `cursor`, `next_cursor`, `has_more` (in this order). */
   readonly page?: readonly [items: string, cursor: string, nextCursor: string, hasMore: string];
+  /** The operation itself, where the engine's table does not have it: generated code of another API carries this. */
+  readonly define?: OperationDescription;
 }
 
 /** What a generated resource calls. `args` are in the order of {@link Operation}. */

@@ -7,6 +7,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import type { Backend } from "./backend.js";
+import type { Caller } from "./call.js";
 import { Core } from "./core.js";
 import { Resources } from "./generated/client.js";
 import type { ClientOptions } from "./options.js";
@@ -63,6 +64,11 @@ export class Waypost extends Resources {
    */
   close(): void {
     this.#core.close();
+  }
+
+  /** Sends calls of operations that are described at run time: what code that was generated of another API's contract is built on. */
+  get caller(): Caller {
+    return this.#core;
   }
 
   /** Closes the client: what `await using` calls. */

@@ -149,10 +149,11 @@ export class Core implements Caller {
     how: K,
   ): Promise<Awaited<ReturnType<BackendClient[K]>>> {
     const { id, parameters, body, settings, signal } = prepare(operation, args, both(this.#defaults, options));
+    const operationId = operation.define === undefined ? id : await this.#backend.define(operation.define);
     const log = this.#log;
     const since = log === undefined ? 0 : Date.now();
     try {
-      const answer = await this.#client[how](id, parameters, body, settings, signal);
+      const answer = await this.#client[how](operationId, parameters, body, settings, signal);
       log?.done(id, since, () => answer.details().attempts.map(attemptOf), answer.status);
       return answer as Awaited<ReturnType<BackendClient[K]>>;
     } catch (thrown) {

@@ -98,53 +98,53 @@ export class WaypostError extends Error implements ErrorDetails {
 }
 
 /** The server refused or failed: 4xx or 5xx. */
-export class ApiError extends WaypostError {}
+export class APIError extends WaypostError {}
 
-/** No complete answer came: no connection, or too late. */
+/** No complete answer came: no connection, too late, given up, or held back. */
 export class TransportError extends WaypostError {}
 
 /** 400, and every other 4xx that has no class of its own: the request is wrong. */
-export class BadRequestError extends ApiError {
+export class BadRequestError extends APIError {
   declare readonly kind: "bad_request";
   declare readonly status: number;
 }
 /** 401: the credentials are missing, wrong or expired. */
-export class AuthenticationError extends ApiError {
+export class AuthenticationError extends APIError {
   declare readonly kind: "authentication";
   declare readonly status: 401;
 }
 /** 403: the caller may not do this. */
-export class PermissionDeniedError extends ApiError {
+export class PermissionDeniedError extends APIError {
   declare readonly kind: "permission_denied";
   declare readonly status: 403;
 }
 /** 404: there is no such thing, or not for this caller. */
-export class NotFoundError extends ApiError {
+export class NotFoundError extends APIError {
   declare readonly kind: "not_found";
   declare readonly status: 404;
 }
 /** 409: the state of the thing does not allow it, or the same idempotency key is in flight. */
-export class ConflictError extends ApiError {
+export class ConflictError extends APIError {
   declare readonly kind: "conflict";
   declare readonly status: 409;
 }
 /** 410: it was there and is no more. */
-export class GoneError extends ApiError {
+export class GoneError extends APIError {
   declare readonly kind: "gone";
   declare readonly status: 410;
 }
 /** 422: understood, and its values are wrong; `problem.errors` names each. */
-export class UnprocessableError extends ApiError {
+export class UnprocessableError extends APIError {
   declare readonly kind: "unprocessable";
   declare readonly status: 422;
 }
 /** 429; or, then without a status, a request held back because the server had asked for it. */
-export class RateLimitedError extends ApiError {
+export class RateLimitedError extends APIError {
   declare readonly kind: "rate_limited";
   declare readonly status?: 429;
 }
 /** 5xx: the server failed. */
-export class ServerError extends ApiError {
+export class ServerError extends APIError {
   declare readonly kind: "server";
   declare readonly status: number;
 }
@@ -157,11 +157,11 @@ export class TimeoutError extends TransportError {
   declare readonly kind: "timeout";
 }
 /** The caller gave up; `cause` is the signal's reason. */
-export class CancelledError extends WaypostError {
+export class CancelledError extends TransportError {
   declare readonly kind: "cancelled";
 }
 /** The circuit breaker is open: nothing was sent. */
-export class CircuitOpenError extends WaypostError {
+export class CircuitOpenError extends TransportError {
   declare readonly kind: "circuit_open";
 }
 /** An answer came and is not what the contract says. */
@@ -218,7 +218,7 @@ const CLASSES: Readonly<Record<ErrorKind, readonly [name: string, type: typeof W
 // Names are written out because a bundler may rename the classes.
 for (const [name, type] of Object.values(CLASSES)) define(type.prototype, "name", name, false);
 define(WaypostError.prototype, "name", "WaypostError", false);
-define(ApiError.prototype, "name", "ApiError", false);
+define(APIError.prototype, "name", "APIError", false);
 define(TransportError.prototype, "name", "TransportError", false);
 define(WaypostError.prototype, BRAND, true, false);
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-export type { CallOptions } from "./call.js";
+export type { Caller, CallOptions, Check, Checks, Operation, OperationDescription } from "./call.js";
 export type { BreakerOptions, BudgetOptions, CacheOptions, ClientOptions } from "./options.js";
 export type { Logger, LogLevel } from "./logger.js";
 export type {
@@ -25,7 +25,7 @@ export { ApiPromise } from "./promise.js";
 export { PagePromise } from "./paging.js";
 export { BytesPromise, ByteStream, EventsPromise, EventStream } from "./streams.js";
 export {
-  ApiError,
+  APIError,
   AuthenticationError,
   BadRequestError,
   CancelledError,
