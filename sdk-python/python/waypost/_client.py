@@ -99,42 +99,36 @@ class _Client:
         Raises:
             waypost.errors.ConfigError: Something is missing or wrong; the message names all of it.
         """
-        variables: Mapping[str, str] = os.environ if environment is None else environment
-        settings = settings_json(
-            {
-                "base_url": base_url,
-                "api_key": api_key,
-                "access_token": access_token,
-                "client_id": client_id,
-                "client_secret": client_secret,
-                "tenant": tenant,
-                "api_version": api_version,
-                "timeout": timeout,
-                "connect_timeout": connect_timeout,
-                "deadline": deadline,
-                "max_retries": max_retries,
-                "backoff_base": backoff_base,
-                "backoff_cap": backoff_cap,
-                "budget": budget,
-                "breaker": breaker,
-                "cache": cache,
-                "pacing": pacing,
-                "trace": trace,
-                "max_answer_bytes": max_answer_bytes,
-                "headers": headers,
-                "user_agent": user_agent or f"waypost-python/{__version__}",
-                "proxy": proxy,
-                "ca_bundle": ca_bundle,
-                "ca_pem": ca_pem,
-                "idle_timeout": idle_timeout,
-                "max_idle_per_host": max_idle_per_host,
-                "http2_only": http2_only,
-            },
-            {name: variables[name] for name in native.VARIABLES if name in variables},
-        )
-        before, after = hooks(middleware)
-        self._set(_made(lambda: native.Client(settings, before, after)))
-        _log.configure(variables)
+        settings: dict[str, object] = {
+            "base_url": base_url,
+            "api_key": api_key,
+            "access_token": access_token,
+            "client_id": client_id,
+            "client_secret": client_secret,
+            "tenant": tenant,
+            "api_version": api_version,
+            "timeout": timeout,
+            "connect_timeout": connect_timeout,
+            "deadline": deadline,
+            "max_retries": max_retries,
+            "backoff_base": backoff_base,
+            "backoff_cap": backoff_cap,
+            "budget": budget,
+            "breaker": breaker,
+            "cache": cache,
+            "pacing": pacing,
+            "trace": trace,
+            "max_answer_bytes": max_answer_bytes,
+            "headers": headers,
+            "user_agent": user_agent,
+            "proxy": proxy,
+            "ca_bundle": ca_bundle,
+            "ca_pem": ca_pem,
+            "idle_timeout": idle_timeout,
+            "max_idle_per_host": max_idle_per_host,
+            "http2_only": http2_only,
+        }
+        self._set(engine_client(settings, middleware, os.environ if environment is None else environment))
 
     def _set(self, client: Any) -> None:
         raise NotImplementedError
@@ -309,6 +303,22 @@ class AsyncClient(_Client, AsyncResources):
     async def close(self) -> None:
         """Closes connections and ends calls that are under way. Later calls raise `ClosedError`. May be called more than once."""
         self._native.close()
+
+
+def engine_client(
+    settings: Mapping[str, object],
+    middleware: Sequence[AnyMiddleware],
+    environment: Mapping[str, str],
+    scripted: Any = None,
+) -> Any:
+    """The engine's client of a client's arguments. With `scripted` nothing is ever sent. Raises `ConfigError`."""
+    variables = {name: environment[name] for name in native.VARIABLES if name in environment}
+    named = {"user_agent": f"waypost-python/{__version__}", **{k: v for k, v in settings.items() if v is not None}}
+    written = settings_json(named, variables)
+    before, after = hooks(middleware)
+    client = _made(lambda: native.Client(written, before, after, scripted))
+    _log.configure(environment)
+    return client
 
 
 def _made(make: Any) -> Any:

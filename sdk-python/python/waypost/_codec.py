@@ -13,17 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ._model import decoder, encode
+
 if TYPE_CHECKING:
     from ._call import _Described
 
 __all__ = ["body_encoder", "decoder"]
 
-_encode = msgspec.json.encode
-
-
-def decoder(type: Any) -> Callable[[bytes], Any]:
-    """Reads JSON as this type."""
-    return msgspec.json.Decoder(type).decode
+_encode = encode
 
 
 def body_encoder(operation: _Described) -> Callable[[Any], bytes]:
@@ -53,7 +50,7 @@ _MISSING = re.compile(r"^Object missing required field `(?P<field>.*)`$", re.DOT
 _PYTHON = {"array": "list", "object": "an object", "null": "None"}
 
 
-def _argument_error(operation: _Described, message: str) -> TypeError:
+def _argument_error(operation: _Described, message: str) -> Exception:
     found = _PLACE.match(message)
     what, place = (found["what"], found["place"]) if found else (message, None)
     argument = (place or "$").removeprefix("$").removeprefix(".") or "body"
@@ -66,7 +63,20 @@ def _argument_error(operation: _Described, message: str) -> TypeError:
         wanted = " | ".join(_PYTHON.get(word, word) for word in expected["expected"].split(" | "))
         got = _PYTHON.get(expected["got"], expected["got"])
         return TypeError(f"{operation.method} argument `{argument}` must be {wanted}, not {got}")
+    if what.startswith("Expected "):
+        return _bound_error(operation, argument, what)
     return TypeError(f"{operation.method} argument `{argument}`: {what}")
+
+
+def _bound_error(operation: _Described, argument: str, what: str) -> Exception:
+    """The type is right and the value is not: what the server would answer with 422, had it been asked."""
+    from .errors import FieldError, Problem, ValidationError
+
+    pointer = "/" + re.sub(r"\[(\d+)\]", r"/\1", argument).replace("[...]", "").replace(".", "/")
+    detail = f"must be {what.removeprefix('Expected ')}"
+    problem = Problem(status=422, code="validation_failed", errors=(FieldError(pointer, "bound", detail),))
+    message = f"{operation.method} argument `{argument}` {detail}; nothing was sent"
+    return ValidationError(message, problem=problem, operation=operation.id)
 
 
 def _not_writable(operation: _Described, body: Any, error: Exception) -> TypeError:
