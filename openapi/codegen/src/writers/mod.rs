@@ -21,6 +21,7 @@ pub mod rust;
 mod samples;
 pub mod server;
 pub mod types;
+pub mod typescript;
 
 /// One generated file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,6 +169,13 @@ pub const WRITERS: &[Writer] = &[
         standalone: "reference",
         owns_folder: true,
         write: reference::write,
+    },
+    Writer {
+        name: "typescript",
+        repository: "sdk-node/ts/generated",
+        standalone: "typescript",
+        owns_folder: true,
+        write: typescript::write,
     },
 ];
 

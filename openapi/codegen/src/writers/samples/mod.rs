@@ -7,6 +7,7 @@ pub(super) mod curl;
 pub(super) mod rust;
 #[cfg(test)]
 mod tests;
+pub(super) mod typescript;
 mod value;
 
 use std::borrow::Cow;
@@ -37,6 +38,7 @@ pub(super) struct Language {
 /// In the order of the tabs.
 pub(super) const LANGUAGES: &[Language] = &[
     Language { lang: "Rust", label: "Rust", write: rust::write },
+    Language { lang: "TypeScript", label: "TypeScript", write: typescript::write },
     Language { lang: "Shell", label: "curl", write: curl::write },
 ];
 
