@@ -144,16 +144,21 @@ class Parameter:
     def write(self, method: str, value: object, pairs: list[tuple[str, str]]) -> None:
         """Adds a value as it goes over the wire."""
         if self._plain and value.__class__ is str:
-            pairs.append((self.name, cast("str", value)))
+            pairs.append((self.name, str(value)))
         elif value is None or value.__class__.__name__ == "UnsetType":
             if self.required:
                 raise TypeError(f"{method} argument `{self.argument}` must be {self.type.__name__}, not None")
         elif not self.many:
             pairs.append((self.name, self._text(method, value, "")))
-        elif isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping)):
-            pairs.extend((self.name, self._text(method, one, "a sequence of ")) for one in cast("Iterable[object]", value))
         else:
-            raise self._wrong(method, value, "a sequence of ")
+            pairs.extend((self.name, self._text(method, one, "a sequence of ")) for one in self._several(method, value))
+
+    def _several(self, method: str, value: object) -> Iterable[object]:
+        if isinstance(value, Iterable):
+            several = cast("Iterable[object]", value)
+            if not isinstance(several, (str, bytes, Mapping)):
+                return several
+        raise self._wrong(method, value, "a sequence of ")
 
     def _text(self, method: str, value: object, many: str) -> str:
         # True is an int to Python and not to anybody else.
@@ -173,7 +178,7 @@ class Parameter:
         return TypeError(f"{method} argument `{self.argument}` must be {many}{self.type.__name__}, not {got}")
 
 
-class _Described:
+class Described:
     """What every operation has: its id in the engine's table, and how its arguments, body and result are written and read."""
 
     __slots__ = ("body", "encode", "id", "method", "parameters", "parse", "result")
@@ -257,13 +262,13 @@ def _text(body: bytes) -> str:
     return body.decode("utf-8")
 
 
-class Operation(_Described, Generic[T]):
+class Operation(Described, Generic[T]):
     """An operation that answers with one value: JSON, text, or nothing."""
 
     __slots__ = ()
 
 
-class ListOperation(_Described, Generic[T]):
+class ListOperation(Described, Generic[T]):
     """An operation that answers with pages of `T`; `result` is the page."""
 
     __slots__ = ("cursor", "has_more", "items", "next_cursor")
@@ -301,13 +306,13 @@ class ListOperation(_Described, Generic[T]):
         self.has_more: Final = has_more
 
 
-class StreamOperation(_Described):
+class StreamOperation(Described):
     """An operation that answers with bytes, piece by piece; `result` stays `None`."""
 
     __slots__ = ()
 
 
-class EventOperation(_Described, Generic[T]):
+class EventOperation(Described, Generic[T]):
     """An operation that answers with server-sent events whose data is `T` (`result`; `None`: text as it came)."""
 
     __slots__ = ()

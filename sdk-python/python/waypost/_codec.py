@@ -16,14 +16,14 @@ import msgspec
 from ._model import decoder, encode
 
 if TYPE_CHECKING:
-    from ._call import _Described
+    from ._call import Described
 
 __all__ = ["body_encoder", "decoder"]
 
 _encode = encode
 
 
-def body_encoder(operation: _Described) -> Callable[[Any], bytes]:
+def body_encoder(operation: Described) -> Callable[[Any], bytes]:
     """Writes the operation's body, and makes sure that it is of the type that the operation takes."""
     # msgspec checks types when it reads and not when a model is made, so what was written is read again: a microsecond for a body of
     # ordinary size, and the whole body is known to be right, however deep.
@@ -50,7 +50,7 @@ _MISSING = re.compile(r"^Object missing required field `(?P<field>.*)`$", re.DOT
 _PYTHON = {"array": "list", "object": "an object", "null": "None"}
 
 
-def _argument_error(operation: _Described, message: str) -> Exception:
+def _argument_error(operation: Described, message: str) -> Exception:
     found = _PLACE.match(message)
     what, place = (found["what"], found["place"]) if found else (message, None)
     argument = (place or "$").removeprefix("$").removeprefix(".") or "body"
@@ -68,7 +68,7 @@ def _argument_error(operation: _Described, message: str) -> Exception:
     return TypeError(f"{operation.method} argument `{argument}`: {what}")
 
 
-def _bound_error(operation: _Described, argument: str, what: str) -> Exception:
+def _bound_error(operation: Described, argument: str, what: str) -> Exception:
     """The type is right and the value is not: what the server would answer with 422, had it been asked."""
     from .errors import FieldError, Problem, ValidationError
 
@@ -79,7 +79,7 @@ def _bound_error(operation: _Described, argument: str, what: str) -> Exception:
     return ValidationError(message, problem=problem, operation=operation.id)
 
 
-def _not_writable(operation: _Described, body: Any, error: Exception) -> TypeError:
+def _not_writable(operation: Described, body: object, error: Exception) -> TypeError:
     """Finds the field that cannot be written."""
     for name in getattr(type(body), "__struct_fields__", ()):
         try:

@@ -17,7 +17,7 @@ from ._settings import options_json
 from ._stream import AsyncByteStream, AsyncEventStream, ByteStream, EventStream
 
 if TYPE_CHECKING:
-    from ._call import EventOperation, ListOperation, Operation, StreamOperation, _Described
+    from ._call import EventOperation, ListOperation, Operation, StreamOperation, Described
     from ._native import Answer
 
 __all__ = ["AsyncCalls", "Calls", "client_error"]
@@ -58,7 +58,7 @@ class _Shared:
         return type(self)(self.native, raw=True)
 
     def request(
-        self, operation: _Described, values: tuple[object, ...], body: object, options: CallOptions | None
+        self, operation: Described, values: tuple[object, ...], body: object, options: CallOptions | None
     ) -> Request:
         """What goes to the engine. Raises `TypeError`, naming the argument."""
         return (
@@ -75,7 +75,7 @@ class _Shared:
             _log.failed(error)
         return error
 
-    def result(self, operation: _Described, answer: Answer) -> Any:
+    def result(self, operation: Described, answer: Answer) -> Any:
         """The value of an answer."""
         if self._logs(_INFO):
             _log.succeeded(answer, errors.attempts_of(loads(answer.attempts)))
@@ -83,7 +83,7 @@ class _Shared:
             return RawResponse(answer, lambda: self.parse(operation, answer))
         return self.parse(operation, answer)
 
-    def parse(self, operation: _Described, answer: Answer) -> Any:
+    def parse(self, operation: Described, answer: Answer) -> Any:
         """Reads an answer's body."""
         try:
             return operation.parse(answer.body)

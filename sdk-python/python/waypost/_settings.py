@@ -7,11 +7,10 @@ the types is told at once, by the argument's name, and no value of a secret is e
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict, cast
 
-from ._options import CallOptions
 from .errors import ConfigError
 
 __all__ = ["BreakerOptions", "BudgetOptions", "CacheOptions", "options_json", "settings_json"]
@@ -80,8 +79,10 @@ def _flag(value: object) -> bool:
 
 
 def _headers(value: object) -> list[tuple[str, str]]:
-    if isinstance(value, Mapping) and all(isinstance(one, str) for pair in value.items() for one in pair):
-        return list(value.items())
+    if isinstance(value, Mapping):
+        pairs = list(cast("Mapping[object, object]", value).items())
+        if all(isinstance(name, str) and isinstance(text, str) for name, text in pairs):
+            return cast("list[tuple[str, str]]", pairs)
     raise ValueError("must be a mapping of str to str")
 
 
@@ -109,8 +110,8 @@ def _members(names: Mapping[str, tuple[str, Callable[[Any], Any]]], *, switch: b
             return {}
         if not isinstance(value, Mapping):
             raise ValueError("must be True, False or a dict" if switch else "must be a dict")
-        written = {}
-        for name, one in value.items():
+        written: dict[str, Any] = {}
+        for name, one in cast("Mapping[str, object]", value).items():
             if name not in names:
                 raise ValueError(f"has no key `{name}`; it takes {', '.join(names)}")
             wire, part = names[name]
@@ -187,12 +188,19 @@ _CALL: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 
 
+def _instead(value: object) -> str:
+    """What came instead: a number as it is, of anything else the type, because the value may be a secret."""
+    if isinstance(value, (int, float)):
+        return f", not {value!r}"
+    return "" if isinstance(value, Mapping) else f", not {type(value).__name__}"
+
+
 def settings_json(given: Mapping[str, object], environment: Mapping[str, str] | None) -> bytes:
     """The engine's settings of a client's arguments. Raises `ConfigError`, naming every argument of a wrong type."""
     from json import dumps
 
     written: dict[str, Any] = {}
-    mistakes = []
+    mistakes: list[str] = []
     for name, value in given.items():
         if value is None:
             continue
@@ -200,7 +208,7 @@ def settings_json(given: Mapping[str, object], environment: Mapping[str, str] | 
         try:
             written[wire] = convert(value)
         except ValueError as error:
-            mistakes.append(f"`{name}` {error}, not {type(value).__name__}" if str(error).startswith("must") else f"`{name}` {error}")
+            mistakes.append(f"`{name}` {error}{_instead(value)}")
     if mistakes:
         raise ConfigError(f"the client cannot be made: {'; '.join(mistakes)}")
     if environment is not None:
@@ -208,7 +216,7 @@ def settings_json(given: Mapping[str, object], environment: Mapping[str, str] | 
     return dumps(written).encode()
 
 
-def options_json(options: CallOptions | Mapping[str, object] | None, method: str) -> bytes | None:
+def options_json(options: object, method: str) -> bytes | None:
     """The engine's options of a call's. Raises `TypeError`, naming the option."""
     if not options:
         return None
@@ -217,7 +225,7 @@ def options_json(options: CallOptions | Mapping[str, object] | None, method: str
     if not isinstance(options, Mapping):
         raise TypeError(f"{method} argument `options` must be a dict, not {type(options).__name__}")
     written: dict[str, Any] = {}
-    for name, value in options.items():
+    for name, value in cast("Mapping[str, object]", options).items():
         known = _CALL.get(name)
         if known is None:
             raise TypeError(f"{method} argument `options` has no key `{name}`; it takes {', '.join(_CALL)}")
@@ -225,5 +233,5 @@ def options_json(options: CallOptions | Mapping[str, object] | None, method: str
         try:
             written[wire] = convert(value)
         except ValueError as error:
-            raise TypeError(f"{method} argument `options[{name!r}]` {error}, not {type(value).__name__}") from None
+            raise TypeError(f"{method} argument `options[{name!r}]` {error}{_instead(value)}") from None
     return dumps(written).encode()

@@ -127,7 +127,8 @@ class Problem(NamedTuple):
     """Members that this version does not know."""
 
     @classmethod
-    def _of(cls, members: Mapping[str, Any]) -> Problem:
+    def of_members(cls, members: Mapping[str, Any]) -> Problem:
+        """Reads it from a problem's members."""
         known = {name: members[name] for name in cls._fields if name in members}
         known["errors"] = tuple(
             FieldError(str(one.get("pointer", "")), str(one.get("code", "")), str(one.get("detail", "")))
@@ -357,11 +358,11 @@ class TransportError(WaypostError):
     """There is no answer."""
 
 
-class ConnectionError(TransportError, builtins.ConnectionError):  # noqa: A001 - caught by the builtin's name as well
+class ConnectionError(TransportError, builtins.ConnectionError):
     """No connection, or it broke before the answer was complete."""
 
 
-class TimeoutError(TransportError, builtins.TimeoutError):  # noqa: A001 - caught by the builtin's name as well
+class TimeoutError(TransportError, builtins.TimeoutError):
     """An attempt's timeout or the call's deadline passed."""
 
 
@@ -455,7 +456,7 @@ def of_report(report: Mapping[str, Any]) -> WaypostError:
     """The typed error of what the engine reports."""
     kind = _OF_KIND.get(report["kind"], WaypostError)
     members = report.get("problem")
-    problem = Problem._of(members) if members else None  # noqa: SLF001 - the same file
+    problem = Problem.of_members(members) if members else None
     if kind is UnprocessableError and problem is not None and problem.errors:
         kind = ValidationError
     return kind(

@@ -18,7 +18,8 @@ Example:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Union
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Union, cast
 
 if TYPE_CHECKING:
     from ._native import Exchange as Exchange
@@ -91,7 +92,7 @@ def _chain(functions: Sequence[Callable[[Exchange], object]]) -> Callable[[Excha
         for index, function in enumerate(functions):
             answer = function(exchange)
             if isinstance(answer, Awaitable):
-                return rest(exchange, answer, added, functions[index + 1 :])
+                return rest(exchange, cast("Awaitable[object]", answer), added, functions[index + 1 :])
             added.extend(_pairs(answer))
         return added
 
@@ -104,7 +105,7 @@ def _chain(functions: Sequence[Callable[[Exchange], object]]) -> Callable[[Excha
         added.extend(_pairs(await answer))
         for function in functions:
             later = function(exchange)
-            added.extend(_pairs(await later if isinstance(later, Awaitable) else later))
+            added.extend(_pairs(await cast("Awaitable[object]", later) if isinstance(later, Awaitable) else later))
         return added
 
     return run
@@ -114,5 +115,5 @@ def _pairs(answer: object) -> Iterable[tuple[str, str]]:
     if answer is None:
         return ()
     if isinstance(answer, Mapping):
-        return [(str(name), str(value)) for name, value in answer.items()]
+        return [(str(name), str(value)) for name, value in cast("Mapping[object, object]", answer).items()]
     raise TypeError(f"a middleware must return headers as a dict, or None, not {type(answer).__name__}")

@@ -23,6 +23,9 @@ Example:
 With pytest there is a fixture, `waypost_api`, that is a `FakeAPI`.
 """
 
+# The clients and routes keep from users what this module does with them.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import threading
@@ -32,7 +35,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, TypeVar, Union
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ._client import AsyncClient, Client, engine_client
-from ._codec import decoder, encode
+from ._model import decoder, encode
 from ._engine import native
 from ._headers import Headers
 from ._settings import BreakerOptions, BudgetOptions, CacheOptions
@@ -346,7 +349,7 @@ class FakeAPI:
         Args:
             **settings: As of `waypost.Client`. The environment is not read.
         """
-        return Client._of(self._engine(settings))  # noqa: SLF001 - the same package
+        return Client._of(self._engine(settings))
 
     def async_client(self, **settings: Unpack[ClientSettings]) -> AsyncClient:
         """An async client of this fake.
@@ -354,7 +357,7 @@ class FakeAPI:
         Args:
             **settings: As of `waypost.AsyncClient`. The environment is not read.
         """
-        return AsyncClient._of(self._engine(settings))  # noqa: SLF001 - the same package
+        return AsyncClient._of(self._engine(settings))
 
     @property
     def elapsed(self) -> float:
@@ -394,13 +397,13 @@ class FakeAPI:
         request = Recorded(attempted)
         with self._lock:
             self.calls.append(request)
-            route = next((route for route in self._routes if route._takes(request)), None)  # noqa: SLF001
+            route = next((route for route in self._routes if route._takes(request)), None)
             if route is None:
                 raise UnexpectedCall(
                     f"{request.method} {request.path} ({request.operation}) was called and the test has no answer for it; "
                     f"add api.on({request.operation!r}).reply(...)"
                 )
-            return route._answer(request)._native  # noqa: SLF001 - the same module
+            return route._answer(request)._native
 
 
 def example(kind: type[T], **fields: object) -> T:

@@ -145,7 +145,7 @@ def _refused(error: ValueError) -> WebhookError:
 
 
 def _pick(headers: AnyHeaders) -> dict[str, str]:
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    pairs = cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
     return {_text(name).lower(): _text(value) for name, value in pairs}
 
 
@@ -163,6 +163,6 @@ def _bytes(body: object) -> bytes:
 
 def _secrets(secret: str | Sequence[str]) -> list[str]:
     secrets = [secret] if isinstance(secret, str) else list(secret)
-    if not secrets or not all(isinstance(one, str) for one in secrets):
+    if not secrets:
         raise TypeError("`secret` must be str or a sequence of str, with one at least")
     return secrets
