@@ -31,10 +31,26 @@ pub struct ClientBuilder {
 /// Which transport it is to be.
 #[derive(Debug)]
 enum Choice {
-    Default,
     #[cfg(feature = "hyper")]
     Hyper,
+    #[cfg(feature = "reqwest")]
+    Reqwest,
+    #[cfg(not(any(feature = "hyper", feature = "reqwest")))]
+    None,
     Given(Arc<dyn Transport>),
+}
+
+impl Choice {
+    /// hyper where it is there: it costs less.
+    const USUAL: Self = {
+        #[cfg(feature = "hyper")]
+        let usual = Self::Hyper;
+        #[cfg(all(feature = "reqwest", not(feature = "hyper")))]
+        let usual = Self::Reqwest;
+        #[cfg(not(any(feature = "hyper", feature = "reqwest")))]
+        let usual = Self::None;
+        usual
+    };
 }
 
 impl ClientBuilder {
@@ -47,7 +63,7 @@ impl ClientBuilder {
             options,
             transport_options: TransportOptions::default(),
             ca_file: None,
-            choice: Choice::Default,
+            choice: Choice::USUAL,
             middleware: Vec::new(),
         }
     }
@@ -153,7 +169,14 @@ impl ClientBuilder {
         self.transport(crate::transport::reqwest::ReqwestTransport::from_client(client))
     }
 
-    /// Sends through hyper, which is leaner than the default.
+    /// Sends through a reqwest client that is made with this builder's options.
+    #[cfg(feature = "reqwest")]
+    pub fn own_reqwest(mut self) -> Self {
+        self.choice = Choice::Reqwest;
+        self
+    }
+
+    /// Sends through hyper. So it does without being told, unless another transport was chosen before.
     #[cfg(feature = "hyper")]
     pub fn hyper(mut self) -> Self {
         self.choice = Choice::Hyper;
@@ -175,20 +198,16 @@ impl ClientBuilder {
         self.transport_options.connect_timeout = self.options.connect_timeout;
         let transport: Arc<dyn Transport> = match self.choice {
             Choice::Given(transport) => transport,
-            #[cfg(feature = "reqwest")]
-            Choice::Default => {
-                Arc::new(crate::transport::reqwest::ReqwestTransport::new(&self.transport_options)?)
-            }
-            #[cfg(all(feature = "hyper", not(feature = "reqwest")))]
-            Choice::Default => {
-                Arc::new(crate::transport::hyper::HyperTransport::new(&self.transport_options)?)
-            }
-            #[cfg(not(any(feature = "hyper", feature = "reqwest")))]
-            Choice::Default => {
-                return Err(Error::config("this build has no transport of its own; hand one in"));
-            }
             #[cfg(feature = "hyper")]
             Choice::Hyper => Arc::new(crate::transport::hyper::HyperTransport::new(&self.transport_options)?),
+            #[cfg(feature = "reqwest")]
+            Choice::Reqwest => {
+                Arc::new(crate::transport::reqwest::ReqwestTransport::new(&self.transport_options)?)
+            }
+            #[cfg(not(any(feature = "hyper", feature = "reqwest")))]
+            Choice::None => {
+                return Err(Error::config("this build has no transport of its own; hand one in"));
+            }
         };
         let line = Line {
             shared: Arc::new(Shared::new(&self.options)),

@@ -2,8 +2,8 @@
 //! looks at a status; all of that is the engine's. What it owes the engine is a true account of a failure: of which kind, and whether a byte of
 //! the request may have left (see [`TransportFailure`]).
 //!
-//! Two live here, behind one trait and held to one test suite: `reqwest` (the Rust SDK's own, and the one that takes a caller's
-//! `reqwest::Client`), and `hyper` (leaner; the bindings' own).
+//! Two live here, behind one trait and held to one test suite: `hyper` (the SDKs' own, in every language), and `reqwest` (which takes a caller's
+//! `reqwest::Client`, with its connections, proxies and certificates).
 
 mod body;
 #[cfg(any(feature = "hyper", feature = "reqwest"))]

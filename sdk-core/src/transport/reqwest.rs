@@ -1,4 +1,4 @@
-//! The transport of the Rust SDK: reqwest, which many programs have already, and whose client a caller may hand in.
+//! The transport on reqwest, which many programs have already: their client can be handed in, so that its connections and settings serve both.
 
 use std::sync::{Arc, RwLock};
 

@@ -27,7 +27,7 @@ impl Kind {
                 options.cache = None;
             });
         match self {
-            Self::Reqwest => builder,
+            Self::Reqwest => builder.own_reqwest(),
             Self::Hyper => builder.hyper(),
         }
     }
