@@ -84,9 +84,7 @@ fn problem(problem: &Problem) -> Value {
         let field = |field: &crate::engine::FieldError| json!({ "pointer": field.pointer, "code": field.code, "detail": field.detail });
         put("errors", problem.errors.iter().map(field).collect());
     }
-    for (name, value) in &problem.extra {
-        members.insert(name.clone(), value.clone());
-    }
+    members.extend(problem.extra());
     Value::Object(members)
 }
 

@@ -154,8 +154,8 @@ pub(crate) fn seal(error: Error, request: &Request, attempts: &[Attempt]) -> Err
         for field in &mut problem.errors {
             clean(&mut field.detail);
         }
-        for value in problem.extra.values_mut() {
-            redact::scrub_json(value, &secrets);
+        for (_, value) in &mut problem.rest {
+            value.scrub(&secrets);
         }
     }
     failure.headers = failure.headers.map_values(|value| redact::scrub(value, &secrets));
@@ -260,6 +260,13 @@ fn unknown_effect(plan: &Plan) -> String {
     }
 }
 
+/// Seconds with as many digits after the point as milliseconds need: `1.5 s`.
 fn seconds(duration: Duration) -> String {
-    format!("{} s", (duration.as_secs_f64() * 1000.0).ceil() / 1000.0)
+    let milliseconds = duration.subsec_nanos().div_ceil(1_000_000);
+    let (whole, rest) = (duration.as_secs() + u64::from(milliseconds / 1000), milliseconds % 1000);
+    if rest == 0 {
+        return format!("{whole} s");
+    }
+    let fraction = format!("{rest:03}");
+    format!("{whole}.{} s", fraction.trim_end_matches('0'))
 }

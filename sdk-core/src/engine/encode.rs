@@ -84,6 +84,11 @@ pub(crate) fn header_name_mistake(name: &str) -> Option<&'static str> {
         .then_some("belongs to the transport and cannot be set")
 }
 
+/// A name that may be none, as a message may quote it: visible ASCII as it is, anything else as `?`.
+pub(crate) fn printed(name: &str) -> String {
+    name.chars().map(|letter| if letter.is_ascii_graphic() || letter == ' ' { letter } else { '?' }).collect()
+}
+
 /// Why this cannot be a header's value. The value itself is not repeated: it may be a secret.
 pub(crate) fn header_value_mistake(value: &str) -> Option<&'static str> {
     if value.bytes().any(|byte| byte == b'\r' || byte == b'\n' || byte == 0) {

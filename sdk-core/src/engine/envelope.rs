@@ -118,6 +118,11 @@ impl Envelope {
             .map_err(|error| self.undecodable(format!("the body is not UTF-8: {error}")))
     }
 
+    /// What was asked for, as it may be printed.
+    pub fn printed_url(&self) -> std::borrow::Cow<'_, str> {
+        super::redact::url(&self.url)
+    }
+
     /// Method and URL without query, for messages.
     pub(crate) fn target(&self) -> String {
         format!("{} {}", self.operation.method, self.url.split('?').next().unwrap_or_default())

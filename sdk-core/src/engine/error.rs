@@ -342,7 +342,7 @@ impl fmt::Display for Failure {
             1 => about.push("1 attempt".to_owned()),
             many => about.push(format!("{many} attempts")),
         }
-        about.extend(self.retry_after.map(|wait| format!("retry after {} s", wait.as_secs_f64().ceil())));
+        about.extend(self.retry_after.map(|wait| format!("retry after {} s", wait.as_secs() + u64::from(wait.subsec_nanos() > 0))));
         if !about.is_empty() {
             write!(formatter, " ({})", about.join(", "))?;
         }

@@ -140,7 +140,7 @@ impl ClientOptions {
         for (name, value) in settings.chain(self.headers.iter()).chain(self.credentials.headers()) {
             let name_mistake = encode::header_name_mistake(name);
             for reason in name_mistake.into_iter().chain(encode::header_value_mistake(value)) {
-                mistakes.push(format!("header `{}` {reason}", name.escape_debug()));
+                mistakes.push(format!("header `{}` {reason}", encode::printed(name)));
             }
         }
         Error::config_of("the client cannot be made", &mistakes).map_or(Ok(()), Err)

@@ -111,10 +111,10 @@ impl Plan {
         client.credentials.apply(operation, &mut headers)?;
         for (name, value) in headers.iter() {
             if let Some(reason) = encode::header_name_mistake(name) {
-                mistakes.push(format!("header `{}` {reason}", name.escape_debug()));
+                mistakes.push(format!("header `{}` {reason}", encode::printed(name)));
             }
             if let Some(reason) = encode::header_value_mistake(value) {
-                mistakes.push(format!("header `{}` {reason}", name.escape_debug()));
+                mistakes.push(format!("header `{}` {reason}", encode::printed(name)));
             }
         }
         if let Some(error) = Error::config_of(operation.id, &mistakes) {

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use super::document::{self, Document};
+
 /// What a server said about an error. Every member may be missing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Problem {
@@ -25,7 +27,7 @@ pub struct Problem {
     /// Every wrong field, where the server named them.
     pub errors: Vec<FieldError>,
     /// Members that this version does not know.
-    pub extra: Map<String, Value>,
+    pub rest: Vec<(String, Document)>,
 }
 
 /// One wrong field of a request.
@@ -42,11 +44,17 @@ pub struct FieldError {
 impl Problem {
     /// Reads a problem from an error's body, whatever its content type claims. `None` when the body is not a JSON object.
     pub fn parse(body: &[u8]) -> Option<Self> {
-        let Ok(Value::Object(mut members)) = serde_json::from_slice::<Value>(body) else { return None };
-        let mut text = |name: &str| match members.remove(name) {
-            Some(Value::String(text)) => Some(text),
-            Some(Value::Null) | None => None,
-            Some(other) => Some(other.to_string()),
+        let mut members = document::object(body)?;
+        let mut take = |name: &str| {
+            let place = members.iter().rposition(|(key, ..)| key == name)?;
+            let (_, value, written) = members.swap_remove(place);
+            members.retain(|(key, ..)| key != name);
+            Some((value, written))
+        };
+        let mut text = |name: &str| match take(name)? {
+            (Document::Text(text), _) => Some(text),
+            (Document::Null, _) => None,
+            (_, written) => Some(written.to_owned()),
         };
         let kind = text("type");
         let title = text("title");
@@ -54,11 +62,11 @@ impl Problem {
         let instance = text("instance");
         let code = text("code");
         let request_id = text("request_id");
-        let status =
-            members.remove("status").as_ref().and_then(number).and_then(|value| u16::try_from(value).ok());
-        let retry_after = members.remove("retry_after").as_ref().and_then(number);
-        let errors = match members.remove("errors") {
-            Some(Value::Array(items)) => items.iter().filter_map(FieldError::parse).collect(),
+        let mut whole = |name: &str| number(&take(name)?.0);
+        let status = whole("status").and_then(|value| u16::try_from(value).ok());
+        let retry_after = whole("retry_after");
+        let errors = match take("errors") {
+            Some((Document::List(items), _)) => items.iter().filter_map(FieldError::parse).collect(),
             _ => Vec::new(),
         };
         Some(Self {
@@ -71,12 +79,17 @@ impl Problem {
             request_id,
             retry_after,
             errors,
-            extra: members,
+            rest: members.into_iter().map(|(name, value, _)| (name, value)).collect(),
         })
     }
 }
 
 impl Problem {
+    /// [`Self::rest`] as the JSON library's values.
+    pub fn extra(&self) -> Map<String, Value> {
+        self.rest.iter().map(|(name, value)| (name.clone(), value.value())).collect()
+    }
+
     /// Is there anything in it that a problem has? Some JSON objects are only an object.
     pub(crate) fn says_something(&self) -> bool {
         self.code.is_some()
@@ -88,22 +101,23 @@ impl Problem {
 }
 
 impl FieldError {
-    fn parse(value: &Value) -> Option<Self> {
-        let members = value.as_object()?;
-        let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    fn parse(value: &Document) -> Option<Self> {
+        let text = |name: &str| value.member(name).and_then(Document::text).unwrap_or_default().to_owned();
         let found = Self { pointer: text("pointer"), code: text("code"), detail: text("detail") };
         (found != Self::default()).then_some(found)
     }
 }
 
-/// A non-negative whole number, also where a server wrote it as a string or with a fraction.
-fn number(value: &Value) -> Option<u64> {
+/// A non-negative whole number, also where a server wrote it as a string or with a fraction, which is rounded up.
+fn number(value: &Document) -> Option<u64> {
     match value {
-        Value::Number(number) => number.as_u64().or_else(|| {
-            let float = number.as_f64()?;
-            ((0.0..=9.0e15).contains(&float)).then(|| float.ceil() as u64)
-        }),
-        Value::String(text) => text.trim().parse().ok(),
+        // No server writes seconds or a status with an exponent.
+        Document::Number(number) if !number.contains(['e', 'E']) => {
+            let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+            let up = fraction.bytes().any(|digit| digit != b'0');
+            whole.parse::<u64>().ok()?.checked_add(u64::from(up))
+        }
+        Document::Text(text) => text.trim().parse().ok(),
         _ => None,
     }
 }

@@ -4,8 +4,6 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::Value;
-
 use super::message::Headers;
 
 /// Stands where a secret was.
@@ -132,16 +130,6 @@ pub fn scrub(text: &str, secrets: &[&str]) -> String {
         printed.push_str(piece.strip_prefix(word).unwrap_or_default());
     }
     printed
-}
-
-/// [`scrub`] for every text within a JSON value.
-pub fn scrub_json(value: &mut Value, secrets: &[&str]) {
-    match value {
-        Value::String(text) => *text = scrub(text, secrets),
-        Value::Array(items) => items.iter_mut().for_each(|item| scrub_json(item, secrets)),
-        Value::Object(members) => members.values_mut().for_each(|member| scrub_json(member, secrets)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }
 
 /// The credentials that a request carries. Very short values are left: taking every `a` out of a text hides nothing and ruins it.

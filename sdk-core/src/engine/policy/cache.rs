@@ -4,8 +4,6 @@
 //! An answer is found again only by the very request that it answered: URL and every header, credentials among them. The key is a hash, so no
 //! credential is kept here.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
@@ -79,7 +77,8 @@ impl Stored {
 #[derive(Debug)]
 pub struct Cache {
     options: CacheOptions,
-    entries: HashMap<Key, (u64, Stored)>,
+    /// Searched one by one: the keys are hashes, so the first bytes tell them apart, and a few hundred are looked through in less than a request's noise.
+    entries: Vec<(Key, u64, Stored)>,
     bytes: usize,
     clock: u64,
 }
@@ -87,13 +86,13 @@ pub struct Cache {
 impl Cache {
     /// An empty cache.
     pub fn new(options: CacheOptions) -> Self {
-        Self { options, entries: HashMap::new(), bytes: 0, clock: 0 }
+        Self { options, entries: Vec::new(), bytes: 0, clock: 0 }
     }
 
     /// The answer that is kept for a request. Cheap: its body is shared.
     pub fn get(&mut self, key: &Key) -> Option<Stored> {
         self.clock += 1;
-        let (used, stored) = self.entries.get_mut(key)?;
+        let (_, used, stored) = self.entries.iter_mut().find(|(kept, ..)| kept == key)?;
         *used = self.clock;
         Some(stored.clone())
     }
@@ -111,7 +110,7 @@ impl Cache {
             return;
         }
         while self.entries.len() >= self.options.entries || self.bytes + body.len() > self.options.bytes {
-            let Some(oldest) = self.entries.iter().min_by_key(|(_, (used, _))| *used).map(|(key, _)| *key)
+            let Some(oldest) = self.entries.iter().min_by_key(|(_, used, _)| *used).map(|(key, ..)| *key)
             else {
                 break;
             };
@@ -120,7 +119,7 @@ impl Cache {
         self.clock += 1;
         self.bytes += body.len();
         let stored = Stored { etag: etag.to_owned(), status, headers: headers.clone(), body: body.clone() };
-        self.entries.insert(key, (self.clock, stored));
+        self.entries.push((key, self.clock, stored));
     }
 
     /// Is nothing kept?
@@ -130,7 +129,8 @@ impl Cache {
 
     /// Forgets an answer.
     pub fn remove(&mut self, key: &Key) {
-        if let Some((_, stored)) = self.entries.remove(key) {
+        if let Some(place) = self.entries.iter().position(|(kept, ..)| kept == key) {
+            let (.., stored) = self.entries.swap_remove(place);
             self.bytes = self.bytes.saturating_sub(stored.body.len());
         }
     }

@@ -202,7 +202,7 @@ fn failed(error: &Error) -> Value {
         "errors": problem.map(|problem| problem.errors.iter().map(|field| json!({
             "pointer": field.pointer, "code": field.code, "detail": field.detail,
         })).collect::<Vec<_>>()).unwrap_or_default(),
-        "extra": problem.map(|problem| problem.extra.clone()),
+        "extra": problem.map(waypost::Problem::extra),
         "has_problem": problem.is_some(),
         "excerpt": failure.excerpt,
         "request_id": failure.request_id,
