@@ -346,11 +346,21 @@ export interface ScriptedFailure {
 
 /** An operation described at run time: the members of a row of the engine's table. */
 export interface OperationDescription {
+  /** What to call it, in errors as well. Left out: one is made. */
+  id?: string | undefined;
+  /** `GET`. */
   method?: string | undefined;
   /** `/v1/things/{thing_id}` */
   path?: string | undefined;
   parameters?: readonly { name: string; in: "path" | "query" | "header"; required?: boolean }[];
+  /** `none`, `json`, `form`, or the media type of bytes. */
+  body?: string | undefined;
   retry?: "safe" | "idempotent" | "never" | undefined;
   idempotency_key?: boolean | undefined;
-  result?: "json" | "none" | "text" | "bytes" | "events" | undefined;
+  /** Which credentials it takes, alternatives of sets: `bearer`, `header:<name>`, `cookie:<name>`. Left out: none. */
+  security?: readonly (readonly string[])[] | undefined;
+  /** A list: bytes of one of these media types, the default first. */
+  result?: "json" | "none" | "text" | "events" | readonly string[] | undefined;
+  /** The success status (200). */
+  status?: number | undefined;
 }

@@ -149,7 +149,8 @@ export class Core implements Caller {
     how: K,
   ): Promise<Awaited<ReturnType<BackendClient[K]>>> {
     const { id, parameters, body, settings, signal } = prepare(operation, args, both(this.#defaults, options));
-    const operationId = operation.define === undefined ? id : await this.#backend.define(operation.define);
+    const { define } = operation;
+    const operationId = define === undefined ? id : await this.#backend.define({ id, ...define });
     const log = this.#log;
     const since = log === undefined ? 0 : Date.now();
     try {

@@ -15,15 +15,24 @@ import { Core } from "./core.js";
 import { HeaderList } from "./headers.js";
 import type { ClientOptions } from "./options.js";
 
-/** How an attempt fails. */
-export type FakeFailure = ScriptedFailure["kind"];
+/** How an attempt fails: in a word, or with what else is known of it. */
+export type FakeFailure =
+  | ScriptedFailure["kind"]
+  | {
+      /** The word. */
+      readonly kind: ScriptedFailure["kind"];
+      /** May a byte of the request have left? (`true`) An operation that must not happen twice is only sent again if not. */
+      readonly bytesSent?: boolean | undefined;
+      /** What the HTTP library says. */
+      readonly message?: string | undefined;
+    };
 
 /** What the fake answers to one attempt. */
 export interface FakeAnswer {
   /** 200; 204 where there is neither `json` nor `body`. */
   readonly status?: number | undefined;
-  /** Headers; `content-type` fits by itself. */
-  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Headers, as an object or as pairs where one repeats; `content-type` fits by itself. */
+  readonly headers?: Readonly<Record<string, string>> | HeaderPairs | undefined;
   /** A body as JSON. */
   readonly json?: unknown;
   /** A body as it is, also one that is wrong. */
@@ -229,7 +238,8 @@ function requestOf({ operation, attempt, method, url, headers, body, timeout_ms,
 
 function scriptedOf(answer: FakeAnswer): ScriptedAnswer {
   const empty = answer.json === undefined && answer.body === undefined;
-  const headers: HeaderPairs = Object.entries(answer.headers ?? {});
+  const given = answer.headers ?? {};
+  const headers: HeaderPairs = isPairs(given) ? given : Object.entries(given);
   const typed = answer.json === undefined || headers.some(([name]) => name.toLowerCase() === "content-type");
   return {
     status: answer.status ?? (empty ? 204 : 200),
@@ -237,7 +247,16 @@ function scriptedOf(answer: FakeAnswer): ScriptedAnswer {
     body: answer.json === undefined ? (answer.body ?? "") : JSON.stringify(answer.json),
     after_ms: answer.afterMs ?? 0,
     body_after_ms: answer.bodyAfterMs ?? 0,
-    ...(answer.failure !== undefined && { failure: { kind: answer.failure } }),
-    ...(answer.bodyFailure !== undefined && { body_failure: { kind: answer.bodyFailure } }),
+    ...(answer.failure !== undefined && { failure: failureOf(answer.failure) }),
+    ...(answer.bodyFailure !== undefined && { body_failure: failureOf(answer.bodyFailure) }),
   };
+}
+
+function failureOf(given: FakeFailure): ScriptedFailure {
+  if (typeof given === "string") return { kind: given };
+  return { kind: given.kind, bytes_sent: given.bytesSent, message: given.message };
+}
+
+function isPairs(headers: object): headers is HeaderPairs {
+  return Array.isArray(headers);
 }

@@ -1,0 +1,177 @@
+/**
+ * The runner `call`, through the client as a user has it: `FakeWaypost` plays the script, and the outcome is read from what the client gives
+ * back, throws, and sends.
+ *
+ * What is left out: nothing of what the cases expect but the moment of `cancel_at_ms`. Virtual time passes at once, so a caller cannot give up
+ * in its middle: here the caller gives up when the answer of the first attempt is there, which is before the wait that follows it.
+ */
+
+import { inspect } from "node:util";
+
+import { type CallOptions, type ClientOptions, isWaypostError, type Operation, type Waypost } from "waypost";
+import type { FakeAnswer, FakeRequest } from "waypost/testing";
+
+import type { Engine } from "../support/engines.js";
+
+type Json = Record<string, unknown>;
+
+/** Runs a script. */
+export async function call({ FakeWaypost }: Engine, input: Json): Promise<Json> {
+  const operation = operationOf((input["operation"] ?? {}) as Json);
+  let givenUp: AbortController | undefined;
+  const fake = new FakeWaypost({
+    apiKey: undefined,
+    trace: false,
+    ...(camel(input["client"] ?? {}) as ClientOptions),
+    middleware: [{ response: () => givenUp?.abort() }],
+  });
+  let answers: FakeAnswer[] = [];
+  fake.always("*", () => {
+    const next = answers.shift();
+    if (next === undefined) throw new Error("the script has no further answer");
+    return next;
+  });
+  const calls: Json[] = [];
+  for (const one of input["calls"] as Json[]) {
+    fake.advance(Number(one["after_ms"] ?? 0));
+    answers = ((one["answers"] ?? []) as Json[]).map(answerOf);
+    givenUp = one["cancel_at_ms"] === undefined ? undefined : new AbortController();
+    calls.push(await oneCall(fake.client, operation, one, fake, givenUp?.signal));
+  }
+  return { calls };
+}
+
+async function oneCall(
+  client: Waypost,
+  operation: Operation,
+  one: Json,
+  fake: { readonly requests: FakeRequest[]; now(): number },
+  signal: AbortSignal | undefined,
+): Promise<Json> {
+  const options: CallOptions = {
+    ...(camel({
+      timeout_ms: one["timeout_ms"],
+      deadline_ms: one["deadline_ms"],
+      max_retries: one["max_retries"],
+      idempotency_key: one["idempotency_key"],
+    }) as CallOptions),
+    headers: { ...headersOf(one["headers"]), ...(typeof one["api_key"] === "string" && { "x-api-key": one["api_key"] }) },
+    signal,
+  };
+  const first = fake.requests.length;
+  const since = fake.now();
+  const args = operation.body === undefined ? [] : [{}];
+  let told: Json;
+  try {
+    told = operation.result === "bytes" || operation.result === "events" ? await streamed(client, operation, args, options) : await whole(client, operation, args, options);
+  } catch (error) {
+    told = failed(error);
+  }
+  const sent = fake.requests.slice(first);
+  const attempts = told["attempts"] as { delay_ms: number }[] | undefined;
+  const keys = sent.map((request) => request.headers.get("idempotency-key"));
+  return {
+    sent: sent.length,
+    waits_ms: (attempts ?? []).map(({ delay_ms }) => delay_ms).filter((wait) => wait > 0),
+    timeouts_ms: sent.map(({ timeoutMs }) => timeoutMs),
+    elapsed_ms: fake.now() - since,
+    has_key: keys.length > 0 && keys.every((key) => key !== null),
+    same_key: new Set(keys).size <= 1,
+    sent_headers: Object.fromEntries(
+      ["if-none-match", "idempotency-key", "traceparent", "authorization", "x-api-key"].map((name) => [name, sent.at(-1)?.headers.get(name) ?? null]),
+    ),
+    ...told,
+  };
+}
+
+async function whole(client: Waypost, operation: Operation, args: unknown[], options: CallOptions): Promise<Json> {
+  // The body's text is wanted as it came, so the facade is told that it is text; the engine knows what the case says.
+  const { data, response } = await client.caller.call<string>({ ...operation, result: "text" }, args, options).withResponse();
+  return success(response, data);
+}
+
+async function streamed(client: Waypost, operation: Operation, args: unknown[], options: CallOptions): Promise<Json> {
+  const { data, response } = await client.caller.bytes({ ...operation, result: "bytes" }, args, options).withResponse();
+  data.cancel();
+  return success(response, { stream: true });
+}
+
+function success(response: Awaited<ReturnType<ReturnType<Waypost["wallets"]["get"]>["withResponse"]>>["response"], body: unknown): Json {
+  return {
+    result: "ok",
+    status: response.status,
+    body,
+    headers: Object.fromEntries(response.headers),
+    from_cache: response.fromCache,
+    request_id: response.requestId ?? null,
+    attempts: response.attempts.map(attempt),
+  };
+}
+
+function failed(error: unknown): Json {
+  if (!isWaypostError(error)) return { result: String(error) };
+  const { type: _, title, status: __, detail, instance: ___, code: ____, errors, ...extra } = (error.problem ?? {}) as Json;
+  return {
+    result: error.kind,
+    status: error.status ?? null,
+    code: error.code ?? null,
+    title: title ?? null,
+    detail: detail ?? null,
+    errors: errors ?? [],
+    extra,
+    has_problem: error.problem !== undefined,
+    excerpt: error.excerpt ?? null,
+    retry_after_s: error.retryAfter === undefined ? null : Math.floor(error.retryAfter),
+    message: error.message,
+    printed: [inspect(error, { depth: 10 }), JSON.stringify(error), String(error), error.stack].join("\n"),
+    request_id: error.requestId ?? null,
+    attempts: error.attempts.map(attempt),
+  };
+}
+
+function attempt({ number, delayMs, durationMs, status, cause, requestId }: { number: number; delayMs: number; durationMs: number; status?: number; cause?: string; requestId?: string }): Json {
+  return { number, delay_ms: delayMs, duration_ms: durationMs, status: status ?? null, cause: cause ?? null, request_id: requestId ?? null };
+}
+
+function operationOf(input: Json): Operation {
+  const method = (input["method"] ?? "GET") as string;
+  const result = (input["result"] ?? "json") as Operation["result"];
+  const body = method === "POST" ? ({ body: "json" } as const) : {};
+  const define = {
+    method,
+    path: "/v1/things",
+    parameters: [{ name: "Idempotency-Key", in: "header" }],
+    retry: input["retry"] ?? "safe",
+    idempotency_key: input["idempotency_key"] ?? false,
+    security: [["bearer"], ["header:X-API-Key"]],
+    result: result === "bytes" ? ["application/x-ndjson", "text/csv"] : result,
+    ...body,
+  };
+  return { id: "things_do", define: define as NonNullable<Operation["define"]>, result, ...body };
+}
+
+function answerOf(answer: Json): FakeAnswer {
+  const failure = (name: string): object | undefined =>
+    answer[name] === undefined ? undefined : { kind: answer[name], bytesSent: answer["bytes_sent"] ?? true, message: answer["message"] ?? "as the script has it" };
+  return {
+    status: Number(answer["status"] ?? 200),
+    headers: Array.isArray(answer["headers"]) ? answer["headers"] : Object.entries(headersOf(answer["headers"])),
+    body: answer["json"] === undefined ? String(answer["body"] ?? "") : JSON.stringify(answer["json"]),
+    afterMs: Number(answer["after_ms"] ?? 0),
+    bodyAfterMs: Number(answer["body_after_ms"] ?? 0),
+    failure: failure("failure"),
+    bodyFailure: failure("body_failure"),
+  } as FakeAnswer;
+}
+
+function headersOf(input: unknown): Record<string, string> {
+  return (Array.isArray(input) ? Object.fromEntries(input as [string, string][]) : (input ?? {})) as Record<string, string>;
+}
+
+/** `max_retries` to `maxRetries`, within objects as well. */
+function camel(input: unknown): unknown {
+  if (typeof input !== "object" || input === null) return input;
+  return Object.fromEntries(
+    Object.entries(input).map(([name, value]) => [name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()), camel(value)]),
+  );
+}
