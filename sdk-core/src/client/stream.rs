@@ -158,6 +158,11 @@ impl Streamed {
         Self { envelope, pieces: Box::pin(pieces) }
     }
 
+    /// How it came; its body is the stream.
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
     /// 200 to 299.
     pub const fn status(&self) -> u16 {
         self.envelope.status

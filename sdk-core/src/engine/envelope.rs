@@ -99,6 +99,11 @@ impl Envelope {
         }
     }
 
+    /// What was asked for, its secrets redacted.
+    pub fn url(&self) -> String {
+        super::redact::url(&self.url).into_owned()
+    }
+
     /// Reads the body as JSON.
     ///
     /// # Errors
