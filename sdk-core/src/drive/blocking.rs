@@ -6,12 +6,15 @@
 //! them alone and begins anew.
 
 use std::cell::RefCell;
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::runtime::Runtime;
+use tokio::time::Sleep;
 
 use super::{Outcome, run};
 use crate::client::{Client, Open};
@@ -23,7 +26,7 @@ use crate::engine::operation::Operation;
 use crate::engine::options::CallOptions;
 use crate::transport::{Body, Transport};
 
-/// How long a call runs before it asks whether it is to end, and how often it asks after that.
+/// How long a call runs at the most before it asks whether it is to end, and how often it asks after that.
 const TICK: Duration = Duration::from_millis(50);
 
 /// After an idle time of this length a connection may have been closed unseen.
@@ -64,13 +67,14 @@ pub fn call(
         let here = here.here()?;
         let transport = here.transport(client)?;
         let idle = here.used.elapsed() > STALE;
-        let outcome = here.runtime.block_on(async {
+        let Here { runtime, tick, .. } = &mut *here;
+        let outcome = runtime.block_on(async {
             if idle {
                 for _ in 0..3 {
                     tokio::task::yield_now().await;
                 }
             }
-            interruptible(run(client.line(), &*transport, plan), interrupted).await
+            interruptible(run(client.line(), &*transport, plan), interrupted, tick.as_mut()).await
         });
         here.used = Instant::now();
         Ok(outcome?.envelope)
@@ -93,8 +97,10 @@ pub fn open(
     let transport = client.transport()?.in_place()?;
     outside_of_a_runtime()?;
     let runtime = runtime()?;
-    let Outcome { envelope, stream } = runtime
-        .block_on(interruptible(async { run(client.line(), &*transport, plan).await }, interrupted))?;
+    let Outcome { envelope, stream } = runtime.block_on(async {
+        interruptible(run(client.line(), &*transport, plan), interrupted, pin!(tokio::time::sleep(TICK)))
+            .await
+    })?;
     let open = Open::new(envelope, stream.unwrap_or_else(|| Body::full(Bytes::new())), idle);
     Ok(BlockingStream { open, runtime, _transport: transport })
 }
@@ -120,7 +126,9 @@ impl BlockingStream {
     pub fn chunk(&mut self, interrupted: Interrupted<'_>) -> Result<Option<Bytes>, Error> {
         outside_of_a_runtime()?;
         let Self { open, runtime, .. } = self;
-        runtime.block_on(interruptible(async { open.chunk().await }, interrupted))
+        runtime.block_on(async {
+            interruptible(open.chunk(), interrupted, pin!(tokio::time::sleep(TICK))).await
+        })
     }
 }
 
@@ -157,6 +165,8 @@ impl Drop for Slot {
 /// What a thread keeps between calls.
 struct Here {
     process: u32,
+    /// One timer for all calls, instead of one that is set and taken away for each. It goes before the runtime that it belongs to.
+    tick: Pin<Box<Sleep>>,
     runtime: Runtime,
     used: Instant,
     /// Of each client that is still there: connections belong to the runtime that opened them.
@@ -165,12 +175,12 @@ struct Here {
 
 impl Here {
     fn new() -> Result<Self, Error> {
-        Ok(Self {
-            process: std::process::id(),
-            runtime: runtime()?,
-            used: Instant::now(),
-            transports: Vec::new(),
-        })
+        let runtime = runtime()?;
+        let tick = {
+            let _entered = runtime.enter();
+            Box::pin(tokio::time::sleep(TICK))
+        };
+        Ok(Self { process: std::process::id(), tick, runtime, used: Instant::now(), transports: Vec::new() })
     }
 
     fn transport(&mut self, client: &Client) -> Result<Arc<dyn Transport>, Error> {
@@ -207,14 +217,21 @@ fn outside_of_a_runtime() -> Result<(), Error> {
 async fn interruptible<T, E: From<Error>>(
     work: impl Future<Output = Result<T, E>>,
     interrupted: Interrupted<'_>,
+    mut tick: Pin<&mut Sleep>,
 ) -> Result<T, E> {
     let mut work = pin!(work);
-    loop {
-        if let Ok(outcome) = tokio::time::timeout(TICK, work.as_mut()).await {
-            return outcome;
+    poll_fn(|context| {
+        if let Poll::Ready(outcome) = work.as_mut().poll(context) {
+            return Poll::Ready(outcome);
         }
-        if interrupted() {
-            return Err(Error::Cancelled(Box::new(Failure::new("the call was interrupted"))).into());
+        while tick.as_mut().poll(context).is_ready() {
+            if interrupted() {
+                let failure = Failure::new("the call was interrupted");
+                return Poll::Ready(Err(Error::Cancelled(Box::new(failure)).into()));
+            }
+            tick.as_mut().reset(tokio::time::Instant::now() + TICK);
         }
-    }
+        Poll::Pending
+    })
+    .await
 }
