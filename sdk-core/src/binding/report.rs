@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{ISSUES, VERSION};
-use crate::engine::envelope::Attempt;
+use crate::engine::envelope::{Attempt, Envelope};
 use crate::engine::error::Error;
 use crate::engine::problem::Problem;
+use crate::engine::redact;
 
 /// Everything that is known of an error, as a JSON object: `kind`, `message`, `hint`, `text`, `operation`, `method`, `url`, `status`, `code`, `problem`,
 /// `request_id`, `retry_after_s`, `headers`, `excerpt`, `attempts`. What is not known is null. It holds no credential.
@@ -28,7 +29,7 @@ pub fn report(error: &Error) -> Vec<u8> {
         "problem": failure.problem.as_ref().map(problem),
         "request_id": failure.request_id,
         "retry_after_s": failure.retry_after.map(|wait| wait.as_secs_f64()),
-        "headers": failure.headers.iter().collect::<Vec<_>>(),
+        "headers": failure.headers.iter().map(|(name, value)| (name, redact::header(name, value))).collect::<Vec<_>>(),
         "excerpt": failure.excerpt,
         "attempts": listed(&failure.attempts),
     });
@@ -48,6 +49,16 @@ pub fn internal(what: &str) -> Vec<u8> {
 /// The attempts of a call that succeeded, as the JSON array of a report.
 pub fn attempts(attempts: &[Attempt]) -> Vec<u8> {
     listed(attempts).to_string().into_bytes()
+}
+
+/// What a success asked for, without its query.
+pub fn url(envelope: &Envelope) -> &str {
+    envelope.url.split('?').next().unwrap_or_default()
+}
+
+/// The error of a success whose body a facade cannot read as what the operation promises.
+pub fn undecodable(envelope: &Envelope, message: &str) -> Error {
+    envelope.undecodable(message.to_owned())
 }
 
 fn listed(attempts: &[Attempt]) -> Value {

@@ -41,6 +41,11 @@ impl VirtualTime {
         Now::new(self.elapsed, self.began.saturating_add(self.elapsed))
     }
 
+    /// Moves on to `elapsed` since its beginning, if that is later.
+    pub fn catch_up(&mut self, elapsed: Duration) {
+        self.elapsed = self.elapsed.max(elapsed);
+    }
+
     /// Lets time pass.
     pub fn advance(&mut self, by: Duration) {
         self.elapsed = self.elapsed.saturating_add(by);

@@ -1,10 +1,12 @@
 //! What the bindings share, held to the shared vectors: settings and options as JSON, operations made at run time, the driver on virtual time, reports.
 //! A facade that passes these members on as they are behaves like the engine.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
+use waypost::Client;
 use waypost::binding::{self, Settings};
 use waypost::drive::scripted::{Attempted, Play, Played, Reply, VirtualTime, call, script_error};
 use waypost::engine::{Body, FailureKind, Headers, Request, ResponseHead, TransportFailure};
@@ -27,7 +29,11 @@ fn the_border_holds_to_every_shared_vector() {
             };
             let differences = compare(&case["expect"], &actual);
             if !differences.is_empty() {
-                failures.push(format!("{name}: {}: {}\n    got {actual}", case["name"], differences.join("; ")));
+                failures.push(format!(
+                    "{name}: {}: {}\n    got {actual}",
+                    case["name"],
+                    differences.join("; ")
+                ));
             }
         }
     }
@@ -55,12 +61,14 @@ fn calls(input: &Value) -> Value {
     let first = Settings::parse(settings.to_string().as_bytes()).unwrap().client(None).unwrap();
     let mut time = VirtualTime::new(BEGIN);
     let mut told = Vec::new();
+    // A caller has limits and a cache of its own, for as long as its client is kept.
+    let mut clients = HashMap::new();
     for one in input["calls"].as_array().unwrap() {
         time.advance(millis(&one["after_ms"]));
-        let client = match &one["api_key"] {
+        let client = clients.entry(one["api_key"].to_string()).or_insert_with(|| match &one["api_key"] {
             Value::Null => first.clone(),
-            key => Settings::parse(json!({ "api_key": key }).to_string().as_bytes()).unwrap().derive(&first).unwrap(),
-        };
+            key => derived(&first, key),
+        });
         let mut options = Map::new();
         for name in ["timeout_ms", "deadline_ms", "max_retries", "idempotency_key"] {
             options.insert(name.to_owned(), one[name].clone());
@@ -71,25 +79,37 @@ fn calls(input: &Value) -> Value {
         let mut answers = one["answers"].as_array().unwrap().iter();
         let (mut sent, mut timeouts) = (Vec::new(), Vec::new());
         let before = time.now().elapsed;
-        let play = Play { seed: None, cancel_after: one["cancel_at_ms"].is_number().then(|| millis(&one["cancel_at_ms"])) };
-        let played = call(&client, &mut time, operation, &arguments, &options, play, &mut |attempted: Attempted<'_>| {
-            sent.push(attempted.request.clone());
-            timeouts.push(number(attempted.timeout));
-            answers.next().map(reply).ok_or_else(|| script_error("the script has no further answer"))
-        });
+        let play = Play {
+            seed: None,
+            cancel_after: one["cancel_at_ms"].is_number().then(|| millis(&one["cancel_at_ms"])),
+        };
+        let played =
+            call(client, &mut time, operation, &arguments, &options, play, &mut |attempted: Attempted<
+                '_,
+            >| {
+                sent.push(attempted.request.clone());
+                timeouts.push(number(attempted.timeout));
+                answers.next().map(reply).ok_or_else(|| script_error("the script has no further answer"))
+            });
         let elapsed = time.now().elapsed.saturating_sub(before);
         told.push(outcome(&played, &sent, timeouts, elapsed));
     }
     json!({ "calls": told })
 }
 
+fn derived(client: &Client, key: &Value) -> Client {
+    let settings = json!({ "api_key": key }).to_string();
+    Settings::parse(settings.as_bytes()).unwrap().derive(client).unwrap()
+}
+
 fn outcome(played: &Played, sent: &[Request], timeouts: Vec<Value>, elapsed: Duration) -> Value {
     let keys: Vec<_> = sent.iter().map(|request| request.headers.get("idempotency-key")).collect();
     let header = |name: &str| json!(sent.last().and_then(|request| request.headers.get(name)));
-    let headers: Map<_, _> = ["if-none-match", "idempotency-key", "traceparent", "authorization", "x-api-key"]
-        .into_iter()
-        .map(|name| (name.to_owned(), header(name)))
-        .collect();
+    let headers: Map<_, _> =
+        ["if-none-match", "idempotency-key", "traceparent", "authorization", "x-api-key"]
+            .into_iter()
+            .map(|name| (name.to_owned(), header(name)))
+            .collect();
     let mut told = json!({
         "sent": sent.len(),
         "waits_ms": played.waits.iter().copied().map(number).collect::<Vec<_>>(),
@@ -113,7 +133,17 @@ fn outcome(played: &Played, sent: &[Request], timeouts: Vec<Value>, elapsed: Dur
             let report: Value = serde_json::from_slice(&binding::report(error)).unwrap();
             let problem = &report["problem"];
             let mut extra = problem.as_object().cloned().unwrap_or_default();
-            for known in ["type", "title", "status", "detail", "instance", "code", "request_id", "retry_after", "errors"] {
+            for known in [
+                "type",
+                "title",
+                "status",
+                "detail",
+                "instance",
+                "code",
+                "request_id",
+                "retry_after",
+                "errors",
+            ] {
                 extra.remove(known);
             }
             json!({
@@ -148,9 +178,17 @@ fn reply(answer: &Value) -> Reply {
     };
     Reply {
         after: millis(&answer["after_ms"]),
-        head: if answer["failure"].is_null() { Ok(ResponseHead { status, headers }) } else { Err(failure(&answer["failure"])) },
+        head: if answer["failure"].is_null() {
+            Ok(ResponseHead { status, headers })
+        } else {
+            Err(failure(&answer["failure"]))
+        },
         body_after: millis(&answer["body_after_ms"]),
-        body: if answer["body_failure"].is_null() { Ok(body.into()) } else { Err(failure(&answer["body_failure"])) },
+        body: if answer["body_failure"].is_null() {
+            Ok(body.into())
+        } else {
+            Err(failure(&answer["body_failure"]))
+        },
     }
 }
 
