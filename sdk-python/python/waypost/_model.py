@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Annotated, Any, Final, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Final, Union, get_args, get_origin
 
 import msgspec
 
@@ -36,21 +36,21 @@ class Confidential:
     """Beside `Model`: hides the values of the fields in `_secrets` from `repr`."""
 
     __slots__ = ()
+    _secrets: ClassVar[tuple[str, ...]] = ()
 
     def __repr__(self) -> str:
         """The fields that are set, without the secret ones' values."""
-        hidden = getattr(type(self), "_secrets", ())
-        shown: list[str] = []
-        for field in _fields(type(self)):
-            value = getattr(self, field.name)
-            if value is not msgspec.UNSET and not (value == {} and field.encode_name == _UNKNOWN):
-                text = "'***'" if field.name in hidden and value is not None else repr(value)
-                shown.append(f"{field.name}={text}")
+        shown = (f"{name}={value!r}" for name, value in self.__rich_repr__())
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    def __rich_repr__(self) -> Iterable[str]:
-        """As `repr`, for the library rich, which would otherwise look at the fields by itself."""
-        yield repr(self)
+    def __rich_repr__(self) -> Iterable[tuple[str, Any]]:
+        """The same for the library rich, which would otherwise look at the fields by itself."""
+        kind: Any = type(self)
+        for field in _fields(kind):
+            value = getattr(self, field.name)
+            if value is not msgspec.UNSET and not (value == {} and field.encode_name == _UNKNOWN):
+                hidden = field.name in kind._secrets and value is not None
+                yield field.name, "***" if hidden else value
 
 
 class UnknownVariant:
