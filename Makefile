@@ -3,7 +3,7 @@ SHELL := bash
 CARGO ?= cargo
 BIN = $(or $(CARGO_TARGET_DIR),target)/debug
 
-.PHONY: help setup build demo run test lint generate bench clean
+.PHONY: help setup build wheel npm demo run test lint generate bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -13,6 +13,12 @@ setup: ## install what is missing on this machine
 
 build: ## build the gateway and the example
 	@$(CARGO) build -p waypost-gateway -p waypost-example
+
+wheel: ## the Python package: an abi3 wheel and an sdist, in sdk-python/dist
+	@bash sdk-python/scripts/wheel
+
+npm: ## the npm packages, as tarballs
+	@bash sdk-node/scripts/pack
 
 demo: build ## start the gateway, tell the story through every SDK, exit 0
 	@bash examples/demo.sh $(BIN)
