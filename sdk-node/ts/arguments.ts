@@ -96,7 +96,7 @@ function bodyOf({ id, body, fields }: Operation, given: unknown): string | Uint8
   if (fields !== undefined) {
     if (typeof given !== "object" || given === null || Array.isArray(given)) throw wrong(id, "body", "an object", given);
     for (const name in fields) {
-      const value = (given as Record<string, unknown>)[name];
+      const value = own(given, name);
       const mistake = mistakeOf(fields[name] as Check, value);
       if (mistake !== undefined) throw wrong(id, name, mistake, value);
     }
@@ -116,12 +116,17 @@ function flatten(id: string, checks: Checks, given: unknown, into: string[]): vo
   const params = (given ?? {}) as Record<string, unknown>;
   for (const name of Object.keys(params)) known(id, checks, name);
   for (const name in checks) {
-    const value = params[name];
+    const value = own(params, name);
     const mistake = mistakeOf(checks[name] as Check, value);
     if (mistake !== undefined) throw wrong(id, name, mistake, value);
     if (value == null) continue;
     for (const one of Array.isArray(value) ? value : [value]) into.push(name, String(one));
   }
+}
+
+/** What an object holds itself, as JSON would write it: `constructor` and the like are on every object. */
+function own(object: object, name: string): unknown {
+  return Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined;
 }
 
 function known(about: string, checks: Checks, name: string): void {

@@ -31,9 +31,11 @@ components:\n",
     assert_ne!(before, after);
     for layout in [Layout::Repository, Layout::Standalone] {
         let (old, new) = (generate(&before, layout), generate(&after, layout));
-        let (server, sdk) = match layout {
-            Layout::Repository => ("gateway/src/generated", "sdk-core/src/generated"),
-            Layout::Standalone => ("server", "."),
+        let (server, sdk, typescript) = match layout {
+            Layout::Repository => {
+                ("gateway/src/generated", "sdk-core/src/generated", "sdk-node/ts/generated")
+            }
+            Layout::Standalone => ("server", ".", "typescript"),
         };
         for (file, method) in [
             (format!("{server}/api.rs"), "fn pets_walk("),
@@ -41,6 +43,7 @@ components:\n",
             (format!("{sdk}/resources.rs"), "pub fn walk("),
             (format!("{sdk}/operations.rs"), "PETS_WALK"),
             (format!("{sdk}/client.rs"), "pub async fn pets_walk"),
+            (format!("{typescript}/resources/pets.ts"), "  walk(petId: number"),
         ] {
             let file = file.trim_start_matches("./");
             assert!(!text(&old, file).contains(method), "{method} is in {file} before it is in the spec");

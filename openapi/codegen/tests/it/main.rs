@@ -11,6 +11,7 @@ mod model;
 mod petshop_server;
 mod petshop_types;
 mod robustness;
+mod typescript;
 
 // Generated code names its types by their place in the crate, so the golden server stands at the root as it would in its user's crate.
 #[rustfmt::skip]

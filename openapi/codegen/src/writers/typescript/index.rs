@@ -24,7 +24,7 @@ pub(super) fn client(output: &Output<'_>) -> File {
     let title = output.line(&output.api.title);
     let (docs, word, access) = if standalone {
         let text = format!(
-            "A client of {title}, on one of the package `waypost`, which sends the calls.\n\n```ts\nconst client = new {class}(new \
+            "A client of {title}. What it sends is sent by a client of the package `waypost`, whose settings hold.\n\n```ts\nconst client = new {class}(new \
              Waypost({{ baseUrl: \"https://…\" }}).caller);\n```"
         );
         (Doc::of(&text), "", "")

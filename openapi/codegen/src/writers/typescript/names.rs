@@ -42,7 +42,7 @@ const TYPES: &[&str] = &[
 ];
 
 /// What every object has already, and what would make a promise of one: `await client.wallets` must not call a method of the API.
-const MEMBERS: &[&str] = &[
+pub(super) const MEMBERS: &[&str] = &[
     "catch",
     "constructor",
     "finally",

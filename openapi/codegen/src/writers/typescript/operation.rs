@@ -1,11 +1,14 @@
 //! What the runtime is told of an operation: as little as checking the arguments and reading the answer need, since all of it ends up in a browser.
 
+use heck::ToKebabCase;
 use serde_json::{Map, Value, json};
 
 use super::Output;
 use super::literal::literal;
+use super::names::MEMBERS;
 use crate::model::{
-    Api, Body, Content, Location, Object, Operation, Paginate, Parameter, Retry, Shape, TypeRef,
+    Api, Body, Content, Location, Object, Operation, Paginate, Parameter, Retry, SecurityScheme, Shape,
+    TypeRef,
 };
 use crate::writers::Layout;
 
@@ -40,9 +43,13 @@ pub(super) fn descriptor(output: &Output<'_>, operation: &Operation, before: usi
         value.insert("page".into(), json!(page));
     }
     if output.context.layout == Layout::Standalone {
-        value.insert("define".into(), definition(operation));
+        value.insert("define".into(), definition(api, operation));
     }
-    literal(&Value::Object(value), before, 0)
+    // Where a member has the name of something that every object has, tsc expects that something's type.
+    let names =
+        ["fields", "params"].iter().filter_map(|group| value.get(*group)?.as_object()).flat_map(Map::keys);
+    let inherited = names.into_iter().any(|name| MEMBERS.contains(&name.as_str()) || name == "__proto__");
+    literal(&Value::Object(value), before, 0) + if inherited { " as const" } else { "" }
 }
 
 fn path_parameters(operation: &Operation) -> impl Iterator<Item = &Parameter> {
@@ -109,43 +116,65 @@ fn continuation(paginate: &Paginate) -> [&str; 4] {
     [&paginate.items, &paginate.cursor, &paginate.next_cursor, &paginate.has_more]
 }
 
-/// What the engine's own table has of our operations: how one of a stranger's is sent.
-fn definition(operation: &Operation) -> Value {
-    let parameters: Vec<Value> = operation
-        .parameters
-        .iter()
-        .map(|parameter| {
-            let place = match parameter.location {
-                Location::Path => "path",
-                Location::Query => "query",
-                Location::Header => "header",
-            };
-            if parameter.required {
-                json!({ "name": parameter.name, "in": place, "required": true })
-            } else {
-                json!({ "name": parameter.name, "in": place })
-            }
-        })
-        .collect();
+/// What the engine's own table has of our operations: how one of a stranger's is sent. The engine knows it by an id that is nobody else's.
+fn definition(api: &Api, operation: &Operation) -> Value {
+    let parameter = |parameter: &Parameter| {
+        let place = match parameter.location {
+            Location::Path => "path",
+            Location::Query => "query",
+            Location::Header => "header",
+        };
+        match parameter.required {
+            true => json!({ "name": parameter.name, "in": place, "required": true }),
+            false => json!({ "name": parameter.name, "in": place }),
+        }
+    };
+    let parameters: Vec<Value> = operation.parameters.iter().map(parameter).collect();
     let retry = match operation.retry {
         Retry::Safe => "safe",
         Retry::Idempotent => "idempotent",
         Retry::Never => "never",
     };
-    let mut value = json!({ "method": operation.method, "path": operation.path });
-    if let Some(map) = value.as_object_mut() {
-        if !parameters.is_empty() {
-            map.insert("parameters".into(), json!(parameters));
-        }
-        map.insert("retry".into(), json!(retry));
-        if operation.idempotency_key {
-            map.insert("idempotency_key".into(), json!(true));
-        }
-        let result = match result(operation) {
-            "page" => "json",
-            other => other,
-        };
-        map.insert("result".into(), json!(result));
+    let result = match &operation.success.content {
+        Content::None => json!("none"),
+        Content::Json(_) => json!("json"),
+        Content::Text(_) => json!("text"),
+        Content::Bytes(media_types) => json!(media_types),
+        Content::EventStream(_) => json!("events"),
+    };
+    let security: Vec<Vec<String>> = operation
+        .security
+        .iter()
+        .map(|names| names.iter().filter_map(|name| api.security_schemes.get(name)).map(scheme).collect())
+        .collect();
+    let mut value = Map::new();
+    value.insert("id".into(), json!(format!("{}.{}", api.title.to_kebab_case(), operation.id)));
+    value.insert("method".into(), json!(operation.method));
+    value.insert("path".into(), json!(operation.path));
+    if !parameters.is_empty() {
+        value.insert("parameters".into(), json!(parameters));
     }
-    value
+    match &operation.body {
+        None => None,
+        Some(Body::Json(_)) => value.insert("body".into(), json!("json")),
+        Some(Body::Form(_)) => value.insert("body".into(), json!("form")),
+        Some(Body::Bytes(media_type)) => value.insert("body".into(), json!(media_type)),
+    };
+    value.insert("retry".into(), json!(retry));
+    if operation.idempotency_key {
+        value.insert("idempotency_key".into(), json!(true));
+    }
+    if !security.is_empty() {
+        value.insert("security".into(), json!(security));
+    }
+    value.insert("result".into(), result);
+    Value::Object(value)
+}
+
+fn scheme(scheme: &SecurityScheme) -> String {
+    match scheme {
+        SecurityScheme::Bearer | SecurityScheme::OAuth2 => "bearer".to_owned(),
+        SecurityScheme::Header(name) => format!("header:{name}"),
+        SecurityScheme::Cookie(name) => format!("cookie:{name}"),
+    }
 }

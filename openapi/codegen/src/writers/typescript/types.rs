@@ -93,12 +93,20 @@ fn tag_property(output: &Output<'_>, definition: &TypeDef, tag: &str) -> String 
 }
 
 fn member(output: &Output<'_>, field: &Field) -> String {
-    let mut doc = Doc::of(&output.prose(&field.description));
+    // The model says it in the description, having no better place; here there is one.
+    let (description, deprecated) = match field.description.strip_suffix("Deprecated.") {
+        Some(rest) if rest.is_empty() || rest.ends_with("\n\n") => (rest, true),
+        _ => (field.description.as_str(), false),
+    };
+    let mut doc = Doc::of(&output.prose(description));
     doc.paragraph(&output.facts(&field.ty, &field.bounds));
     if field.secret {
         doc.paragraph("A secret: do not log it.");
     }
     samples(&mut doc, field.default.as_ref(), field.example.as_ref());
+    if deprecated {
+        doc.tag("@deprecated");
+    }
     let (optional, null) =
         (if field.required { "" } else { "?" }, if field.nullable { " | null" } else { "" });
     format!("{}  {}{optional}: {}{null};\n", doc.render(2), property(&field.name), output.ty(&field.ty))

@@ -11,7 +11,7 @@ import { Pets } from "./resources/pets.js";
 import { People } from "./resources/people.js";
 
 /**
- * A client of Pet shop, on one of the package `waypost`, which sends the calls.
+ * A client of Pet shop. What it sends is sent by a client of the package `waypost`, whose settings hold.
  *
  * ```ts
  * const client = new Client(new Waypost({ baseUrl: "https://…" }).caller);

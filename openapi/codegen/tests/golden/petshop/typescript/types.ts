@@ -168,7 +168,7 @@ export interface CagePage {
   /**
    * What they hold.
    *
-   * Deprecated.
+   * @deprecated
    */
   items?: string | null;
 }

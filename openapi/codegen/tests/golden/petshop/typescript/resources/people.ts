@@ -14,7 +14,14 @@ const LOGIN: Operation = {
   body: "form",
   fields: { name: "string", password: "string", remember: "boolean?" },
   result: "text",
-  define: { method: "POST", path: "/login", retry: "never", result: "text" },
+  define: {
+    id: "pet-shop.people_login",
+    method: "POST",
+    path: "/login",
+    body: "form",
+    retry: "never",
+    result: "text",
+  },
 };
 
 /** The operations of `people`. */

@@ -23,6 +23,7 @@ const LIST: Operation = {
   result: "page",
   page: ["pets", "after", "next", "more"],
   define: {
+    id: "pet-shop.pets_list",
     method: "GET",
     path: "/pets",
     parameters: [
@@ -32,6 +33,7 @@ const LIST: Operation = {
       { name: "X-Shop", in: "header", required: true },
     ],
     retry: "safe",
+    security: [["bearer"]],
     result: "json",
   },
 };
@@ -40,13 +42,22 @@ const CREATE: Operation = {
   body: "json",
   fields: { name: "string", species: "string", keeper: "object?" },
   result: "json",
-  define: { method: "POST", path: "/pets", retry: "never", result: "json" },
+  define: {
+    id: "pet-shop.pets_create",
+    method: "POST",
+    path: "/pets",
+    body: "json",
+    retry: "never",
+    security: [["bearer"]],
+    result: "json",
+  },
 };
 const GET: Operation = {
   id: "pets_get",
   path: ["pet_id"],
   result: "json",
   define: {
+    id: "pet-shop.pets_get",
     method: "GET",
     path: "/pets/{pet_id}",
     parameters: [{ name: "pet_id", in: "path", required: true }],
@@ -61,10 +72,13 @@ const UPDATE: Operation = {
   fields: { name: "string?", keeper: "object?~", weight: "number?~", labels: "array?~" },
   result: "json",
   define: {
+    id: "pet-shop.pets_update",
     method: "PATCH",
     path: "/pets/{pet_id}",
     parameters: [{ name: "pet_id", in: "path", required: true }],
+    body: "json",
     retry: "never",
+    security: [["bearer"]],
     result: "json",
   },
 };
@@ -73,10 +87,12 @@ const DELETE: Operation = {
   path: ["pet_id"],
   result: "none",
   define: {
+    id: "pet-shop.pets_delete",
     method: "DELETE",
     path: "/pets/{pet_id}",
     parameters: [{ name: "pet_id", in: "path", required: true }],
     retry: "idempotent",
+    security: [["bearer"]],
     result: "none",
   },
 };
@@ -86,10 +102,13 @@ const SET_PHOTO: Operation = {
   body: "bytes",
   result: "none",
   define: {
+    id: "pet-shop.pets_set_photo",
     method: "PUT",
     path: "/pets/{pet_id}/photo",
     parameters: [{ name: "pet_id", in: "path", required: true }],
+    body: "application/octet-stream",
     retry: "idempotent",
+    security: [["bearer"]],
     result: "none",
   },
 };
@@ -98,11 +117,13 @@ const PHOTO: Operation = {
   path: ["pet_id"],
   result: "bytes",
   define: {
+    id: "pet-shop.pets_photo",
     method: "GET",
     path: "/pets/{pet_id}/photo",
     parameters: [{ name: "pet_id", in: "path", required: true }],
     retry: "safe",
-    result: "bytes",
+    security: [["bearer"]],
+    result: ["image/png", "image/jpeg"],
   },
 };
 const EVENTS: Operation = {
@@ -111,6 +132,7 @@ const EVENTS: Operation = {
   params: { "Last-Event-ID": "string?" },
   result: "events",
   define: {
+    id: "pet-shop.pets_events",
     method: "GET",
     path: "/pets/{pet_id}/events",
     parameters: [
@@ -118,6 +140,7 @@ const EVENTS: Operation = {
       { name: "Last-Event-ID", in: "header" },
     ],
     retry: "safe",
+    security: [["bearer"]],
     result: "events",
   },
 };
@@ -128,6 +151,7 @@ const CAGES: Operation = {
   result: "page",
   page: ["cages", "after", "next", "more"],
   define: {
+    id: "pet-shop.pets_cages",
     method: "GET",
     path: "/cages/{params}/{api}/{input}",
     parameters: [
@@ -139,6 +163,7 @@ const CAGES: Operation = {
       { name: "marks", in: "query" },
     ],
     retry: "safe",
+    security: [["bearer"]],
     result: "json",
   },
 };
