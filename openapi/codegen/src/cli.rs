@@ -48,7 +48,7 @@ pub struct Arguments {
     /// The OpenAPI file [default: the repository's]
     #[arg(long, value_name = "FILE")]
     spec: Option<PathBuf>,
-    /// Write into this folder: types.rs, params.rs, operations.rs, resources.rs, client.rs, server/, reference/, typescript/
+    /// Write into this folder: types.rs, params.rs, operations.rs, resources.rs, client.rs, server/, reference/, python/, typescript/
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Write nothing; print each file that differs with its first differing line

@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Final, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Final, Union, cast, get_args, get_origin
 
 import msgspec
 
@@ -28,7 +28,7 @@ class Model(msgspec.Struct, kw_only=True, repr_omit_defaults=True):
 class OpenModel(Model, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A model that the server sends and takes: what it sends and this version does not know is sent back."""
 
-    unknown_fields: dict[str, Any] = msgspec.field(name=_UNKNOWN, default_factory=dict)
+    unknown_fields: dict[str, Any] = msgspec.field(name=_UNKNOWN, default_factory=dict)  # pyright: ignore[reportUnknownVariableType]
     """Fields that this version does not know, by their name on the wire."""
 
 
@@ -43,14 +43,16 @@ class Confidential:
         shown = (f"{name}={value!r}" for name, value in self.__rich_repr__())
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    def __rich_repr__(self) -> Iterable[tuple[str, Any]]:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         """The same for the library rich, which would otherwise look at the fields by itself."""
         kind: Any = type(self)
+        shown: list[tuple[str, Any]] = []
         for field in _fields(kind):
             value = getattr(self, field.name)
             if value is not msgspec.UNSET and not (value == {} and field.encode_name == _UNKNOWN):
                 hidden = field.name in kind._secrets and value is not None
-                yield field.name, "***" if hidden else value
+                shown.append((field.name, "***" if hidden else value))
+        return shown
 
 
 class UnknownVariant:
@@ -222,7 +224,7 @@ def _variant(choice: list[Any], value: Any, place: str) -> Any:
     name = choice[0].__struct_config__.tag_field
     if not isinstance(value, dict) or not isinstance(value.get(name), str):  # pyright: ignore[reportUnknownMemberType]
         return _exact(choice[0], value, place)
-    whole: dict[str, Any] = value
+    whole = cast("dict[str, Any]", value)
     for one in choice:
         if one.__struct_config__.tag == whole[name]:
             return _object(one, whole, place)

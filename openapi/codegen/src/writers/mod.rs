@@ -15,6 +15,7 @@ pub mod client;
 mod fixture;
 pub mod operations;
 pub mod params;
+pub mod python;
 pub mod reference;
 pub mod resources;
 pub mod rust;
@@ -44,7 +45,7 @@ impl File {
 pub enum Layout {
     /// The Waypost repository: types are a crate of their own, the client and the server live in theirs.
     Repository,
-    /// One folder for somebody else's spec: `types.rs`, `params.rs`, `client.rs`, `server/`, `reference/`.
+    /// One folder for somebody else's spec: `types.rs`, `params.rs`, `client.rs`, `server/`, `reference/`, `python/`, `typescript/`.
     Standalone,
 }
 
@@ -169,6 +170,13 @@ pub const WRITERS: &[Writer] = &[
         standalone: "reference",
         owns_folder: true,
         write: reference::write,
+    },
+    Writer {
+        name: "python",
+        repository: "sdk-python/python/waypost",
+        standalone: "python",
+        owns_folder: true,
+        write: python::write,
     },
     Writer {
         name: "typescript",

@@ -17,7 +17,6 @@ mod tests;
 pub(in crate::writers) mod text;
 pub(in crate::writers) mod types;
 
-use self::code::WIDTH;
 use self::names::Names;
 use super::{Context, Error, File, Layout};
 use crate::model::Api;
@@ -30,7 +29,9 @@ pub fn write(api: &Api, context: &Context<'_>) -> Result<Vec<File>, Error> {
         "_generated/__init__.py",
         module(
             context,
-            &["What the generator writes of the contract: models and resources. Everything else of the package is written by hand."],
+            &[
+                "What the generator writes of the contract: models and resources. Everything else of the package is written by hand.",
+            ],
             "",
         ),
     )];
@@ -74,16 +75,12 @@ impl Paths {
 
 /// A whole file: where it comes from, what it is, and its text.
 fn module(context: &Context<'_>, about: &[&str], body: &str) -> String {
-    let lines: Vec<String> = about
-        .iter()
-        .flat_map(|line| if line.is_empty() { vec![String::new()] } else { text::fill(line, "", WIDTH - 3) })
-        .collect();
     let quiet = match context.layout {
         Layout::Repository => "",
         // The parts of the runtime that generated code uses are private to everybody else.
         Layout::Standalone => "# pyright: reportPrivateUsage=false\n",
     };
-    let mut output = format!("# {}\n{quiet}\n{}", context.header(), text::docstring(0, &lines));
+    let mut output = format!("# {}\n{quiet}\n{}", context.header(), text::doc(0, &about.join("\n")));
     if !body.is_empty() {
         output.push_str(&format!("\n{}\n", body.trim_matches('\n')));
     }

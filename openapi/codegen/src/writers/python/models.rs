@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::code::{Code, WIDTH, call};
 use super::names::{Names, attribute, constant};
-use super::text::{docstring, fill, literal};
+use super::text::{doc, docstring, literal};
 use super::types::{Needs, Way, annotation, bounds_of, meta, sentences, states, words};
 use super::{Paths, imports};
 use crate::build::schema::named_in_shape;
 use crate::model::{Api, EnumValue, Field, Object, Shape, TypeDef, TypeRef, Union};
-use crate::writers::{Context, File};
+use crate::writers::{Context, File, Layout};
 
 /// Writes a file for each module that has schemas, and the package that they are in.
 pub(super) fn write(api: &Api, context: &Context<'_>, names: &Names, paths: &Paths) -> Vec<File> {
@@ -25,7 +25,9 @@ pub(super) fn write(api: &Api, context: &Context<'_>, names: &Names, paths: &Pat
         "_generated/models/__init__.py",
         super::module(
             context,
-            &["The models, in one module for each resource and one for what several share. They are public as the module `models`."],
+            &[
+                "The models, in one module for each resource and one for what several share. They are public as the module `models`.",
+            ],
             "",
         ),
     )];
@@ -38,7 +40,12 @@ pub(super) fn write(api: &Api, context: &Context<'_>, names: &Names, paths: &Pat
 }
 
 /// The public module that names every model.
-fn public(api: &Api, context: &Context<'_>, names: &Names, modules: &BTreeMap<&str, Vec<&TypeDef>>) -> String {
+fn public(
+    api: &Api,
+    context: &Context<'_>,
+    names: &Names,
+    modules: &BTreeMap<&str, Vec<&TypeDef>>,
+) -> String {
     let mut body = String::new();
     let mut all: Vec<String> = vec!["UnknownVariant".into()];
     let mut imported: Vec<(String, Vec<String>)> = Vec::new();
@@ -49,14 +56,19 @@ fn public(api: &Api, context: &Context<'_>, names: &Names, modules: &BTreeMap<&s
         all.extend(exported.iter().cloned());
         imported.push((format!("._generated.models.{module}"), exported));
     }
-    imported.push((Paths::new(context, ".").runtime("_model"), vec!["UnknownVariant".into()]));
     all.sort();
+    let runtime = (Paths::new(context, ".").runtime("_model"), vec!["UnknownVariant".into()]);
+    match context.layout {
+        Layout::Repository => imported.push(runtime),
+        Layout::Standalone => imported.insert(0, runtime),
+    }
     for (from, exported) in imported {
-        let elements = exported.iter().map(|name| Code::text(format!("{name} as {name}"))).collect();
+        let elements = imports::sorted(exported.iter().map(String::as_str));
         body.push_str(&format!("{}\n", imports::statement(&from, elements)));
     }
     body.push_str(&format!("\n{}\n", all_of(&all)));
-    let about = format!("The models of {} {}: what goes into calls and comes out of them.", api.title, api.version);
+    let about =
+        format!("The models of {} {}: what goes into calls and comes out of them.", api.title, api.version);
     let lines = [
         about.as_str(),
         "",
@@ -92,7 +104,13 @@ struct Module<'a> {
 }
 
 impl Module<'_> {
-    fn text(mut self, context: &Context<'_>, paths: &Paths, module: &str, definitions: &[&TypeDef]) -> String {
+    fn text(
+        mut self,
+        context: &Context<'_>,
+        paths: &Paths,
+        module: &str,
+        definitions: &[&TypeDef],
+    ) -> String {
         let mut body = String::new();
         let enums: Vec<(&TypeDef, &[EnumValue])> = definitions
             .iter()
@@ -110,6 +128,7 @@ impl Module<'_> {
                 body.push_str(&self.object(definition, object));
             }
         }
+        let mut after_classes = !body.is_empty();
         for definition in in_order(definitions) {
             match &definition.shape {
                 Shape::Alias(ty, bounds) => {
@@ -117,14 +136,19 @@ impl Module<'_> {
                     let target = annotation(self.api, self.names, ty, way, &mut self.needs);
                     let name = self.names.ty(&definition.name);
                     let more = words(self.api, ty, bounds, None);
-                    let about = fill(&sentences(&definition.description, &more), "", WIDTH);
+                    let about = sentences(&definition.description, &more);
                     let alias = self.needs.name("TypeAlias");
-                    body.push_str(&format!("\n{name}: {alias} = {target}\n"));
+                    let gap = if after_classes { "\n\n" } else { "\n" };
+                    body.push_str(&format!("{gap}{name}: {alias} = {target}\n"));
                     if !about.is_empty() {
-                        body.push_str(&docstring(0, &about));
+                        body.push_str(&doc(0, &about));
                     }
+                    after_classes = false;
                 }
-                Shape::Union(union) => body.push_str(&self.union(definition, union)),
+                Shape::Union(union) => {
+                    body.push_str(&self.union(definition, union));
+                    after_classes = false;
+                }
                 _ => {}
             }
         }
@@ -144,17 +168,24 @@ impl Module<'_> {
             &definition.description,
             "A newer server may send other values; they are the text that came.",
         );
-        let mut output =
-            format!("\n\nclass {}:\n{}", self.names.ty(&definition.name), docstring(4, &fill(&text, "", WIDTH - 4)));
+        let mut output = format!(
+            "\n\nclass {}:\n{}",
+            self.names.ty(&definition.name),
+            doc(4, &text)
+        );
         let mut taken = BTreeSet::new();
         for value in values {
             let mut name = constant(&value.value);
             while !taken.insert(name.clone()) {
                 name.push('_');
             }
-            output.push_str(&format!("\n    {name}: {} = {}\n", self.needs.name("Final"), literal(&value.value)));
+            output.push_str(&format!(
+                "\n    {name}: {} = {}\n",
+                self.needs.name("Final"),
+                literal(&value.value)
+            ));
             if !value.description.is_empty() {
-                output.push_str(&docstring(4, &fill(&value.description, "", WIDTH - 4)));
+                output.push_str(&doc(4, &value.description));
             }
         }
         output
@@ -169,9 +200,19 @@ impl Module<'_> {
         for (definition, values) in enums {
             let literals = values.iter().map(|value| Code::text(literal(&value.value))).collect();
             let name = self.names.values(&definition.name);
-            let head = format!("{name}: {} = {}[", self.needs.name("TypeAlias"), self.needs.name("Literal"));
-            output.push_str(&format!("{}\n", Code::group(head, literals, "]").suffixed(" | str").lines(4)));
-            let about = format!("A value of `{}`, or one that this version does not know.", self.names.ty(&definition.name));
+            let known = Code::group(format!("{}[", self.needs.name("Literal")), literals, "]");
+            let head = format!("{name}: {} = ", self.needs.name("TypeAlias"));
+            let flat = format!("    {head}{} | str", known.flat());
+            output.push_str(&if flat.chars().count() <= WIDTH {
+                format!("{flat}\n")
+            } else {
+                let either = format!("{head}{}[", self.needs.name("Union"));
+                format!("{}\n", Code::group(either, vec![known, Code::text("str")], "]").lines(4))
+            });
+            let about = format!(
+                "A value of `{}`, or one that this version does not know.",
+                self.names.ty(&definition.name)
+            );
             output.push_str(&docstring(4, &[about]));
         }
         output.push_str("else:\n");
@@ -200,9 +241,12 @@ impl Module<'_> {
         let read = self.choice(&format!("{name} = "), &variants);
         let text = sentences(
             &definition.description,
-            &format!("Told apart by `{}`; a variant that this version does not know is an `UnknownVariant`.", union.discriminator),
+            &format!(
+                "Told apart by `{}`; a variant that this version does not know is an `UnknownVariant`.",
+                union.discriminator
+            ),
         );
-        let about = docstring(4, &fill(&text, "", WIDTH - 4));
+        let about = doc(4, &text);
         format!("\n\nif {}:\n{checked}\n{about}else:\n{read}\n", self.needs.name("TYPE_CHECKING"))
     }
 
@@ -218,7 +262,8 @@ impl Module<'_> {
     fn object(&mut self, definition: &TypeDef, object: &Object) -> String {
         let class = self.names.ty(&definition.name);
         let kept = object.open && definition.in_request && definition.in_response;
-        let secrets: Vec<String> = object.fields.iter().filter(|f| f.secret).map(|f| attribute(&f.name)).collect();
+        let secrets: Vec<String> =
+            object.fields.iter().filter(|f| f.secret).map(|f| attribute(&f.name)).collect();
         let mut bases = Vec::new();
         if !secrets.is_empty() {
             bases.push(Code::text(self.needs.name("Confidential")));
@@ -238,8 +283,8 @@ impl Module<'_> {
             bases.push(Code::text(format!("tag={}", literal(tag))));
         }
         let mut output = format!("\n\n{}\n", call(&format!("class {class}"), bases).suffixed(":").lines(0));
-        let about = fill(&definition.description, "", WIDTH - 4);
-        output.push_str(&docstring(4, &if about.is_empty() { vec![format!("`{}`.", definition.name)] } else { about }));
+        let about = definition.description.trim();
+        output.push_str(&if about.is_empty() { doc(4, &format!("`{}`.", definition.name)) } else { doc(4, about) });
         if let (Some(field), Some((tag, _))) = (&object.tag, tags.first()) {
             output.push_str(&self.tag(field, tag, tags.len() > 1));
         }
@@ -266,7 +311,8 @@ impl Module<'_> {
 
     /// The tag as an attribute of the class, so that a program can compare it.
     fn tag(&mut self, field: &str, tag: &str, several: bool) -> String {
-        let ty = if several { "str".into() } else { format!("{}[{}]", self.needs.name("Literal"), literal(tag)) };
+        let ty =
+            if several { "str".into() } else { format!("{}[{}]", self.needs.name("Literal"), literal(tag)) };
         let class_var = self.needs.name("ClassVar");
         format!("\n    {}: {class_var}[{ty}] = {}\n", attribute(field), literal(tag))
     }
@@ -299,9 +345,9 @@ impl Module<'_> {
         let mut output = format!("\n{}\n", code.suffixed(&states).suffixed(&default).lines(4));
         // An alias tells its own bounds.
         let more = words(self.api, &field.ty, &field.bounds, field.default.as_ref());
-        let about = fill(&sentences(&field.description, &more), "", WIDTH - 4);
+        let about = sentences(&field.description, &more);
         if !about.is_empty() {
-            output.push_str(&docstring(4, &about));
+            output.push_str(&doc(4, &about));
         }
         output
     }
@@ -327,8 +373,8 @@ fn is_a_tree(api: &Api, name: &str) -> bool {
             Shape::Enum(_) => false,
         };
         above.push(name.to_owned());
-        let back = open
-            || named_in_shape(&definition.shape).iter().any(|inner| leads_back(api, inner, above, fine));
+        let back =
+            open || named_in_shape(&definition.shape).iter().any(|inner| leads_back(api, inner, above, fine));
         above.pop();
         if !back {
             fine.insert(name.to_owned());
@@ -356,10 +402,9 @@ fn in_order<'a>(definitions: &[&'a TypeDef]) -> Vec<&'a TypeDef> {
     let mut ordered = Vec::new();
     while !left.is_empty() {
         let waiting: BTreeSet<&str> = left.iter().map(|definition| definition.name.as_str()).collect();
-        let (ready, rest): (Vec<&TypeDef>, Vec<&TypeDef>) = left
-            .iter()
-            .copied()
-            .partition(|definition| !named_in_shape(&definition.shape).iter().any(|name| waiting.contains(name.as_str())));
+        let (ready, rest): (Vec<&TypeDef>, Vec<&TypeDef>) = left.iter().copied().partition(|definition| {
+            !named_in_shape(&definition.shape).iter().any(|name| waiting.contains(name.as_str()))
+        });
         if ready.is_empty() {
             // A circle of aliases; the linter refuses it.
             ordered.extend(rest);

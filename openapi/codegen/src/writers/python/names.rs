@@ -9,12 +9,13 @@ use crate::model::{Api, Body, Content, Operation, Resource, Shape, TypeRef};
 
 /// Words that cannot be names.
 const KEYWORDS: &[&str] = &[
-    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del",
-    "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal",
-    "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def",
+    "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is",
+    "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
 ];
 /// What the annotations of a class are written with: an attribute of that name would be taken for it.
-const BUILTINS: &[&str] = &["bool", "bytes", "dict", "field", "float", "int", "list", "object", "str", "tuple"];
+const BUILTINS: &[&str] =
+    &["bool", "bytes", "dict", "field", "float", "int", "list", "object", "str", "tuple"];
 /// What the annotations of methods are written with; a resource may well have a `list`.
 const BUILTINS_OF_METHODS: &[&str] = &["bool", "bytes", "float", "int", "object", "str"];
 /// What a model inherits.
@@ -27,8 +28,20 @@ const OF_CLIENTS: &[&str] = &["aclose", "base_url", "close", "closed", "with_opt
 const OF_METHODS: &[&str] = &["body", "options", "self"];
 /// What the modules of models are written with.
 const OF_MODULES: &[&str] = &[
-    "Annotated", "Any", "ClassVar", "Confidential", "Final", "Literal", "Mapping", "Meta", "Model", "OpenModel",
-    "Sequence", "TypeAlias", "UnknownVariant", "UnsetType",
+    "Annotated",
+    "Any",
+    "ClassVar",
+    "Confidential",
+    "Final",
+    "Literal",
+    "Mapping",
+    "Meta",
+    "Model",
+    "OpenModel",
+    "Sequence",
+    "TypeAlias",
+    "UnknownVariant",
+    "UnsetType",
 ];
 /// The module of what several resources use.
 const SHARED: &str = "shared";
@@ -37,8 +50,10 @@ const SHARED: &str = "shared";
 fn snake(text: &str, taken: &[&[&str]]) -> String {
     let clean: String =
         text.to_snake_case().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-    let clean = if clean.starts_with(|c: char| c.is_ascii_alphabetic()) { clean } else { format!("n{clean}") };
-    let is_taken = KEYWORDS.contains(&clean.as_str()) || taken.iter().any(|words| words.contains(&clean.as_str()));
+    let clean =
+        if clean.starts_with(|c: char| c.is_ascii_alphabetic()) { clean } else { format!("n{clean}") };
+    let is_taken =
+        KEYWORDS.contains(&clean.as_str()) || taken.iter().any(|words| words.contains(&clean.as_str()));
     if is_taken { format!("{clean}_") } else { clean }
 }
 

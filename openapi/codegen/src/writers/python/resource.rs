@@ -5,7 +5,9 @@ use super::names::{self, Arguments, Names, attribute, class, constant};
 use super::text::{docstring, literal};
 use super::types::{Needs, Way, annotation, bounds_of, states, words};
 use super::{Error, docs};
-use crate::model::{Api, Body, Content, Field, Location, Object, Operation, Paginate, Parameter, Shape, TypeRef};
+use crate::model::{
+    Api, Body, Content, Field, Location, Object, Operation, Paginate, Parameter, Shape, TypeRef,
+};
 
 /// Which half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,7 +182,12 @@ impl<'a> Method<'a> {
             }
             (Content::None, _) => {
                 needs.name("Operation");
-                Answer { description: "Operation[None]".into(), caller: "call", types: both("None"), result: None }
+                Answer {
+                    description: "Operation[None]".into(),
+                    caller: "call",
+                    types: both("None"),
+                    result: None,
+                }
             }
             (Content::Text(_), _) => {
                 needs.name("Operation");
@@ -211,7 +218,10 @@ impl<'a> Method<'a> {
         let class = answer.description.split('[').next().unwrap_or_default().to_owned();
         let mut parts = vec![
             Code::text(literal(&self.operation.id)),
-            Code::text(format!("method={}", literal(&format!("{}.{}", names::resource(&self.operation.resource), self.name())))),
+            Code::text(format!(
+                "method={}",
+                literal(&format!("{}.{}", names::resource(&self.operation.resource), self.name()))
+            )),
         ];
         let described = self.operation.parameters.iter().filter_map(|parameter| {
             let is_it = |argument: &&Argument<'_>| matches!(&argument.from, From::Parameter(one) if std::ptr::eq(*one, parameter));
@@ -271,12 +281,7 @@ impl<'a> Method<'a> {
     }
 
     /// The method. `now` must be there when the module is imported, `later` only for type checkers.
-    pub(super) fn write(
-        &self,
-        half: Half,
-        now: &mut Needs,
-        later: &mut Needs,
-    ) -> Result<String, Error> {
+    pub(super) fn write(&self, half: Half, now: &mut Needs, later: &mut Needs) -> Result<String, Error> {
         let answer = self.answer(later);
         let is_async = half == Half::Async && answer.caller == "call";
         let [sync_type, async_type] = &answer.types;
@@ -346,7 +351,11 @@ impl<'a> Method<'a> {
         Code::text(match &argument.from {
             From::Parameter(parameter) => {
                 let ty = annotation(self.api, self.names, &parameter.ty, Way::In, later);
-                if parameter.required { format!("{name}: {ty}") } else { format!("{name}: {ty} | None = None") }
+                if parameter.required {
+                    format!("{name}: {ty}")
+                } else {
+                    format!("{name}: {ty} | None = None")
+                }
             }
             From::Body => match &self.input {
                 Input::Whole(ty) => {

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::code::WIDTH;
 use super::names::{self, Names, class};
 use super::resource::{Half, Method};
-use super::text::{docstring, fill};
+use super::text::{doc, docstring};
 use super::types::Needs;
 use super::{Error, Paths, docs, imports, models};
 use crate::model::{Api, Resource};
@@ -13,9 +12,27 @@ use crate::writers::{Context, File};
 
 /// What the runtime calls things that a module of a resource imports.
 const RUNTIME: &[&str] = &[
-    "Any", "AsyncByteStream", "AsyncCaller", "AsyncEventStream", "AsyncPager", "AsyncResource", "ByteStream",
-    "CallOptions", "Caller", "EventOperation", "EventStream", "Final", "ListOperation", "Mapping", "Operation", "Page",
-    "Parameter", "Resource", "Sequence", "StreamOperation", "UnsetType",
+    "Any",
+    "AsyncByteStream",
+    "AsyncCaller",
+    "AsyncEventStream",
+    "AsyncPager",
+    "AsyncResource",
+    "ByteStream",
+    "CallOptions",
+    "Caller",
+    "EventOperation",
+    "EventStream",
+    "Final",
+    "ListOperation",
+    "Mapping",
+    "Operation",
+    "Page",
+    "Parameter",
+    "Resource",
+    "Sequence",
+    "StreamOperation",
+    "UnsetType",
 ];
 
 /// Writes the modules and the package that they are in.
@@ -91,13 +108,14 @@ fn module(
     let mut all = Vec::new();
     for half in [Half::Sync, Half::Async] {
         let has_raw = methods.iter().any(Method::has_raw);
-        let (name, raw) = (format!("{}{class}", half.prefix()), format!("{}{class}WithRawResponse", half.prefix()));
+        let (name, raw) =
+            (format!("{}{class}", half.prefix()), format!("{}{class}WithRawResponse", half.prefix()));
         let base = match half {
             Half::Sync => now.name("Resource"),
             Half::Async => now.name("AsyncResource"),
         };
         body.push_str(&format!("\n\nclass {name}({base}):\n"));
-        body.push_str(&docstring(4, &fill(&docs::resource(resource), "", WIDTH - 4)));
+        body.push_str(&doc(4, &docs::resource(resource)));
         for method in &methods {
             body.push_str(&method.write(half, &mut now, &mut later)?);
         }
@@ -138,8 +156,17 @@ fn raw_class(of: &str, raw: &str, half: Half, methods: &[Method<'_>], now: &mut 
 /// The imports of a module: what it runs with, and what only its annotations say.
 fn head(now: &mut Needs, later: &mut Needs, paths: &Paths) -> String {
     const CALL: &[&str] = &[
-        "AsyncResource", "CallOptions", "EventOperation", "ListOperation", "Operation", "Parameter", "Resource",
-        "StreamOperation", "async_raw_page", "async_raw_response", "raw_response",
+        "AsyncResource",
+        "CallOptions",
+        "EventOperation",
+        "ListOperation",
+        "Operation",
+        "Parameter",
+        "Resource",
+        "StreamOperation",
+        "async_raw_page",
+        "async_raw_response",
+        "raw_response",
     ];
     const STREAM: &[&str] = &["AsyncByteStream", "AsyncEventStream", "ByteStream", "EventStream"];
     // What a call answers with stands in annotations only.
@@ -173,7 +200,9 @@ fn head(now: &mut Needs, later: &mut Needs, paths: &Paths) -> String {
         for (home, names) in homes {
             match of(needs, names) {
                 Some(names) => output.push_str(&format!("{}\n", imports::statement(&home, names))),
-                None if home.is_empty() && !output.is_empty() && !output.ends_with("\n\n") => output.push('\n'),
+                None if home.is_empty() && !output.is_empty() && !output.ends_with("\n\n") => {
+                    output.push('\n')
+                }
                 None => {}
             }
         }
@@ -196,11 +225,8 @@ fn package(api: &Api, context: &Context<'_>, paths: &Paths, classes: &Classes) -
         "from __future__ import annotations\n\nfrom functools import cached_property\nfrom typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    {}\n",
         imports::statement(&paths.runtime("_call"), imports::sorted(["AsyncCaller", "Caller"]))
     );
-    let mut modules: Vec<(String, String)> = api
-        .resources
-        .iter()
-        .map(|resource| (names::module(&resource.name), classes.of(resource)))
-        .collect();
+    let mut modules: Vec<(String, String)> =
+        api.resources.iter().map(|resource| (names::module(&resource.name), classes.of(resource))).collect();
     modules.sort();
     for (module, class) in &modules {
         let names = imports::sorted([class.as_str(), format!("Async{class}").as_str()]);
@@ -210,13 +236,17 @@ fn package(api: &Api, context: &Context<'_>, paths: &Paths, classes: &Classes) -
     for half in [Half::Sync, Half::Async] {
         let prefix = half.prefix();
         body.push_str(&format!("\n\nclass {prefix}Resources:\n"));
-        let about = format!("The resources of {}. Each is imported when it is first used.", if half == Half::Sync { "a client" } else { "an async client" });
+        let about = format!(
+            "The resources of {}. Each is imported when it is first used.",
+            if half == Half::Sync { "a client" } else { "an async client" }
+        );
         body.push_str(&docstring(4, &[about]));
         body.push_str(&format!("\n    _caller: {prefix}Caller\n"));
         for resource in &api.resources {
-            let (name, class) = (names::resource(&resource.name), format!("{prefix}{}", classes.of(resource)));
+            let (name, class) =
+                (names::resource(&resource.name), format!("{prefix}{}", classes.of(resource)));
             body.push_str(&format!("\n    @cached_property\n    def {name}(self) -> {class}:\n"));
-            body.push_str(&docstring(8, &fill(&docs::resource(resource), "", WIDTH - 8)));
+            body.push_str(&doc(8, &docs::resource(resource)));
             body.push_str(&format!(
                 "        from .{} import {class}\n\n        return {class}(self._caller)\n",
                 names::module(&resource.name)

@@ -73,6 +73,15 @@ fn escaped(line: &str) -> String {
     }
 }
 
+/// A docstring of a text: on one line if it fits, else filled.
+pub(super) fn doc(indent: usize, markdown: &str) -> String {
+    let columns = WIDTH - indent;
+    let lines = fill(markdown, "", columns - 3);
+    // One line that leaves no room for the quotes behind it becomes two.
+    let lines = if lines.len() == 1 { fill(markdown, "", columns - 6) } else { lines };
+    docstring(indent, &lines)
+}
+
 /// Markdown as lines of at most this many columns, each after the indent (which counts): paragraphs are filled, lists keep their items, code and
 /// tables stay as they are.
 pub(super) fn fill(markdown: &str, indent: &str, columns: usize) -> Vec<String> {
@@ -93,7 +102,8 @@ pub(super) fn fill(markdown: &str, indent: &str, columns: usize) -> Vec<String> 
     for line in markdown.trim().lines() {
         let bare = line.trim();
         let fence = bare.starts_with("```") || bare.starts_with("~~~");
-        let kept = fenced || fence || bare.starts_with('|') || bare.starts_with('#') || line.starts_with("    ");
+        let kept =
+            fenced || fence || bare.starts_with('|') || bare.starts_with('#') || line.starts_with("    ");
         if bare.is_empty() || kept {
             flush(&mut paragraph, hanging, &mut output);
             output.push(if bare.is_empty() { String::new() } else { format!("{indent}{}", line.trim_end()) });
@@ -203,6 +213,9 @@ mod tests {
 
     #[test]
     fn an_entry_hangs_under_its_name() {
-        assert_eq!(entry("limit", "How many\nof them.", 20), ["    limit: How", "        many of", "        them."]);
+        assert_eq!(
+            entry("limit", "How many\nof them.", 20),
+            ["    limit: How", "        many of", "        them."]
+        );
     }
 }

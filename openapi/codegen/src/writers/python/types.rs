@@ -260,10 +260,14 @@ mod tests {
 
     #[test]
     fn only_patterns_that_mean_the_same_in_python_are_checked() {
-        for pattern in ["^[A-Z]{3}$", r"^[\x21-\x7e]+$", r"^(\*|[a-z][a-z_]*:(\*|[a-z]+))$", r"^\d+(?:-\d+)?$"] {
+        for pattern in
+            ["^[A-Z]{3}$", r"^[\x21-\x7e]+$", r"^(\*|[a-z][a-z_]*:(\*|[a-z]+))$", r"^\d+(?:-\d+)?$"]
+        {
             assert!(is_common(pattern), "{pattern}");
         }
-        for pattern in [r"\p{L}", r"(?<name>a)", r"[^]", r"\W", r"\u{1F600}", "[[a]", r"(?i)a", "ß", "[a", r"\cA"] {
+        for pattern in
+            [r"\p{L}", r"(?<name>a)", r"[^]", r"\W", r"\u{1F600}", "[[a]", r"(?i)a", "ß", "[a", r"\cA"]
+        {
             assert!(!is_common(pattern), "{pattern}");
         }
     }

@@ -4,6 +4,7 @@
 //! operation's own examples, so it is as true as they are, and the Rust sample is the doc test of the method it calls.
 
 pub(super) mod curl;
+pub(super) mod python;
 pub(super) mod rust;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ pub(super) struct Language {
 /// In the order of the tabs.
 pub(super) const LANGUAGES: &[Language] = &[
     Language { lang: "Rust", label: "Rust", write: rust::write },
+    Language { lang: "Python", label: "Python", write: python::write },
     Language { lang: "TypeScript", label: "TypeScript", write: typescript::write },
     Language { lang: "Shell", label: "curl", write: curl::write },
 ];

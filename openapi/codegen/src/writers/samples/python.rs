@@ -27,7 +27,10 @@ pub(super) fn write(api: &Api, context: &Context<'_>, operation: &Operation) -> 
     let mut output = format!("from {package} import Client\n");
     if !sample.classes.is_empty() {
         let classes: Vec<Code> = sample.classes.iter().map(Code::text).collect();
-        output.push_str(&format!("{}\n", crate::writers::python::import(&format!("{package}.models"), classes)));
+        output.push_str(&format!(
+            "{}\n",
+            crate::writers::python::import(&format!("{package}.models"), classes)
+        ));
     }
     output.push_str("\nwith Client() as client:\n");
     for line in statements {
@@ -53,12 +56,7 @@ struct Sample<'a> {
 }
 
 impl Sample<'_> {
-    fn statements(
-        &mut self,
-        operation: &Operation,
-        half: Half,
-        indent: usize,
-    ) -> Result<Vec<String>, Error> {
+    fn statements(&mut self, operation: &Operation, half: Half, indent: usize) -> Result<Vec<String>, Error> {
         let target = format!("client.{}.{}", names::resource(&operation.resource), names::method(operation));
         let code = call(&target, self.arguments(operation)?);
         let is_async = half == Half::Async;
@@ -88,14 +86,13 @@ impl Sample<'_> {
                 let (item, source) =
                     if types.iter().all(is_text) { ("line", "stream.lines()") } else { ("piece", "stream") };
                 let shown = if item == "line" { "line".to_owned() } else { "len(piece)".to_owned() };
-                let rest = vec![
-                    format!("    {word}for {item} in {source}:"),
-                    format!("        print({shown})"),
-                ];
+                let rest =
+                    vec![format!("    {word}for {item} in {source}:"), format!("        print({shown})")];
                 (code.prefixed(&format!("{word}with ")).suffixed(" as stream:"), rest)
             }
             (Content::EventStream(_), _) => {
-                let rest = vec![format!("    {word}for event in events:"), "        print(event.data)".into()];
+                let rest =
+                    vec![format!("    {word}for event in events:"), "        print(event.data)".into()];
                 (code.prefixed(&format!("{word}with ")).suffixed(" as events:"), rest)
             }
         };
@@ -107,10 +104,13 @@ impl Sample<'_> {
     fn arguments(&mut self, operation: &Operation) -> Result<Vec<Code>, Error> {
         let input = Input::of(self.api, operation);
         let (positional, others) = arguments(operation, &input);
-        let given: Vec<(String, Value)> =
-            shown(self.api, operation).map(|(parameter, value)| (parameter.name.clone(), value.into_owned())).collect();
+        let given: Vec<(String, Value)> = shown(self.api, operation)
+            .map(|(parameter, value)| (parameter.name.clone(), value.into_owned()))
+            .collect();
         let sent = match &input {
-            Input::Fields(name, _) => body(self.api, operation, &TypeRef::Named((*name).to_owned())).into_owned(),
+            Input::Fields(name, _) => {
+                body(self.api, operation, &TypeRef::Named((*name).to_owned())).into_owned()
+            }
             Input::Whole(ty) => body(self.api, operation, ty).into_owned(),
             Input::Nothing | Input::Bytes => Value::Null,
         };
@@ -119,12 +119,17 @@ impl Sample<'_> {
             let code = match &argument.from {
                 From::Parameter(parameter) if parameter.location == Location::Path => {
                     let value = example(self.api, operation, parameter).ok_or_else(|| {
-                        Error::new(WRITER, format!("`{}` has no example for {}", operation.id, parameter.name))
+                        Error::new(
+                            WRITER,
+                            format!("`{}` has no example for {}", operation.id, parameter.name),
+                        )
                     })?;
                     self.value(&parameter.ty, &value)
                 }
                 From::Parameter(parameter) => {
-                    let Some((_, value)) = given.iter().find(|(name, _)| *name == parameter.name) else { continue };
+                    let Some((_, value)) = given.iter().find(|(name, _)| *name == parameter.name) else {
+                        continue;
+                    };
                     self.value(&parameter.ty, value)
                 }
                 From::Body => match &input {
@@ -152,7 +157,8 @@ impl Sample<'_> {
                 Some(Shape::Union(union)) => {
                     let tag = value.get(&union.discriminator).and_then(Value::as_str).unwrap_or_default();
                     let variant = union.variants.iter().find(|variant| variant.tag == tag);
-                    let shape = variant.and_then(|variant| self.api.types.get(&variant.ty)).map(|def| &def.shape);
+                    let shape =
+                        variant.and_then(|variant| self.api.types.get(&variant.ty)).map(|def| &def.shape);
                     match (variant, shape) {
                         (Some(variant), Some(Shape::Object(object))) => {
                             let key = (variant.ty.clone(), variant.tag.clone());
@@ -204,7 +210,8 @@ fn plain(value: &Value) -> Code {
         Value::String(text) => Code::text(literal(text)),
         Value::Array(values) => Code::group("[", values.iter().map(plain).collect(), "]"),
         Value::Object(map) => {
-            let entries = map.iter().map(|(key, value)| plain(value).prefixed(&format!("{}: ", literal(key))));
+            let entries =
+                map.iter().map(|(key, value)| plain(value).prefixed(&format!("{}: ", literal(key))));
             Code::group("{", entries.collect(), "}")
         }
     }

@@ -25,8 +25,8 @@ __all__ = [
 
 
 class ApiKeyStatus:
-    """Whether an API key opens anything. A newer server may send other values; they are the text that
-    came.
+    """Whether an API key opens anything. A newer server may send other values; they are the text
+    that came.
     """
 
     ACTIVE: Final = "active"
@@ -62,8 +62,8 @@ class ApiKey(Model, kw_only=True, gc=False):
     """All that the key may do. 1 to 50 items."""
 
     tier: TierValue
-    """How many requests a caller may make. The figures are the defaults; the gateway's configuration
-    can change them.
+    """How many requests a caller may make. The figures are the defaults; the gateway's
+    configuration can change them.
     """
 
     status: ApiKeyStatusValue
@@ -82,7 +82,8 @@ class ApiKey(Model, kw_only=True, gc=False):
     """When its secret was last replaced. Absent if never. RFC 3339."""
 
     previous_secret_expires_at: str | UnsetType = UNSET
-    """Until when the secret before the newest one works as well. Absent if there is none. RFC 3339.
+    """Until when the secret before the newest one works as well. Absent if there is none. RFC
+    3339.
     """
 
     revoked_at: str | UnsetType = UNSET
@@ -111,8 +112,8 @@ class ApiKeyWithSecret(Confidential, Model, kw_only=True, gc=False):
     """A credential for a program, without its secret."""
 
     secret: str
-    """Send it as `X-API-Key`. It cannot be shown again: the gateway keeps a keyed hash only. At most
-    256 characters.
+    """Send it as `X-API-Key`. It cannot be shown again: the gateway keeps a keyed hash only. At
+    most 256 characters.
     """
 
 
@@ -136,9 +137,10 @@ class RotateApiKey(Model, kw_only=True, forbid_unknown_fields=True, gc=False):
     """How to replace a secret. May be empty."""
 
     grace_seconds: Annotated[int, Meta(ge=0, le=604800)] | UnsetType = UNSET
-    """How long the old secret works beside the new one. With 0 it stops at once. 0 to 604800. Default:
-    `86400`.
+    """How long the old secret works beside the new one. With 0 it stops at once. 0 to 604800.
+    Default: `86400`.
     """
+
 
 ApiKeyId: TypeAlias = str
 """Identifies an API key - `key_` and a UUIDv7 in 32 hexadecimal digits. Not secret. 36 characters;

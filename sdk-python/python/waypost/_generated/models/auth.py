@@ -51,8 +51,8 @@ class Role:
 
 
 class TokenType:
-    """How an access token is presented. A newer server may send other values; they are the text that
-    came.
+    """How an access token is presented. A newer server may send other values; they are the text
+    that came.
     """
 
     BEARER: Final = "Bearer"
@@ -60,7 +60,8 @@ class TokenType:
 
 
 class CredentialKind:
-    """What a caller presented. A newer server may send other values; they are the text that came.
+    """What a caller presented. A newer server may send other values; they are the text that
+    came.
     """
 
     SESSION: Final = "session"
@@ -106,8 +107,8 @@ class User(Model, kw_only=True, gc=False):
 
 
 class Tenant(Model, kw_only=True, gc=False):
-    """An organisation. Everything that its users and keys see belongs to it; nothing of another tenant
-    is ever visible.
+    """An organisation. Everything that its users and keys see belongs to it; nothing of another
+    tenant is ever visible.
     """
 
     id: TenantId
@@ -117,8 +118,8 @@ class Tenant(Model, kw_only=True, gc=False):
     """What people call it. 1 to 100 characters."""
 
     tier: TierValue
-    """How many requests a caller may make. The figures are the defaults; the gateway's configuration
-    can change them.
+    """How many requests a caller may make. The figures are the defaults; the gateway's
+    configuration can change them.
     """
 
     created_at: str
@@ -150,8 +151,8 @@ class Registration(Model, kw_only=True, gc=False):
     """A person with an account."""
 
     tenant: Tenant
-    """An organisation. Everything that its users and keys see belongs to it; nothing of another tenant
-    is ever visible.
+    """An organisation. Everything that its users and keys see belongs to it; nothing of another
+    tenant is ever visible.
     """
 
 
@@ -226,24 +227,26 @@ class Identity(Model, kw_only=True, gc=False):
     """A person with an account."""
 
     tenant: Tenant
-    """An organisation. Everything that its users and keys see belongs to it; nothing of another tenant
-    is ever visible.
+    """An organisation. Everything that its users and keys see belongs to it; nothing of another
+    tenant is ever visible.
     """
 
     credential: CredentialKindValue
     """What a caller presented."""
 
     credential_id: str
-    """The session's or the API key's identifier. 36 characters; matches `^(ses|key)_[0-9a-f]{32}$`.
+    """The session's or the API key's identifier. 36 characters; matches
+    `^(ses|key)_[0-9a-f]{32}$`.
     """
 
     permissions: list[Permission]
     """All that this credential may do. At most 50 items."""
 
     tier: TierValue
-    """How many requests a caller may make. The figures are the defaults; the gateway's configuration
-    can change them.
+    """How many requests a caller may make. The figures are the defaults; the gateway's
+    configuration can change them.
     """
+
 
 TenantId: TypeAlias = str
 """Identifies a tenant - `ten_` and a UUIDv7 in 32 hexadecimal digits. 36 characters; matches

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias, Union
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -29,7 +29,8 @@ __all__ = [
 
 
 class PaymentStatus:
-    """How far a payment has come. A newer server may send other values; they are the text that came.
+    """How far a payment has come. A newer server may send other values; they are the text that
+    came.
     """
 
     AUTHORIZED: Final = "authorized"
@@ -49,7 +50,8 @@ class PaymentStatus:
 
 
 class CaptureMethod:
-    """When the held money is taken. A newer server may send other values; they are the text that came.
+    """When the held money is taken. A newer server may send other values; they are the text that
+    came.
     """
 
     AUTOMATIC: Final = "automatic"
@@ -60,13 +62,10 @@ class CaptureMethod:
 
 
 if TYPE_CHECKING:
-    PaymentStatusValue: TypeAlias = Literal[
-        "authorized",
-        "captured",
-        "partially_refunded",
-        "refunded",
-        "canceled",
-    ] | str
+    PaymentStatusValue: TypeAlias = Union[
+        Literal["authorized", "captured", "partially_refunded", "refunded", "canceled"],
+        str,
+    ]
     """A value of `PaymentStatus`, or one that this version does not know."""
     CaptureMethodValue: TypeAlias = Literal["automatic", "manual"] | str
     """A value of `CaptureMethod`, or one that this version does not know."""
@@ -133,7 +132,8 @@ class Payment(Model, kw_only=True):
     """When the held money is taken."""
 
     description: str | UnsetType = UNSET
-    """The line for people that came with the payment. Absent if there was none. 1 to 500 characters.
+    """The line for people that came with the payment. Absent if there was none. 1 to 500
+    characters.
     """
 
     metadata: Metadata | UnsetType = UNSET
@@ -215,8 +215,8 @@ class RefundPayment(Model, kw_only=True, forbid_unknown_fields=True, gc=False):
     """How much to give back, and why. May be empty."""
 
     amount: Annotated[int, Meta(ge=1, le=9000000000000)] | UnsetType = UNSET
-    """How much to give back, in minor units. All that was captured and not yet refunded unless told. 1
-    to 9000000000000.
+    """How much to give back, in minor units. All that was captured and not yet refunded unless
+    told. 1 to 9000000000000.
     """
 
     reason: Annotated[str, Meta(min_length=1, max_length=500)] | UnsetType = UNSET

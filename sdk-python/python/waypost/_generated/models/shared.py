@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, Union
 
 from msgspec import UNSET, UnsetType
 
@@ -71,8 +71,9 @@ class PaymentDestinationType:
 
 
 class Tier:
-    """How many requests a caller may make. The figures are the defaults; the gateway's configuration
-    can change them. A newer server may send other values; they are the text that came.
+    """How many requests a caller may make. The figures are the defaults; the gateway's
+    configuration can change them. A newer server may send other values; they are the text that
+    came.
     """
 
     FREE: Final = "free"
@@ -92,15 +93,18 @@ class Tier:
 
 
 if TYPE_CHECKING:
-    TransactionTypeValue: TypeAlias = Literal[
-        "credit",
-        "debit",
-        "transfer",
-        "payment_hold",
-        "payment_capture",
-        "payment_release",
-        "payment_refund",
-    ] | str
+    TransactionTypeValue: TypeAlias = Union[
+        Literal[
+            "credit",
+            "debit",
+            "transfer",
+            "payment_hold",
+            "payment_capture",
+            "payment_release",
+            "payment_refund",
+        ],
+        str,
+    ]
     """A value of `TransactionType`, or one that this version does not know."""
     PaymentDestinationTypeValue: TypeAlias = Literal["wallet", "external"] | str
     """A value of `PaymentDestinationType`, or one that this version does not know."""
@@ -179,9 +183,9 @@ class Transaction(Model, kw_only=True, gc=False):
     """Why money moved."""
 
     amount: int
-    """How much, in minor units, seen from this wallet - above zero where the wallet gained, below zero
-    where it lost. For `payment_hold` and `payment_release` it is the change of what is available,
-    for all others the change of the balance. -9000000000000 to 9000000000000.
+    """How much, in minor units, seen from this wallet - above zero where the wallet gained, below
+    zero where it lost. For `payment_hold` and `payment_release` it is the change of what is
+    available, for all others the change of the balance. -9000000000000 to 9000000000000.
     """
 
     currency: Currency
@@ -203,7 +207,8 @@ class Transaction(Model, kw_only=True, gc=False):
     """The payment that it belongs to. Absent if it belongs to none."""
 
     description: str | UnsetType = UNSET
-    """The line for people that came with the movement. Absent if there was none. 1 to 500 characters.
+    """The line for people that came with the movement. Absent if there was none. 1 to 500
+    characters.
     """
 
     metadata: Metadata | UnsetType = UNSET
@@ -214,14 +219,15 @@ class Transaction(Model, kw_only=True, gc=False):
     created_at: str
     """When the money moved. RFC 3339."""
 
+
 IdempotencyKey: TypeAlias = str
 """A key of the caller's making, 1 to 255 visible ASCII characters. 1 to 255 characters; matches
 `^[\\x21-\\x7e]+$`.
 """
 
 Currency: TypeAlias = str
-"""An ISO 4217 currency code, in capitals. A wallet holds one currency for life. 3 characters; matches
-`^[A-Z]{3}$`.
+"""An ISO 4217 currency code, in capitals. A wallet holds one currency for life. 3 characters;
+matches `^[A-Z]{3}$`.
 """
 
 Metadata: TypeAlias = dict[str, str]

@@ -47,7 +47,8 @@ class WalletStatus:
 
 
 class StatementFormat:
-    """How a statement is written. A newer server may send other values; they are the text that came.
+    """How a statement is written. A newer server may send other values; they are the text that
+    came.
     """
 
     JSONL: Final = "jsonl"

@@ -50,8 +50,8 @@ class Resources:
 
     @cached_property
     def api_keys(self) -> ApiKeys:
-        """Long-lived credentials for programs, with permissions and a tier of their own. The secret is
-        shown once.
+        """Long-lived credentials for programs, with permissions and a tier of their own. The secret
+        is shown once.
         """
         from .api_keys import ApiKeys
 
@@ -113,8 +113,8 @@ class AsyncResources:
 
     @cached_property
     def api_keys(self) -> AsyncApiKeys:
-        """Long-lived credentials for programs, with permissions and a tier of their own. The secret is
-        shown once.
+        """Long-lived credentials for programs, with permissions and a tier of their own. The secret
+        is shown once.
         """
         from .api_keys import AsyncApiKeys
 

@@ -97,7 +97,8 @@ _REFUND: Final[Operation[Payment]] = Operation(
 
 
 class Payments(Resource):
-    """Money held in a payer's wallet first, then captured for a destination, released, or given back.
+    """Money held in a payer's wallet first, then captured for a destination, released, or given
+    back.
     """
 
     def create(
@@ -511,7 +512,8 @@ class PaymentsWithRawResponse:
 
 
 class AsyncPayments(AsyncResource):
-    """Money held in a payer's wallet first, then captured for a destination, released, or given back.
+    """Money held in a payer's wallet first, then captured for a destination, released, or given
+    back.
     """
 
     async def create(

@@ -161,8 +161,8 @@ _CLOSE: Final[Operation[Wallet]] = Operation(
 
 
 class Wallets(Resource):
-    """Accounts that hold money of one currency. Every movement is a balanced posting on a double-entry
-    ledger; no balance is ever negative.
+    """Accounts that hold money of one currency. Every movement is a balanced posting on a
+    double-entry ledger; no balance is ever negative.
     """
 
     def create(
@@ -887,8 +887,8 @@ class WalletsWithRawResponse:
 
 
 class AsyncWallets(AsyncResource):
-    """Accounts that hold money of one currency. Every movement is a balanced posting on a double-entry
-    ledger; no balance is ever negative.
+    """Accounts that hold money of one currency. Every movement is a balanced posting on a
+    double-entry ledger; no balance is ever negative.
     """
 
     async def create(
