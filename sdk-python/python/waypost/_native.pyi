@@ -30,6 +30,9 @@ class Failed(Exception):
 
     args: tuple[bytes]
 
+def refusal(message: str, hint: str, /) -> Failed:
+    """The error (kind ``config``) of a set-up that cannot work."""
+
 @final
 class Client:
     """The engine's client: connections, limits, cache, settings. One serves any number of threads and event loops, and survives a fork."""
@@ -90,6 +93,10 @@ class Client:
     @property
     def closed(self) -> bool:
         """Was it closed?"""
+
+    @property
+    def hooked(self) -> bool:
+        """Does it have middleware?"""
 
     @property
     def base_url(self) -> str:
