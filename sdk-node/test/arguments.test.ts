@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { onEach } from "./support/engines.js";
 
 onEach("a wrong argument", ({ FakeWaypost }) => {
-  const fake = new FakeWaypost().always("*", { json: {} });
+  const fake = new FakeWaypost().always("*", { json: { data: [], has_more: false } });
   // As a program in JavaScript sees it.
   const client = fake.client as unknown as Record<string, Record<string, (...args: unknown[]) => Promise<unknown>>>;
   const secret = "hunter2-hunter2";

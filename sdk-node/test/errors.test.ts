@@ -44,7 +44,7 @@ onEach("an error answer", ({ FakeWaypost }) => {
       assert.equal(error.url, "https://api.example/v1/wallets/wal_1");
       assert.equal(error.attempts.length, 1);
       assert.equal(error.attempts[0]?.status, status);
-      assert.match(error.message, /What happened\..*GET https:\/\/api\.example\/v1\/wallets\/wal_1, request req_1, 1 attempt/);
+      assert.match(error.message, /What happened.*GET https:\/\/api\.example\/v1\/wallets\/wal_1, request req_1, 1 attempt/);
       assert.ok(error.stack?.startsWith(`${name}: `));
     });
   }

@@ -196,7 +196,7 @@ function undecodable(
   message: string,
   hint = "Check that client and server are of versions that fit, and that no proxy in between answers for the API",
 ): Error {
-  return errorOf({ kind: "decode", message, hint, operation: operation.id, status, url, request_id, attempts });
+  return errorOf({ kind: "decode", message, hint, operation: operation.id, status, url: url.split("?", 1)[0] ?? url, request_id, attempts });
 }
 
 function told(source: Promise<Source>): Promise<Told> {

@@ -43,7 +43,7 @@ async function load(name: "native" | "wasm"): Promise<Engine> {
   // The class that the entry binds to its engine carries it; users have no need of it.
   const backend = (Client as unknown as { readonly engine: Backend }).engine;
   class Fake extends testing.FakeWaypost {
-    static readonly bound = { engine: backend, Client } as never;
+    static override readonly bound = { engine: backend, Client } as never;
   }
   return { name, Waypost: Client, FakeWaypost: Fake, backend };
 }

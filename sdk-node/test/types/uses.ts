@@ -29,7 +29,7 @@ export async function resources(client: Waypost): Promise<void> {
   for await (const { amount } of page) amounts?.push(amount);
   for await (const transaction of client.wallets.transactions(one.id, { limit: 5 })) amounts?.push(transaction.amount);
   const text: string = await client.wallets.statement(one.id, { format: "csv" }).text();
-  const nothing: void = await client.auth.logout({ refresh_token: text });
+  const nothing: void = await client.auth.logout({ everywhere: text === "" });
   await client.wallets.list(undefined, { signal: AbortSignal.timeout(5) });
   return nothing ?? void two;
 }

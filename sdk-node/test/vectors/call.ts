@@ -147,7 +147,7 @@ function operationOf(input: Json): Operation {
     result: result === "bytes" ? ["application/x-ndjson", "text/csv"] : result,
     ...body,
   };
-  return { id: "things_do", define: define as NonNullable<Operation["define"]>, result, ...body };
+  return { id: "things_do", define: define as unknown as NonNullable<Operation["define"]>, result, ...body };
 }
 
 function answerOf(answer: Json): FakeAnswer {
