@@ -154,12 +154,13 @@ fn definition(api: &Api, operation: &Operation) -> Value {
     if !parameters.is_empty() {
         value.insert("parameters".into(), json!(parameters));
     }
-    match &operation.body {
-        None => None,
-        Some(Body::Json(_)) => value.insert("body".into(), json!("json")),
-        Some(Body::Form(_)) => value.insert("body".into(), json!("form")),
-        Some(Body::Bytes(media_type)) => value.insert("body".into(), json!(media_type)),
+    let body = match &operation.body {
+        None => "none",
+        Some(Body::Json(_)) => "json",
+        Some(Body::Form(_)) => "form",
+        Some(Body::Bytes(media_type)) => media_type,
     };
+    value.insert("body".into(), json!(body));
     value.insert("retry".into(), json!(retry));
     if operation.idempotency_key {
         value.insert("idempotency_key".into(), json!(true));
