@@ -68,11 +68,11 @@ class Engine {
   }
 
   client(settings: Settings, hooks: number): AddonClient {
-    return checked(() => new this.addon.Client(this.#engine, JSON.stringify(settings), hooks));
+    return checked(() => new this.addon.Client(this.#engine, written(settings), hooks));
   }
 
   scripted(settings: Settings, hooks: number): AddonScripted {
-    return checked(() => new this.addon.Scripted(this.#engine, JSON.stringify(settings), hooks));
+    return checked(() => new this.addon.Scripted(this.#engine, written(settings), hooks));
   }
 
   define(operation: OperationDescription): string {
@@ -347,6 +347,10 @@ class NativeScripted implements ScriptedClient {
     this.#before = played.catch(() => undefined);
     return played;
   }
+}
+
+function written(settings: Settings): string {
+  return JSON.stringify({ ...settings, user_agent: settings.user_agent ?? `waypost-node/${version}` });
 }
 
 function hooksOf(interceptor: Interceptor | undefined): number {
