@@ -8,10 +8,11 @@ may be a secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from ._model import decoder, encode
 
@@ -30,6 +31,9 @@ def body_encoder(operation: Described) -> Callable[[Any], bytes]:
     check = decoder(operation.body)
 
     def encode(body: Any) -> bytes:
+        # Bytes would be written as base64, a text like any other to the check.
+        if _has_bytes(astuple(body) if isinstance(body, msgspec.Struct) else (body,)):
+            raise _bytes_error(operation, body)
         try:
             written = _encode(body)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -41,6 +45,38 @@ def body_encoder(operation: Described) -> Callable[[Any], bytes]:
         return written
 
     return encode
+
+
+_BYTES = frozenset({bytes, bytearray, memoryview})
+# What holds nothing else.
+_PLAIN = frozenset({str, int, float, bool, type(None), msgspec.UnsetType})
+
+
+def _has_bytes(values: Iterable[Any]) -> bool:
+    kinds = {*map(type, values)} - _PLAIN
+    if not kinds:
+        return False
+    if not kinds.isdisjoint(_BYTES):
+        return True
+    for one in values:
+        kind = type(one)
+        if kind is dict:
+            inner = one.values()
+        elif kind is list or kind is tuple:
+            inner = one
+        elif isinstance(one, msgspec.Struct):
+            inner = astuple(one)
+        else:
+            continue
+        if inner and _has_bytes(inner):
+            return True
+    return False
+
+
+def _bytes_error(operation: Described, body: Any) -> TypeError:
+    """Finds the argument."""
+    names = [name for name in getattr(type(body), "__struct_fields__", ()) if _has_bytes((getattr(body, name),))]
+    return TypeError(f"{operation.method} argument `{names[0] if names else 'body'}` must be str, not bytes")
 
 
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<place>.*)`)?$", re.DOTALL)

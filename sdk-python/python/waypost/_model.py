@@ -184,10 +184,10 @@ def _keeps(kind: Any) -> bool:
 
 def _read(kind: Any, value: Any, place: str) -> Any:
     """Makes the value of plain JSON, keeping what is unknown."""
-    if get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
     if not _keeps(kind):
         return _exact(kind, value, place)
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
     choice = _alternatives(kind)
     if value is None and type(None) in choice:
         return None
