@@ -35,7 +35,7 @@ test("the story goes as told", async () => {
 });
 
 test("the story says what is missing when there is no gateway to tell it on", async () => {
-  const env = { PATH: process.env["PATH"] };
+  const { WAYPOST_BASE_URL: _, ...env } = process.env;
   const failed = await run(process.execPath, [join(folder, "out/story.js")], { env }).catch((error: unknown) => error as { code: number; stderr: string });
   assert.ok("code" in failed);
   assert.equal(failed.code, 1);

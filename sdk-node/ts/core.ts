@@ -9,7 +9,7 @@
 
 import { CallFailed, EngineMissing, type Answer, type AnswerDetails, type Backend, type BackendClient } from "./backend.js";
 import { prepare } from "./arguments.js";
-import type { Caller, CallOptions, Operation } from "./call.js";
+import type { Caller, CallOptions, Operation, OperationDescription } from "./call.js";
 import { attemptOf, ConfigError, errorOf } from "./errors.js";
 import { Log } from "./logger.js";
 import { interceptorOf } from "./middleware.js";
@@ -149,8 +149,7 @@ export class Core implements Caller {
     how: K,
   ): Promise<Awaited<ReturnType<BackendClient[K]>>> {
     const { id, parameters, body, settings, signal } = prepare(operation, args, both(this.#defaults, options));
-    const { define } = operation;
-    const operationId = define === undefined ? id : await this.#backend.define({ id, ...define });
+    const operationId = operation.define === undefined ? id : await this.#backend.define(described(operation, operation.define));
     const log = this.#log;
     const since = log === undefined ? 0 : Date.now();
     try {
@@ -163,6 +162,18 @@ export class Core implements Caller {
       throw error;
     }
   }
+}
+
+/** The descriptions that were given of operations so far, by their id: one engine serves clients of several APIs. */
+const descriptions = new Map<string, string[]>();
+
+/** A description with its body, and with an id that no other one has: the operation's, with a number where another API has it too. */
+function described({ id, body = "none" }: Operation, define: OperationDescription): OperationDescription {
+  const text = JSON.stringify(define);
+  const known = descriptions.get(id) ?? [];
+  descriptions.set(id, known);
+  const place = known.includes(text) ? known.indexOf(text) : known.push(text) - 1;
+  return { body: body === "bytes" ? "application/octet-stream" : body, ...define, id: place === 0 ? id : `${id}~${place + 1}` };
 }
 
 /** The error of the SDK for what the engine threw; what is the caller's own stays as it is. */

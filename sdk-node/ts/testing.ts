@@ -222,7 +222,8 @@ function requestOf({ operation, attempt, method, url, headers, body, timeout_ms,
     // A body that is no JSON has none.
   }
   return {
-    operation,
+    // An operation that was described at run time may have a number behind its id.
+    operation: operation.replace(/~\d+$/, ""),
     attempt,
     method,
     url,

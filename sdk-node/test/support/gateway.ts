@@ -26,6 +26,8 @@ export async function startGateway(toml = ""): Promise<Gateway> {
   await writeFile(config, toml);
   const child = spawn(binary, ["serve", "--listen", "127.0.0.1:0", "--data-dir", join(folder, "data"), "--config", config, "--durability", "normal"], {
     stdio: ["ignore", "pipe", "pipe"],
+    // Variables of ours are none of the gateway's settings, and it says so.
+    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("WAYPOST_"))),
   });
   after(async () => {
     if (child.exitCode === null) {
@@ -38,7 +40,7 @@ export async function startGateway(toml = ""): Promise<Gateway> {
   });
   const printed = await untilListening(child);
   const baseUrl = /listening on (http:\S+)/.exec(printed)?.[1];
-  const apiKey = /\bwp_[0-9a-f]+_\w+/.exec(printed)?.[0];
+  const apiKey = /\bwp_[0-9a-f]+_[\w-]+/.exec(printed)?.[0];
   if (baseUrl === undefined || apiKey === undefined) throw new Error(`the gateway printed no address or no key:\n${printed}`);
   return { baseUrl, apiKey };
 }

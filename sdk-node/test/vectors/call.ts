@@ -2,8 +2,9 @@
  * The runner `call`, through the client as a user has it: `FakeWaypost` plays the script, and the outcome is read from what the client gives
  * back, throws, and sends.
  *
- * What is left out: nothing of what the cases expect but the moment of `cancel_at_ms`. Virtual time passes at once, so a caller cannot give up
- * in its middle: here the caller gives up when the answer of the first attempt is there, which is before the wait that follows it.
+ * What is left out: of a call with `cancel_at_ms`, the moment and the attempts. Virtual time passes at once, so a caller cannot give up in its
+ * middle: here the caller gives up when the answer of the first attempt is there, which is before the wait that follows it. A call that is given
+ * up is dropped at once, and nobody is left to tell of its attempts.
  */
 
 import { inspect } from "node:util";
@@ -39,6 +40,14 @@ export async function call({ FakeWaypost }: Engine, input: Json): Promise<Json> 
     calls.push(await oneCall(fake.client, operation, one, fake, givenUp?.signal));
   }
   return { calls };
+}
+
+/** What is expected of a script, without what cannot be observed here. */
+export function observable(input: Json, expected: unknown): unknown {
+  const calls = input["calls"] as Json[];
+  if (!calls.some((one) => "cancel_at_ms" in one)) return expected;
+  const told = (expected as { calls: Json[] }).calls;
+  return { ...(expected as Json), calls: told.map(({ attempts, ...rest }, place) => ("cancel_at_ms" in (calls[place] ?? {}) ? rest : { ...rest, attempts })) };
 }
 
 async function oneCall(
@@ -122,7 +131,8 @@ function failed(error: unknown): Json {
     has_problem: error.problem !== undefined,
     excerpt: error.excerpt ?? null,
     retry_after_s: error.retryAfter === undefined ? null : Math.floor(error.retryAfter),
-    message: error.message,
+    // Rust's message begins with the kind; here the kind is in the name that stands before a message.
+    message: `${error.kind}: ${error.message}`,
     printed: [inspect(error, { depth: 10 }), JSON.stringify(error), String(error), error.stack].join("\n"),
     request_id: error.requestId ?? null,
     attempts: error.attempts.map(attempt),
@@ -145,9 +155,8 @@ function operationOf(input: Json): Operation {
     idempotency_key: input["idempotency_key"] ?? false,
     security: [["bearer"], ["header:X-API-Key"]],
     result: result === "bytes" ? ["application/x-ndjson", "text/csv"] : result,
-    ...body,
   };
-  return { id: "things_do", define: define as unknown as NonNullable<Operation["define"]>, result, ...body };
+  return { id: "things_do_it", define: define as unknown as NonNullable<Operation["define"]>, result, ...body };
 }
 
 function answerOf(answer: Json): FakeAnswer {
