@@ -18,6 +18,8 @@ class Gateway:
         binary = os.environ.get("WAYPOST_GATEWAY_BIN")
         if not binary or not Path(binary).exists():
             raise RuntimeError(f"WAYPOST_GATEWAY_BIN must name the gateway's binary; it is {binary!r}. Use sdk-python/scripts/test")
+        # What begins so is a setting of the gateway.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOST_")}
         self.data = tempfile.mkdtemp(prefix="waypost-python-")
         arguments = [part for setting in ("rate_limits.enabled=false", *settings) for part in ("--set", setting)]
         self.process = subprocess.Popen(
@@ -25,6 +27,7 @@ class Gateway:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            env=environment,
         )
         assert self.process.stdout is not None
         for line in self.process.stdout:
@@ -40,6 +43,7 @@ class Gateway:
             check=True,
             capture_output=True,
             text=True,
+            env=environment,
         ).stdout.strip()
 
     @property

@@ -83,11 +83,11 @@ def test_every_mistake_of_value_is_told_at_once() -> None:
 
 def test_a_wrong_variable_is_named_and_a_secret_is_not_shown() -> None:
     with pytest.raises(errors.ConfigError) as caught:
-        waypost.Client(environment={"WAYPOST_BASE_URL": "nonsense", "WAYPOST_API_KEY": "line\nbreak", "WAYPOST_LOG": "loud"})
+        waypost.Client(environment={"WAYPOST_BASE_URL": "nonsense", "WAYPOST_API_KEY": "Top\nSecret", "WAYPOST_LOG": "loud"})
     text = str(caught.value)
     for name in ("WAYPOST_BASE_URL", "WAYPOST_API_KEY", "WAYPOST_LOG"):
         assert name in text
-    assert "break" not in text
+    assert "Secret" not in text
 
 
 def test_an_unknown_argument_is_a_type_error() -> None:
@@ -107,11 +107,11 @@ def test_a_proxy_is_used() -> None:
         assert proxy.requests[0].startswith(b"GET http://api.example/health ")
 
 
-def test_a_proxy_of_the_environment_is_used_unless_it_is_turned_off() -> None:
+def test_a_proxy_of_the_environment_is_used_unless_it_is_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     with Stage(answer(HEALTH)) as proxy, Stage(answer(HEALTH)) as server:
-        environment = {"HTTP_PROXY": proxy.url}
-        waypost.Client(server.url, environment=environment).system.health()
-        waypost.Client(server.url, environment=environment, proxy=False).system.health()
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        waypost.Client(server.url).system.health()
+        waypost.Client(server.url, proxy=False).system.health()
         assert (len(proxy.requests), len(server.requests)) == (1, 1)
 
 

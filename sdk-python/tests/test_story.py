@@ -168,12 +168,20 @@ def test_a_raw_list_has_its_page(client: waypost.Client, wallet: models.Wallet) 
     assert response.parsed.data[0].id == wallet.id
 
 
-def test_every_wrong_field_is_named_with_its_pointer(client: waypost.Client) -> None:
+def test_what_only_the_gateway_knows_is_named_with_its_pointer(client: waypost.Client) -> None:
+    with pytest.raises(errors.ValidationError) as caught:
+        client.wallets.create(currency="QQQ")
+    error = caught.value
+    assert (error.status, error.code, len(error.attempts)) == (422, "validation_failed", 1)
+    assert set(error.fields) == {"/currency"}
+
+
+def test_a_broken_bound_is_named_before_anything_is_sent(client: waypost.Client) -> None:
     with pytest.raises(errors.ValidationError) as caught:
         client.wallets.create(currency="euro", name="")
-    assert set(caught.value.fields) == {"/currency", "/name"}
-    assert caught.value.problem is not None
-    assert {one.pointer for one in caught.value.problem.errors} == {"/currency", "/name"}
+    error = caught.value
+    assert (error.status, error.code, len(error.attempts)) == (422, "validation_failed", 0)
+    assert set(error.fields) == {"/currency", "/name"}
 
 
 def test_a_refusal_says_why(client: waypost.Client, wallet: models.Wallet) -> None:

@@ -88,7 +88,7 @@ def define(operation: Mapping[str, Any]) -> str:
 
 def reply(answer: Mapping[str, Any]) -> _native.Reply:
     headers = answer.get("headers", {})
-    body = json.dumps(answer["json"]) if "json" in answer else answer.get("body", "")
+    body = json.dumps(answer["json"], separators=(",", ":"), ensure_ascii=False) if "json" in answer else answer.get("body", "")
     return _native.Reply(
         answer.get("status", 200),
         list(headers.items()) if isinstance(headers, dict) else [tuple(pair) for pair in headers],
@@ -112,6 +112,7 @@ class Call:
         self.id = define(self.operation)
         self.attempts: list[_native.Attempted] = []
         self.answers: list[Any] = []
+        self.callers: dict[str, Any] = {}
         self.scripted = _native.Scripted(self.answer)
 
     def answer(self, attempted: _native.Attempted) -> _native.Reply:
@@ -129,7 +130,11 @@ class Call:
         self.scripted.advance(call.get("after_ms", 0))
         self.scripted.cancel_after(call.get("cancel_at_ms"))
         self.answers, self.attempts = list(call["answers"]), []
-        mine = client.with_options(api_key=call["api_key"]) if "api_key" in call else client
+        mine = client
+        if "api_key" in call:
+            # As a program would: one client for each caller, kept.
+            mine = self.callers.setdefault(call["api_key"], None) or client.with_options(api_key=call["api_key"])
+            self.callers[call["api_key"]] = mine
         began = self.scripted.elapsed_ms
         try:
             told = self.ask(mine, options_of(call))
@@ -187,7 +192,8 @@ def failed(error: errors.WaypostError) -> Outcome:
     return {
         "result": KINDS[type(error)],
         "status": error.status,
-        "message": str(error),
+        # The kind is the exception's class, which Python prints before its text.
+        "message": f"{KINDS[type(error)]}: {error}",
         "printed": f"{error} {error!r} {problem!r} {error.attempts!r} {error.excerpt} {error.__dict__!r}",
         "code": error.code,
         "title": problem and problem.title,
@@ -197,7 +203,7 @@ def failed(error: errors.WaypostError) -> Outcome:
         "has_problem": problem is not None,
         "excerpt": error.excerpt,
         "request_id": error.request_id,
-        "retry_after_s": error.retry_after,
+        "retry_after_s": None if error.retry_after is None else int(error.retry_after),
         "attempts": [attempt(one) for one in error.attempts],
     }
 
@@ -342,5 +348,7 @@ def differences(expect: Any, actual: Any, place: str = "") -> list[str]:
         if not isinstance(actual, (list, tuple)) or len(actual) != len(expect):
             return [f"{place}: expected {expect}, got {actual!r}"]
         return [line for index, one in enumerate(expect) for line in differences(one, actual[index], f"{place}/{index}")]
+    if isinstance(expect, bool) or isinstance(actual, bool):
+        return [] if expect is actual else [f"{place}: expected {expect!r}, got {actual!r}"]
     same = type(expect) is type(actual) or (isinstance(expect, (int, float)) and isinstance(actual, (int, float)))
     return [] if same and expect == actual else [f"{place}: expected {expect!r}, got {actual!r}"]

@@ -94,7 +94,7 @@ class _Client:
             max_idle_per_host: How many unused connections are kept.
             http2_only: Speak HTTP/2 from the first byte, also without TLS. Default: `False`.
             middleware: Sees every attempt; see `waypost.middleware`.
-            environment: Read in place of `os.environ`; `{}`: read nothing.
+            environment: Read in place of `os.environ`; `{}`: read nothing. No proxy is used then but the one of `proxy`.
 
         Raises:
             waypost.errors.ConfigError: Something is missing or wrong; the message names all of it.
@@ -128,6 +128,9 @@ class _Client:
             "max_idle_per_host": max_idle_per_host,
             "http2_only": http2_only,
         }
+        # The engine finds proxies in the variables of the process.
+        if environment is not None and proxy is None:
+            settings["proxy"] = False
         self._set(engine_client(settings, middleware, os.environ if environment is None else environment))
 
     def _set(self, client: Any) -> None:

@@ -1,8 +1,8 @@
 """From values to JSON and back, through msgspec. Imported when the first operation is called, because msgspec takes longer to import than
 everything else in this package together.
 
-Promises: a body of a wrong type is a `TypeError` that names the argument and says what it must be; nothing of the value is printed, because it
-may be a secret.
+Promises: a body of a wrong type is a `TypeError` that names the argument and says what it must be, one that breaks a bound of the contract a
+`ValidationError` that names every such field, as the server's own would; nothing of the value is printed, because it may be a secret.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec.structs import astuple
+from msgspec.structs import astuple, fields
 
 from ._model import decoder, encode
+from .errors import FieldError, Problem, ValidationError
 
 if TYPE_CHECKING:
     from ._call import Described
@@ -41,7 +42,7 @@ def body_encoder(operation: Described) -> Callable[[Any], bytes]:
         try:
             check(written)
         except msgspec.ValidationError as error:
-            raise _argument_error(operation, str(error)) from None
+            raise _argument_error(operation, str(error)) or _bound_error(operation, body, str(error)) from None
         return written
 
     return encode
@@ -86,10 +87,10 @@ _MISSING = re.compile(r"^Object missing required field `(?P<field>.*)`$", re.DOT
 _PYTHON = {"array": "list", "object": "an object", "null": "None"}
 
 
-def _argument_error(operation: Described, message: str) -> Exception:
-    found = _PLACE.match(message)
-    what, place = (found["what"], found["place"]) if found else (message, None)
-    argument = (place or "$").removeprefix("$").removeprefix(".") or "body"
+def _argument_error(operation: Described, message: str) -> TypeError | None:
+    """What is wrong with a type; `None`: the types are right and a bound is broken."""
+    what, place = _told(message)
+    argument = place.removeprefix("$").removeprefix(".") or "body"
     missing = _MISSING.match(what)
     if missing:
         whole = missing["field"] if argument == "body" else f"{argument}.{missing['field']}"
@@ -99,20 +100,47 @@ def _argument_error(operation: Described, message: str) -> Exception:
         wanted = " | ".join(_PYTHON.get(word, word) for word in expected["expected"].split(" | "))
         got = _PYTHON.get(expected["got"], expected["got"])
         return TypeError(f"{operation.method} argument `{argument}` must be {wanted}, not {got}")
-    if what.startswith("Expected "):
-        return _bound_error(operation, argument, what)
-    return TypeError(f"{operation.method} argument `{argument}`: {what}")
+    return None if what.startswith("Expected ") else TypeError(f"{operation.method} argument `{argument}`: {what}")
 
 
-def _bound_error(operation: Described, argument: str, what: str) -> Exception:
-    """The type is right and the value is not: what the server would answer with 422, had it been asked."""
-    from .errors import FieldError, Problem, ValidationError
+def _bound_error(operation: Described, body: Any, message: str) -> Exception:
+    """What the server would answer with 422, had it been asked. msgspec stops at the first wrong field, so each is looked at by itself."""
+    wrong = [_told(message)]
+    if isinstance(body, msgspec.Struct):
+        wrong = []
+        for field in fields(type(body)):
+            value = getattr(body, field.name)
+            if value is msgspec.UNSET:
+                continue
+            try:
+                decoder(field.type)(_encode(value))
+            except msgspec.ValidationError as error:
+                what, place = _told(str(error))
+                place = f"$.{field.encode_name}{place.removeprefix('$')}"
+                wrong_type = _argument_error(operation, f"{what} - at `{place}`")
+                if wrong_type is not None:
+                    return wrong_type
+                wrong.append((what, place))
+    found = tuple(
+        FieldError(_pointer(place), "bound", f"must be {what.removeprefix('Expected ')}") for what, place in wrong
+    )
+    told = "; ".join(f"`{one.pointer.removeprefix('/')}` {one.detail}" for one in found)
+    problem = Problem(status=422, code="validation_failed", errors=found)
+    return ValidationError(
+        f"{operation.method} argument {told}", hint="Nothing was sent", problem=problem, operation=operation.id
+    )
 
-    pointer = "/" + re.sub(r"\[(\d+)\]", r"/\1", argument).replace("[...]", "").replace(".", "/")
-    detail = f"must be {what.removeprefix('Expected ')}"
-    problem = Problem(status=422, code="validation_failed", errors=(FieldError(pointer, "bound", detail),))
-    message = f"{operation.method} argument `{argument}` {detail}; nothing was sent"
-    return ValidationError(message, problem=problem, operation=operation.id)
+
+def _told(message: str) -> tuple[str, str]:
+    """What is wrong, and where."""
+    found = _PLACE.match(message)
+    return (found["what"], found["place"] or "$") if found else (message, "$")
+
+
+def _pointer(place: str) -> str:
+    """msgspec's `$.a[0].b` as a JSON pointer; where it does not know the key of a mapping, the mapping's."""
+    argument = place.removeprefix("$").removeprefix(".")
+    return "/" + re.sub(r"\[(\d+)\]", r"/\1", argument).replace("[...]", "").replace(".", "/")
 
 
 def _not_writable(operation: Described, body: object, error: Exception) -> TypeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
@@ -33,8 +34,12 @@ def _is_model(kind: Any) -> bool:
 
 
 def _value(name: str, kind: Any) -> Any:
-    while get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
+    if get_origin(kind) is Annotated:
+        inner, *metas = get_args(kind)
+        value = _value(name, inner)
+        for meta in metas:
+            value = _within(value, meta) if isinstance(meta, msgspec.Meta) else value
+        return value
     origin = get_origin(kind)
     if origin is Literal:
         return get_args(kind)[0]
@@ -48,8 +53,24 @@ def _value(name: str, kind: Any) -> Any:
     for plain, value in ((bool, False), (int, 0), (float, 0.0), (bytes, b"")):
         if kind is plain:
             return value
-    if (origin or kind) in (list, tuple, set):
+    if isinstance(origin or kind, type) and issubclass(origin or kind, Mapping):
+        return {}
+    if isinstance(origin or kind, type) and not issubclass(origin or kind, str) and issubclass(origin or kind, Collection):
         return []
     if isinstance(kind, type) and issubclass(kind, str):
         return kind("string")
-    return {} if (origin or kind) is dict else None
+    return None
+
+
+def _within(value: Any, bounds: msgspec.Meta) -> Any:
+    """The nearest value that the bounds allow."""
+    if isinstance(value, str):
+        longer = value.ljust(bounds.min_length or 0, "x")
+        return longer[: bounds.max_length] if bounds.max_length is not None else longer
+    if isinstance(value, list):
+        return ["string"] * (bounds.min_length or 0)
+    if isinstance(value, (int, float)) and bounds.ge is not None and value < bounds.ge:
+        return type(value)(bounds.ge)
+    if isinstance(value, (int, float)) and bounds.gt is not None and value <= bounds.gt:
+        return type(value)(bounds.gt + 1)
+    return value

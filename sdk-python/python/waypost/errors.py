@@ -10,7 +10,7 @@ WaypostError
 │   ├── ConflictError           409
 │   ├── GoneError               410
 │   ├── UnprocessableError      422
-│   │   └── ValidationError     422 that names the wrong fields
+│   │   └── ValidationError     the wrong fields are named, by the server or before anything was sent
 │   ├── RateLimitedError        429
 │   └── ServerError             5xx
 ├── TransportError              there is no answer
@@ -134,6 +134,7 @@ class Problem(NamedTuple):
             FieldError(str(one.get("pointer", "")), str(one.get("code", "")), str(one.get("detail", "")))
             for one in members.get("errors") or ()
         )
+        known["extra"] = {name: value for name, value in members.items() if name not in cls._fields}
         return cls(**known)
 
 
@@ -331,7 +332,7 @@ class UnprocessableError(APIError):
 
 
 class ValidationError(UnprocessableError):
-    """422 that names the wrong fields."""
+    """422 that names the wrong fields. Also raised before anything is sent (`attempts` is empty then) for a bound that the contract states."""
 
     @property
     def fields(self) -> dict[str, str]:

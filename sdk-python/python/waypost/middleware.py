@@ -39,6 +39,10 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 class Middleware:
     """Sees every attempt. Both methods do nothing unless they are written; in an `AsyncClient` they may be `async def`."""
 
