@@ -1,7 +1,8 @@
 # The commands of the house. `make help` lists them.
 SHELL := bash
 CARGO ?= cargo
-BIN = $(or $(CARGO_TARGET_DIR),target)/debug
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+BIN = $(CARGO_TARGET_DIR)/debug
 
 .PHONY: help setup build wheel npm demo run test lint generate bench clean
 
@@ -18,9 +19,12 @@ wheel: ## the Python package: an abi3 wheel and an sdist, in sdk-python/dist
 	@bash sdk-python/scripts/wheel
 
 npm: ## the npm packages, as tarballs
-	@bash sdk-node/scripts/pack
+	@bash .ci/setup --build
+	@cd sdk-node && npm ci --no-audit --no-fund --loglevel=error
+	@sdk-node/scripts/build
+	@sdk-node/scripts/pack
 
-demo: build ## start the gateway, tell the story through every SDK, exit 0
+demo: build wheel npm ## start the gateway, tell the story through every SDK, exit 0
 	@bash examples/demo.sh $(BIN)
 
 run: ## the gateway alone on 127.0.0.1:8080; prints its URL, docs and a first API key

@@ -1,8 +1,25 @@
 #!/usr/bin/env bash
 # Starts the gateway on its embedded defaults (a fresh data folder, a free port), tells the story through every SDK, stops it.
-# Usage: examples/demo.sh FOLDER_WITH_THE_BINARIES
+# Usage: examples/demo.sh FOLDER_WITH_THE_BINARIES. The Python and npm packages are those that `make wheel` and `make npm` built; they are installed beside
+# cargo's output, as a user would install them.
 set -euo pipefail
-bin=${1:?the folder with the built binaries}
+cd "$(dirname "$0")/.."
+bin=$(realpath "${1:?the folder with the built binaries}")
+target=$(realpath "${CARGO_TARGET_DIR:-target}")
+place=$target/demo
+log_of_set_up=$place/set-up.log
+mkdir -p "$place"
+
+quietly() { "$@" >"$log_of_set_up" 2>&1 || { echo "failed: $*" >&2; cat "$log_of_set_up" >&2; exit 1; }; }
+
+echo "Installing the Python package"
+[ -x "$place/python/bin/python" ] || quietly python3 -m venv "$place/python"
+quietly "$place/python/bin/python" -m pip install --disable-pip-version-check --force-reinstall sdk-python/dist/*.whl
+echo "Installing the npm packages"
+rm -rf "$place/node"
+cp -r examples/node "$place/node"
+(cd "$place/node" && quietly npm install --no-save --no-audit --no-fund --loglevel=error "$target"/npm/*.tgz && quietly npm run build)
+
 data=$(mktemp -d)
 log=$data/gateway.log
 : >"$log"
@@ -17,7 +34,7 @@ stop() {
 trap stop EXIT
 
 # A small per-second allowance, so that the story meets a rate limit and is past it a second later.
-"$bin/waypost-gateway" serve --listen 127.0.0.1:0 --data-dir "$data" --config "$(dirname "$0")/demo.toml" >"$log" 2>&1 &
+"$bin/waypost-gateway" serve --listen 127.0.0.1:0 --data-dir "$data" --config examples/demo.toml >"$log" 2>&1 &
 gateway=$!
 url=
 for _ in $(seq 1 200); do
@@ -32,5 +49,14 @@ echo "The gateway listens on $url (docs: $url/docs)"
 echo
 echo "== Rust"
 WAYPOST_BASE_URL="$url" "$bin/waypost-example"
+echo
+echo "== Python"
+WAYPOST_BASE_URL="$url" "$place/python/bin/python" examples/python/story.py
+echo
+echo "== Python, async"
+WAYPOST_BASE_URL="$url" "$place/python/bin/python" examples/python/story_async.py
+echo
+echo "== JavaScript, Node"
+WAYPOST_BASE_URL="$url" node "$place/node/out/story.js"
 echo
 echo "Every SDK told its story."
