@@ -159,7 +159,7 @@ export class Engine {
     return this.#exchange("version", null);
   }
 
-  /** Makes a client: `[null, its number]`, or `[a report]` of what is wrong with the settings. */
+  /** Makes a client of the list of its settings: `[null, its number]`, or `[a report]` of what is wrong with the settings. */
   client(settings) {
     return this.#exchange("client", settings);
   }
@@ -184,8 +184,4 @@ export class Engine {
     this.#exchange("define", operation);
   }
 
-  /** What a policy says, by the name of its runner in the shared vectors. */
-  policy(runner, input) {
-    return this.#exchange("policy", [runner, input]);
-  }
 }

@@ -22,6 +22,8 @@ export interface Done {
   body: Uint8Array | null;
   /** Without secrets. */
   url: string;
+  /** How long a streamed answer may stand still, in milliseconds. */
+  idle: number;
 }
 
 /** What happened, and its particulars. */
@@ -35,21 +37,20 @@ export type Event =
 /** The engine: it plans calls and makes none. Its clock and its randomness are the caller's. */
 export interface Engine {
   readonly version: string;
-  client(settings: object): [report: null, client: number] | [report: Record<string, unknown>];
+  client(settings: readonly unknown[]): [report: null, client: number] | [report: Record<string, unknown>];
   close(client: number): void;
   start(
     client: number,
     operation: string,
     parameters: readonly string[],
     body: "json" | "bytes" | null,
-    options: object | null,
+    options: readonly unknown[] | null,
     seed: Uint8Array,
     elapsed: number,
     unix: number,
   ): [call: number | null, step: Step];
   next(call: number, ...event: Event): Step;
   define(operation: object): void;
-  policy(runner: string, input: unknown): unknown;
 }
 
 /** What the module can be made of. */

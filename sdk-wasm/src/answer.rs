@@ -7,8 +7,8 @@ use waypost::{Error, Problem};
 
 use crate::value::Writer;
 
-/// `[0, method, url, headers, attempt, timeout ms]`, `[1, limit, timeout ms]`, `[2, wait ms]`, `[3, answer]` or `[4, report]`.
-pub(crate) fn step(step: &Step, writer: &mut Writer) {
+/// `idle`: how long a streamed answer may stand still. `[0, method, url, headers, attempt, timeout ms]`, `[1, limit, timeout ms]`, `[2, wait ms]`, `[3, answer]` or `[4, report]`.
+pub(crate) fn step(step: &Step, idle: Duration, writer: &mut Writer) {
     match step {
         Step::Send(send) => {
             writer.list(6);
@@ -35,7 +35,7 @@ pub(crate) fn step(step: &Step, writer: &mut Writer) {
             match result.as_ref() {
                 Ok(envelope) => {
                     writer.number(3.0);
-                    answer(envelope, writer);
+                    answer(envelope, idle, writer);
                 }
                 Err(error) => {
                     writer.number(4.0);
@@ -47,8 +47,10 @@ pub(crate) fn step(step: &Step, writer: &mut Writer) {
 }
 
 /// The body is given only where it comes from the cache: JavaScript has any other.
-fn answer(envelope: &Envelope, writer: &mut Writer) {
-    writer.map(8);
+fn answer(envelope: &Envelope, idle: Duration, writer: &mut Writer) {
+    writer.map(9);
+    writer.name("idle");
+    writer.number(milliseconds(idle));
     writer.name("url");
     writer.text(&envelope.printed_url());
     writer.name("status");

@@ -1,6 +1,7 @@
 //! What the module remembers: clients, calls that are under way, operations that were described. JavaScript names each by a number.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use waypost::engine::{
@@ -53,17 +54,18 @@ impl Engine {
         let now = now(message, 6);
         match self.plan(message) {
             Ok((plan, shared)) => {
+                let idle = plan.timeout;
                 let mut call = AttemptLoop::new(plan, shared, now);
                 let step = call.next(Event::Start, now);
                 match &step {
                     Step::Done(_) => writer.null(),
                     _ => writer.number(f64::from(self.calls.insert(call))),
                 }
-                answer::step(&step, writer);
+                answer::step(&step, idle, writer);
             }
             Err(error) => {
                 writer.null();
-                answer::step(&Step::Done(Box::new(Err(error))), writer);
+                answer::step(&Step::Done(Box::new(Err(error))), Duration::ZERO, writer);
             }
         }
     }
@@ -86,7 +88,7 @@ impl Engine {
             Some("bytes") => arguments.bytes(Bytes::new()),
             _ => arguments,
         };
-        let options = settings::call(message.at(4))?;
+        let options = settings::call(message.at(4));
         let mut seed = [0; 32];
         for (place, byte) in seed.iter_mut().zip(message.at(5).bytes().unwrap_or_default()) {
             *place = *byte;
@@ -99,13 +101,14 @@ impl Engine {
     pub(crate) fn next(&mut self, message: &Value<'_>, writer: &mut Writer) {
         let Some(call) = self.calls.get_mut(message.at(0)) else {
             let over = Error::config("the call is over");
-            return answer::step(&Step::Done(Box::new(Err(over))), writer);
+            return answer::step(&Step::Done(Box::new(Err(over))), Duration::ZERO, writer);
         };
+        let idle = call.plan().timeout;
         let step = call.next(event(message), now(message, 2));
         if matches!(step, Step::Done(_)) {
             self.calls.remove(message.at(0));
         }
-        answer::step(&step, writer);
+        answer::step(&step, idle, writer);
     }
 
     /// Forgets a client. Its calls go on.

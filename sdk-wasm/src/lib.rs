@@ -23,6 +23,12 @@ use std::cell::RefCell;
 use engine::Engine;
 use value::{Value, Writer};
 
+// SAFETY: the module is built without threads, so no two of them can allocate at once.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: lol_alloc::AssumeSingleThreaded<lol_alloc::FreeListAllocator> =
+    unsafe { lol_alloc::AssumeSingleThreaded::new(lol_alloc::FreeListAllocator::new()) };
+
 #[derive(Default)]
 struct Border {
     engine: Engine,

@@ -1,10 +1,8 @@
-//! A client's settings, and one call's, from the members of a message. The names are those of the vectors and of every facade.
-//!
-//! Promises: a member that is not known, or is of another type, is a mistake that names it; all mistakes are told together.
+//! A client's settings, and one call's, by their places in a list. Their names, and that there is no other, is known to JavaScript, where the code that
+//! gives them is; what they mean and whether they can work is decided here and in the crate.
 
 use std::time::Duration;
 
-use waypost::engine::environment::Environment;
 use waypost::engine::policy::breaker::BreakerOptions;
 use waypost::engine::policy::budget::BudgetOptions;
 use waypost::engine::policy::cache::CacheOptions;
@@ -13,209 +11,116 @@ use waypost::{CallOptions, ClientOptions, Error};
 
 use crate::value::Value;
 
-/// The members of a map that were read, and what was wrong with them.
-struct Members<'a> {
-    mistakes: Vec<String>,
-    left: Vec<&'a (&'a str, Value<'a>)>,
-}
-
-/// Settings that only a client with its own sockets can follow.
-const NATIVE: &[&str] = &["proxy", "ca_bundle", "ca_pem", "http2"];
-
-impl<'a> Members<'a> {
-    fn new(map: &'a Value<'a>) -> Self {
-        let left = map.members().iter().filter(|(_, value)| *value != Value::Null).collect();
-        Self { mistakes: Vec::new(), left }
-    }
-
-    fn take(&mut self, name: &str) -> Option<&'a Value<'a>> {
-        let place = self.left.iter().position(|(key, _)| *key == name)?;
-        Some(&self.left.swap_remove(place).1)
-    }
-
-    fn read<T>(&mut self, name: &str, what: &str, read: impl Fn(&'a Value<'a>) -> Option<T>) -> Option<T> {
-        let found = read(self.take(name)?);
-        if found.is_none() {
-            self.mistakes.push(format!("`{name}` is not {what}"));
-        }
-        found
-    }
-
-    fn text(&mut self, name: &str) -> Option<String> {
-        self.read(name, "a text", |value| value.text().map(str::to_owned))
-    }
-
-    fn flag(&mut self, name: &str) -> Option<bool> {
-        self.read(name, "true or false", Value::flag)
-    }
-
-    fn duration(&mut self, name: &str) -> Option<Duration> {
-        self.read(name, "a number of milliseconds", |value| {
-            let milliseconds = value.number().filter(|number| number.is_finite() && *number >= 0.0)?;
-            Some(milliseconds_of(milliseconds))
-        })
-    }
-
-    fn whole(&mut self, name: &str) -> Option<u32> {
-        self.read(name, "a whole number from 0", |value| {
-            let number = value.number()?;
-            // The cast saturates; what it changes is refused.
-            let whole = number as u32;
-            (f64::from(whole) == number).then_some(whole)
-        })
-    }
-
-    fn headers(&mut self) -> Headers {
-        let pair = |item: &Value<'a>| match item.items() {
-            [Value::Text(name), Value::Text(value)] => Some(((*name).to_owned(), *value)),
-            _ => None,
-        };
-        let read = self.read("headers", "a list of names and values", |value| {
-            matches!(value, Value::List(_)).then(|| value.items().iter().map(pair).collect())?
-        });
-        read.unwrap_or_default()
-    }
-
-    /// A part that can be set to `false`: none of it.
-    fn part<T: Default>(
-        &mut self,
-        name: &str,
-        standard: Option<T>,
-        read: impl Fn(&mut Self, T) -> T,
-    ) -> Option<T> {
-        match self.take(name) {
-            None => standard,
-            Some(Value::Flag(false)) => None,
-            Some(Value::Flag(true)) => Some(T::default()),
-            Some(map @ Value::Map(_)) => {
-                let mut members = Self::new(map);
-                let part = read(&mut members, T::default());
-                self.mistakes.extend(members.finish().into_iter().map(|mistake| format!("{name}: {mistake}")));
-                Some(part)
-            }
-            Some(_) => {
-                self.mistakes.push(format!("`{name}` is neither an object nor true or false"));
-                standard
-            }
-        }
-    }
-
-    /// The mistakes, with every member that nobody asked for.
-    fn finish(mut self) -> Vec<String> {
-        for (name, _) in self.left {
-            self.mistakes.push(if NATIVE.contains(name) {
-                format!("`{name}` is for the native engine: here the runtime's own fetch decides")
-            } else {
-                format!("there is no setting `{name}`")
-            });
-        }
-        self.mistakes
-    }
-}
-
 /// The engine's time from JavaScript's.
 pub(crate) fn milliseconds_of(milliseconds: f64) -> Duration {
-    Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default()
+    // The cast saturates: what is no number, or negative, is zero, and 584 years are the most.
+    Duration::from_nanos((milliseconds * 1_000_000.0) as u64)
+}
+
+fn duration(value: &Value<'_>) -> Option<Duration> {
+    value.number().map(milliseconds_of)
+}
+
+fn set_duration(place: &mut Duration, value: &Value<'_>) {
+    *place = duration(value).unwrap_or(*place);
+}
+
+/// A number that was given, or the standard one.
+fn whole(value: &Value<'_>, standard: u32) -> u32 {
+    value.number().map_or(standard, |number| number as u32)
+}
+
+fn size(value: &Value<'_>, standard: usize) -> usize {
+    value.number().map_or(standard, |number| number as usize)
+}
+
+fn text(value: &Value<'_>) -> Option<String> {
+    value.text().map(str::to_owned)
+}
+
+fn headers(value: &Value<'_>) -> Headers {
+    let mut headers = Headers::new();
+    for (name, value) in value.pairs() {
+        headers.append(name.to_owned(), value);
+    }
+    headers
 }
 
 /// The settings of a client. What is not given is what [`ClientOptions::for_browser`] says, without the conditional cache: the browser has one of its
 /// own, and `If-None-Match` is a header for which a page must ask the server's leave (a preflight).
-pub(crate) fn client(map: &Value<'_>) -> Result<ClientOptions, Error> {
-    let mut members = Members::new(map);
-    let variables = members.take("environment");
-    let environment = Environment::read(|name| variables?.member(name).text().map(str::to_owned))?;
-    let base_url = members.text("base_url").or(environment.base_url.clone()).unwrap_or_default();
-    let missing = base_url.is_empty();
-    let mut options = ClientOptions::for_browser(base_url);
+pub(crate) fn client(list: &Value<'_>) -> Result<ClientOptions, Error> {
+    let mut options = ClientOptions::for_browser(list.at(0).text().unwrap_or_default());
+    options.credentials = credentials(list)?;
+    options.tenant = text(list.at(5));
+    options.api_version = text(list.at(6));
+    options.user_agent = text(list.at(7));
+    set_duration(&mut options.timeout, list.at(8));
+    set_duration(&mut options.connect_timeout, list.at(9));
+    set_duration(&mut options.deadline, list.at(10));
+    set_duration(&mut options.backoff.base, list.at(11));
+    set_duration(&mut options.backoff.cap, list.at(12));
+    options.max_retries = whole(list.at(13), options.max_retries);
+    options.max_answer_bytes = size(list.at(14), options.max_answer_bytes);
+    options.pacing = list.at(15).flag().unwrap_or(options.pacing);
+    options.trace = list.at(16).flag().unwrap_or(options.trace);
+    options.budget = match list.at(17) {
+        Value::Flag(_) => None,
+        part => {
+            let mut budget = BudgetOptions::default();
+            budget.capacity = whole(part.at(0), budget.capacity);
+            set_duration(&mut budget.refill_every, part.at(1));
+            budget.refill_after_successes = whole(part.at(2), budget.refill_after_successes);
+            Some(budget)
+        }
+    };
+    if let part @ Value::List(_) = list.at(18) {
+        let mut breaker = BreakerOptions::default();
+        breaker.failure_percent = whole(part.at(0), breaker.failure_percent);
+        set_duration(&mut breaker.window, part.at(1));
+        breaker.minimum_attempts = whole(part.at(2), breaker.minimum_attempts);
+        set_duration(&mut breaker.reset, part.at(3));
+        set_duration(&mut breaker.reset_cap, part.at(4));
+        breaker.probes = whole(part.at(5), breaker.probes);
+        options.breaker = Some(breaker);
+    }
     options.cache = None;
-    options.credentials = credentials(&mut members, &environment);
-    options.tenant = members.text("tenant").or(environment.tenant);
-    options.api_version = members.text("api_version");
-    options.user_agent = members.text("user_agent");
-    options.headers = members.headers();
-    let set = |place: &mut Duration, given: Option<Duration>| *place = given.unwrap_or(*place);
-    set(&mut options.timeout, members.duration("timeout_ms"));
-    set(&mut options.connect_timeout, members.duration("connect_timeout_ms"));
-    set(&mut options.deadline, members.duration("deadline_ms"));
-    set(&mut options.backoff.base, members.duration("backoff_base_ms"));
-    set(&mut options.backoff.cap, members.duration("backoff_cap_ms"));
-    options.max_retries = members.whole("max_retries").unwrap_or(options.max_retries);
-    options.pacing = members.flag("pacing").unwrap_or(options.pacing);
-    options.trace = members.flag("trace").unwrap_or(options.trace);
-    if let Some(bytes) = members.whole("max_answer_bytes") {
-        options.max_answer_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    if let part @ Value::List(_) = list.at(19) {
+        let mut cache = CacheOptions::default();
+        cache.entries = size(part.at(0), cache.entries);
+        cache.bytes = size(part.at(1), cache.bytes);
+        options.cache = Some(cache);
     }
-    options.budget = members.part("budget", options.budget, |members, standard| BudgetOptions {
-        capacity: members.whole("capacity").unwrap_or(standard.capacity),
-        refill_every: members.duration("refill_every_ms").unwrap_or(standard.refill_every),
-        refill_after_successes: members
-            .whole("refill_after_successes")
-            .unwrap_or(standard.refill_after_successes),
-    });
-    options.breaker = members.part("breaker", None, |members, standard| BreakerOptions {
-        failure_percent: members.whole("failure_percent").unwrap_or(standard.failure_percent),
-        window: members.duration("window_ms").unwrap_or(standard.window),
-        minimum_attempts: members.whole("minimum_attempts").unwrap_or(standard.minimum_attempts),
-        reset: members.duration("reset_ms").unwrap_or(standard.reset),
-        reset_cap: members.duration("reset_cap_ms").unwrap_or(standard.reset_cap),
-        probes: members.whole("probes").unwrap_or(standard.probes),
-    });
-    options.cache = members.part("cache", None, |members, standard: CacheOptions| {
-        let mut size = |name: &str, standard: usize| {
-            members.whole(name).and_then(|size| usize::try_from(size).ok()).unwrap_or(standard)
-        };
-        CacheOptions { entries: size("entries", standard.entries), bytes: size("bytes", standard.bytes) }
-    });
-    let mut mistakes = members.finish();
-    if missing {
-        mistakes.push("the base URL is missing: give `baseUrl`, or set WAYPOST_BASE_URL where there is an environment".to_owned());
-    }
-    refuse("the client cannot be made", mistakes)?;
+    options.headers = headers(list.at(20));
     options.check()?;
     Ok(options)
 }
 
-fn credentials(members: &mut Members<'_>, environment: &Environment) -> Credentials {
-    let (key, token) = (members.text("api_key"), members.text("access_token"));
-    let client = (members.text("client_id"), members.text("client_secret"));
-    // What is written in the program stands for all that the environment says of who is calling.
-    if key.is_none() && token.is_none() && client.0.is_none() && client.1.is_none() {
-        return environment.credentials();
-    }
+fn credentials(list: &Value<'_>) -> Result<Credentials, Error> {
     let mut credentials = Credentials::none();
-    if let Some(key) = key {
+    if let Some(key) = text(list.at(1)) {
         credentials = credentials.with_header("x-api-key", key);
     }
-    if let Some(token) = token {
+    if let Some(token) = text(list.at(2)) {
         credentials = credentials.with_bearer(token);
     }
-    match client {
-        (Some(id), Some(secret)) => credentials.with_client(ClientCredentials { id, secret: secret.into() }),
-        (None, None) => credentials,
-        (given, _) => {
-            let missing = if given.is_some() { "client_secret" } else { "client_id" };
-            members.mistakes.push(format!("`{missing}` is missing"));
-            credentials
-        }
+    match (text(list.at(3)), text(list.at(4))) {
+        (Some(id), Some(secret)) => Ok(credentials.with_client(ClientCredentials { id, secret: secret.into() })),
+        (None, None) => Ok(credentials),
+        _ => Err(Error::config("of `client_id` and `client_secret` one is missing; give both, or none")),
     }
 }
 
 /// The settings of one call.
-pub(crate) fn call(map: &Value<'_>) -> Result<CallOptions, Error> {
-    let mut members = Members::new(map);
+pub(crate) fn call(list: &Value<'_>) -> CallOptions {
     let mut options = CallOptions::default();
-    options.timeout = members.duration("timeout_ms");
-    options.deadline = members.duration("deadline_ms");
-    options.max_retries = members.whole("max_retries");
-    options.idempotency_key = members.text("idempotency_key");
-    options.headers = members.headers();
-    options.accept = members.text("accept");
-    options.trace_parent =
-        members.read("trace_parent", "a traceparent", |value| TraceParent::parse(value.text()?));
-    refuse("the call cannot be made", members.finish())?;
-    Ok(options)
-}
-
-fn refuse(about: &str, mistakes: Vec<String>) -> Result<(), Error> {
-    if mistakes.is_empty() { Ok(()) } else { Err(Error::config(format!("{about}: {}", mistakes.join("; ")))) }
+    if let Value::List(_) = list {
+        options.timeout = duration(list.at(0));
+        options.deadline = duration(list.at(1));
+        options.max_retries = list.at(2).number().map(|retries| retries as u32);
+        options.idempotency_key = text(list.at(3));
+        options.accept = text(list.at(4));
+        options.trace_parent = list.at(5).text().and_then(TraceParent::parse);
+        options.headers = headers(list.at(6));
+    }
+    options
 }

@@ -281,9 +281,8 @@ mod tests {
         let deep = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
         for text in texts.into_iter().map(str::to_owned).chain([deep(100), deep(200)]) {
             let theirs = serde_json::from_str::<serde_json::Map<_, _>>(&text).ok();
-            let ours = object(text.as_bytes()).map(|members| {
-                members.into_iter().map(|(name, value, _)| (name, value.value())).collect()
-            });
+            let ours = object(text.as_bytes())
+                .map(|members| members.into_iter().map(|(name, value, _)| (name, value.value())).collect());
             assert_eq!(ours, theirs, "{text}");
         }
         assert!(object(b"{\"a\":\"\xff\"}").is_none());

@@ -342,7 +342,10 @@ impl fmt::Display for Failure {
             1 => about.push("1 attempt".to_owned()),
             many => about.push(format!("{many} attempts")),
         }
-        about.extend(self.retry_after.map(|wait| format!("retry after {} s", wait.as_secs() + u64::from(wait.subsec_nanos() > 0))));
+        about
+            .extend(self.retry_after.map(|wait| {
+                format!("retry after {} s", wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+            }));
         if !about.is_empty() {
             write!(formatter, " ({})", about.join(", "))?;
         }
@@ -374,11 +377,23 @@ impl fmt::Debug for Failure {
 /// The beginning of a body, for a person: one line of at most 200 characters, without control characters.
 pub(crate) fn excerpt(body: &[u8]) -> Option<String> {
     const LONGEST: usize = 200;
+    let mut line = String::new();
+    let mut letters = 0;
     // A character takes at most four bytes; the rest of a large body need not be looked at.
-    let text = String::from_utf8_lossy(body.get(..4 * LONGEST).unwrap_or(body)).into_owned();
-    let line = text
-        .split(|letter: char| letter.is_whitespace() || letter.is_control())
-        .filter(|word| !word.is_empty());
-    let line: String = line.collect::<Vec<_>>().join(" ").chars().take(LONGEST).collect();
+    for chunk in body.get(..4 * LONGEST).unwrap_or(body).utf8_chunks() {
+        let broken = (!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);
+        for letter in chunk.valid().chars().chain(broken) {
+            let blank = letter.is_whitespace() || letter.is_control();
+            // White space and control characters are one blank, and none at the beginning.
+            if letters == LONGEST || blank && (line.is_empty() || line.ends_with(' ')) {
+                continue;
+            }
+            line.push(if blank { ' ' } else { letter });
+            letters += 1;
+        }
+    }
+    if line.ends_with(' ') {
+        line.pop();
+    }
     (!line.is_empty()).then_some(line)
 }

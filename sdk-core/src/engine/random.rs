@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::trace;
+
 /// What a driver must draw for each call, from the operating system's generator or the browser's `crypto.getRandomValues`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Seed(pub [u8; 32]);
@@ -16,33 +18,34 @@ impl fmt::Debug for Seed {
 impl Seed {
     /// A random UUID (RFC 9562, version 4) of the first half, which is used for nothing else: no other header sent reveals it.
     pub(crate) fn idempotency_key(&self) -> String {
-        let bits = self.half(0);
-        let version = (bits & !(0xf << 76)) | (0x4 << 76);
-        let variant = (version & !(0x3 << 62)) | (0x2 << 62);
-        format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            variant >> 96,
-            (variant >> 80) & 0xffff,
-            (variant >> 64) & 0xffff,
-            (variant >> 48) & 0xffff,
-            variant & 0xffff_ffff_ffff
-        )
+        let mut key = String::with_capacity(36);
+        for (place, byte) in self.0.iter().take(16).enumerate() {
+            if matches!(place, 4 | 6 | 8 | 10) {
+                key.push('-');
+            }
+            let byte = match place {
+                6 => byte & 0x0f | 0x40,
+                8 => byte & 0x3f | 0x80,
+                _ => *byte,
+            };
+            trace::push_hex(&mut key, byte);
+        }
+        key
     }
 
     /// Jitter and span ids.
     pub(crate) fn generator(&self) -> Generator {
-        Generator { state: self.half(16) as u64 }
+        Generator { state: self.word(24) }
     }
 
     /// The trace id, apart from the loop's own stream: a plan may be driven more than once.
     pub(crate) fn trace_generator(&self) -> Generator {
-        Generator { state: (self.half(16) >> 64) as u64 }
+        Generator { state: self.word(16) }
     }
 
-    fn half(&self, from: usize) -> u128 {
-        u128::from_be_bytes(std::array::from_fn(|index| {
-            self.0.get(from + index).copied().unwrap_or_default()
-        }))
+    /// The eight bytes from here.
+    fn word(&self, from: usize) -> u64 {
+        self.0.iter().skip(from).take(8).fold(0, |word, byte| word << 8 | u64::from(*byte))
     }
 }
 

@@ -12,6 +12,11 @@ pub struct Now {
     pub unix: Duration,
 }
 
+/// Nanoseconds, as far as 64 bits go: 584 years. Where there are 32-bit machines (a browser's is one), twice as many bits cost dearly.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()))
+}
+
 impl Now {
     /// A moment `elapsed` after the driver's epoch, `unix` after 1970.
     pub const fn new(elapsed: Duration, unix: Duration) -> Self {

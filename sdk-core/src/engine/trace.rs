@@ -44,23 +44,39 @@ impl TraceParent {
 impl TraceParent {
     /// The header's value. One of it is written for every attempt, without the growing of `to_string`.
     pub(crate) fn header(self) -> String {
-        use fmt::Write as _;
         let mut text = String::with_capacity(55);
-        // Writing to a string does not fail.
-        let _ = write!(text, "{self}");
+        text.push_str("00-");
+        self.trace_id.to_be_bytes().iter().for_each(|byte| push_hex(&mut text, *byte));
+        text.push('-');
+        self.span_id.to_be_bytes().iter().for_each(|byte| push_hex(&mut text, *byte));
+        text.push('-');
+        push_hex(&mut text, self.flags);
         text
     }
 }
 
+/// Two lower-case hexadecimal digits.
+pub(crate) fn push_hex(text: &mut String, byte: u8) {
+    text.extend([byte >> 4, byte & 15].iter().filter_map(|digit| char::from_digit(u32::from(*digit), 16)));
+}
+
 impl fmt::Display for TraceParent {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, self.flags)
+        formatter.write_str(&self.header())
     }
 }
 
 /// Exactly `length` lower-case hexadecimal digits.
 fn hex(text: &str, length: usize) -> Option<u128> {
-    let valid = text.len() == length
-        && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    valid.then(|| u128::from_str_radix(text, 16).ok()).flatten()
+    if text.len() != length {
+        return None;
+    }
+    text.bytes().try_fold(0, |value, byte| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        Some(value << 4 | u128::from(digit))
+    })
 }

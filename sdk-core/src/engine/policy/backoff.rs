@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::engine::time::nanos;
+
 /// How long to wait before a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
@@ -26,7 +28,7 @@ impl Backoff {
 
     /// A wait between zero and [`Self::bound`], chosen by 64 random bits.
     pub fn delay(&self, retry: u32, random: u64) -> Duration {
-        let bound = u64::try_from(self.bound(retry).as_nanos()).unwrap_or(u64::MAX);
+        let bound = nanos(self.bound(retry));
         // The high half of the product spreads the random bits evenly over 0..=bound.
         let nanos = (u128::from(random) * (u128::from(bound) + 1)) >> 64;
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))

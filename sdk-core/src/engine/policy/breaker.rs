@@ -10,6 +10,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::engine::time::nanos;
+
 /// When the breaker opens and how it closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerOptions {
@@ -80,13 +82,13 @@ enum State {
 /// A tenth of the window.
 #[derive(Debug)]
 struct Slice {
-    number: u128,
+    number: u64,
     good: u32,
     bad: u32,
 }
 
 /// The window is counted in this many slices: old attempts leave it a tenth at a time.
-const SLICES: u128 = 10;
+const SLICES: u64 = 10;
 
 impl Breaker {
     /// A closed breaker.
@@ -144,7 +146,7 @@ impl Breaker {
                     Health::Bad => true,
                     Health::Busy | Health::Unknown => return,
                 };
-                let number = elapsed.as_nanos() / (self.options.window.as_nanos() / SLICES).max(1);
+                let number = nanos(elapsed) / (nanos(self.options.window) / SLICES).max(1);
                 slices.retain(|slice| slice.number + SLICES > number);
                 if slices.back().is_none_or(|slice| slice.number < number) {
                     slices.push_back(Slice { number, good: 0, bad: 0 });

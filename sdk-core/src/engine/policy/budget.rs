@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::engine::time::nanos;
+
 /// Size and refill of the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BudgetOptions {
@@ -24,25 +26,25 @@ impl Default for BudgetOptions {
 #[derive(Debug)]
 pub struct Budget {
     /// The price of one retry: as many units as `refill_every` has nanoseconds, so that a nanosecond brings back one.
-    price: u128,
-    capacity: u128,
-    per_success: u128,
-    units: u128,
+    price: u64,
+    capacity: u64,
+    per_success: u64,
+    units: u64,
     refilled_at: Duration,
 }
 
 impl Budget {
     /// A full bucket.
     pub fn new(options: BudgetOptions) -> Self {
-        let price = options.refill_every.as_nanos().max(1);
-        let capacity = price * u128::from(options.capacity);
-        let per_success = price / u128::from(options.refill_after_successes.max(1));
+        let price = nanos(options.refill_every).max(1);
+        let capacity = price.saturating_mul(u64::from(options.capacity));
+        let per_success = price / u64::from(options.refill_after_successes.max(1));
         Self { price, capacity, per_success, units: capacity, refilled_at: Duration::ZERO }
     }
 
     /// Takes one retry out, if there is one.
     pub fn withdraw(&mut self, elapsed: Duration) -> bool {
-        self.add(elapsed.saturating_sub(self.refilled_at).as_nanos());
+        self.add(nanos(elapsed.saturating_sub(self.refilled_at)));
         self.refilled_at = self.refilled_at.max(elapsed);
         let Some(rest) = self.units.checked_sub(self.price) else { return false };
         self.units = rest;
@@ -54,7 +56,7 @@ impl Budget {
         self.add(self.per_success);
     }
 
-    fn add(&mut self, units: u128) {
+    fn add(&mut self, units: u64) {
         self.units = self.units.saturating_add(units).min(self.capacity);
     }
 }

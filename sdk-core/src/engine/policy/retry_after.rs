@@ -43,7 +43,8 @@ fn date(value: &str) -> Option<Duration> {
         _ => return None,
     };
     let (day, hour, minute, second) = (number(day)?, number(hour)?, number(minute)?, number(second)?);
-    let leap = full_year.is_multiple_of(4) && (!full_year.is_multiple_of(100) || full_year.is_multiple_of(400));
+    let leap =
+        full_year.is_multiple_of(4) && (!full_year.is_multiple_of(100) || full_year.is_multiple_of(400));
     let longest = match month {
         2 => 28 + u32::from(leap),
         4 | 6 | 9 | 11 => 30,
@@ -126,11 +127,9 @@ mod tests {
 
     #[test]
     fn the_three_forms_name_the_same_moment() {
-        for written in [
-            "Sun, 06 Nov 1994 08:49:37 GMT",
-            "Sunday, 06-Nov-94 08:49:37 GMT",
-            "Sun Nov  6 08:49:37 1994",
-        ] {
+        for written in
+            ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
+        {
             assert_eq!(date(written), Some(Duration::from_secs(784_111_777)), "{written}");
         }
     }

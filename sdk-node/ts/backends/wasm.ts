@@ -1,0 +1,236 @@
+/**
+ * The WebAssembly engine behind the {@link Backend} interface, for browsers, workers and edge runtimes, and for Node where the addon is missing. The
+ * engine plans, this file and its neighbours do: `wasm/drive.ts` does as its steps say, `wasm/fetch.ts` with the host's `fetch` and timers, `wasm/script.ts`
+ * with a script and a virtual clock. No policy is written here.
+ *
+ * Promises: the module is loaded at the first call and once; nothing is sent that a page's plain `fetch` of the same call would not send, so nothing asks a
+ * server for leave (a CORS preflight) where that would not; aborting drops the request; no listener and no timer outlives its call.
+ */
+
+import type { Engine } from "@waypost/wasm";
+import {
+  CallFailed,
+  EngineMissing,
+  type Answer,
+  type AnswerStream,
+  type Backend,
+  type BackendClient,
+  type CallSettings,
+  type Interceptor,
+  type OperationDescription,
+  type Report,
+  type Script,
+  type ScriptedClient,
+  type Settings,
+} from "../backend.js";
+import { version as packageVersion } from "../version.js";
+import { answerOf, streamOf, textOrBytes } from "./wasm/answer.js";
+import { Flight, type Host, type Landed } from "./wasm/drive.js";
+import { Fetching } from "./wasm/fetch.js";
+import { Scripted } from "./wasm/script.js";
+import { settingsList } from "./wasm/settings.js";
+
+/** What the entries of `@waypost/wasm` export. */
+export interface EnginePackage {
+  init(): Promise<Engine>;
+  current(): Engine | undefined;
+}
+
+/** The backend whose engine comes from there: `@waypost/wasm` itself, or its entry with the bytes within. */
+export function wasmBackend(load: () => EnginePackage | Promise<EnginePackage>): Backend {
+  return new WasmBackend(load);
+}
+
+class WasmBackend implements Backend {
+  readonly name = "wasm";
+  readonly #load: () => EnginePackage | Promise<EnginePackage>;
+  #engine: Engine | undefined;
+  #described = new Map<string, string>();
+
+  constructor(load: () => EnginePackage | Promise<EnginePackage>) {
+    this.#load = load;
+  }
+
+  /** The engine, where it is loaded. */
+  get engine(): Engine | undefined {
+    return this.#engine;
+  }
+
+  async loaded(): Promise<Engine> {
+    if (this.#engine !== undefined) return this.#engine;
+    let engine: Engine;
+    try {
+      engine = await (await this.#load()).init();
+    } catch (error) {
+      throw new EngineMissing(error instanceof Error ? error.message : String(error), { cause: error });
+    }
+    if (engine.version !== packageVersion) {
+      throw new EngineMissing(
+        `\`waypost\` is of version ${packageVersion} and \`@waypost/wasm\` of ${engine.version}; install both of one version`,
+      );
+    }
+    return (this.#engine = engine);
+  }
+
+  async version(): Promise<string> {
+    return (await this.loaded()).version;
+  }
+
+  client(settings: Settings, interceptor?: Interceptor, fetch?: typeof globalThis.fetch): BackendClient {
+    return new Client(this, settings, new Fetching(fetch, interceptor));
+  }
+
+  scripted(settings: Settings, script: Script, interceptor?: Interceptor): ScriptedClient {
+    return new ScriptedCalls(this, settings, new Scripted(script, interceptor));
+  }
+
+  async define(operation: OperationDescription): Promise<string> {
+    const engine = await this.loaded();
+    const text = JSON.stringify(operation);
+    let id = this.#described.get(text);
+    if (id === undefined) {
+      id = operation.id ?? `described_${this.#described.size + 1}`;
+      engine.define({ ...operation, id });
+      this.#described.set(text, id);
+    }
+    return id;
+  }
+
+  policy(runner: string): Promise<unknown> {
+    // They would make every page's download larger for the sake of tests; `.ci/wasm-build` runs them in a module of their own.
+    return Promise.reject(new TypeError(`the engine for browsers has no entry for the policy \`${runner}\``));
+  }
+}
+
+class Client implements BackendClient {
+  readonly #backend: WasmBackend;
+  readonly #settings: Settings;
+  readonly #host: Host;
+  readonly #flights = new Set<Flight>();
+  #number: number | undefined;
+  #closed = false;
+
+  constructor(backend: WasmBackend, settings: Settings, host: Host) {
+    this.#backend = backend;
+    this.#settings = settings;
+    this.#host = host;
+    if (backend.engine !== undefined) this.#made(backend.engine);
+  }
+
+  async call(
+    operation: string,
+    parameters: readonly string[],
+    body: string | Uint8Array | undefined,
+    options?: CallSettings,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const landed = await this.#fly(operation, parameters, body, options, signal);
+    const { done, rest } = landed;
+    if (rest === undefined) return answerOf(done, textOrBytes(landed.body));
+    // An operation whose answer is a stream, and a caller who wants all of it.
+    const pieces = streamOf(done, rest);
+    const whole: Uint8Array[] = [];
+    for (let piece = await pieces.next(); piece !== undefined; piece = await pieces.next()) whole.push(piece);
+    return answerOf(done, textOrBytes(joined(whole)));
+  }
+
+  async open(
+    operation: string,
+    parameters: readonly string[],
+    body: string | Uint8Array | undefined,
+    options?: CallSettings,
+    signal?: AbortSignal,
+  ): Promise<AnswerStream> {
+    const landed = await this.#fly(operation, parameters, body, options, signal);
+    return streamOf(landed.done, landed.rest ?? landed.body);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const flight of this.#flights) flight.cancel(undefined);
+    if (this.#number !== undefined) this.#backend.engine?.close(this.#number);
+  }
+
+  async #fly(
+    operation: string,
+    parameters: readonly string[],
+    body: string | Uint8Array | undefined,
+    options: CallSettings | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Landed> {
+    const engine = this.#backend.engine ?? (await this.#backend.loaded());
+    if (this.#closed) {
+      throw failed({ kind: "config", message: `${operation} was not sent: the client is closed`, hint: "Make another client", operation, attempts: [] });
+    }
+    const client = this.#number ?? this.#made(engine);
+    const flight = new Flight(engine, this.#host, operation, body, signal, typeof this.#settings.cache === "object");
+    this.#flights.add(flight);
+    try {
+      const landed = await flight.run(client, parameters, options);
+      if (landed.rest !== undefined) {
+        // The stream is part of the call until it ends: `close` and the signal end it as well.
+        landed.rest.ended(() => this.#flights.delete(flight));
+        return landed;
+      }
+      this.#flights.delete(flight);
+      return landed;
+    } catch (error) {
+      this.#flights.delete(flight);
+      throw error;
+    }
+  }
+
+  #made(engine: Engine): number {
+    const [report, number] = engine.client(settingsList(this.#settings));
+    if (number === undefined) throw failed(report as unknown as Report);
+    return (this.#number = number);
+  }
+}
+
+class ScriptedCalls extends Client implements ScriptedClient {
+  readonly #host: Scripted;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(backend: WasmBackend, settings: Settings, host: Scripted) {
+    super(backend, settings, host);
+    this.#host = host;
+  }
+
+  override call(...made: Parameters<BackendClient["call"]>): Promise<Answer> {
+    return this.#after(() => super.call(...made));
+  }
+
+  override open(...made: Parameters<BackendClient["open"]>): Promise<AnswerStream> {
+    return this.#after(() => super.open(...made));
+  }
+
+  now(): number {
+    return this.#host.elapsed;
+  }
+
+  advance(milliseconds: number): void {
+    this.#host.elapsed += milliseconds;
+  }
+
+  /** One after another: there is one clock. */
+  #after<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(run);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}
+
+function failed(report: Report): CallFailed {
+  return new CallFailed(report);
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let place = 0;
+  for (const piece of pieces) {
+    whole.set(piece, place);
+    place += piece.length;
+  }
+  return whole;
+}
