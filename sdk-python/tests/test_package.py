@@ -53,7 +53,7 @@ def test_it_is_typed() -> None:
 
 def test_importing_it_loads_next_to_nothing() -> None:
     loaded = set(json.loads(python("import sys, json; before = set(sys.modules); import waypost; print(json.dumps(sorted(set(sys.modules) - before)))")))
-    assert not {name for name in loaded if name.split(".")[0] in {"msgspec", "asyncio", "logging", "inspect", "json"}}
+    assert not {name for name in loaded if name.split(".")[0] in {"msgspec", "asyncio", "logging", "inspect", "json", "typing"}}
     assert {name for name in loaded if name.startswith("waypost")} == {"waypost", "waypost._version"}
 
 
@@ -61,8 +61,10 @@ def test_the_sync_client_does_not_load_asyncio() -> None:
     assert python("import sys, waypost; waypost.Client('https://api.example', environment={}); print('asyncio' in sys.modules)") == "False\n"
 
 
-def test_importing_it_takes_less_than_60_ms() -> None:
-    code = "import time; began = time.perf_counter(); import waypost; print(time.perf_counter() - began)"
+@pytest.mark.parametrize("what", ["import waypost", "from waypost import Client, AsyncClient"])
+def test_importing_it_takes_less_than_60_ms(what: str) -> None:
+    # The processor's time, because whoever else runs on this machine is not what is asked about.
+    code = f"import time; began = time.process_time(); {what}; print(time.process_time() - began)"
     assert min(float(python(code)) for _ in range(5)) < 0.06
 
 

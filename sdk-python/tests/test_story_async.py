@@ -162,7 +162,7 @@ def test_under_trio_it_says_what_it_needs(gateway: Gateway) -> None:
 
     async def story() -> None:
         client = waypost.AsyncClient(gateway.url, api_key=gateway.key, environment={})
-        with pytest.raises(RuntimeError, match="asyncio"):
+        with pytest.raises(errors.ConfigError, match="asyncio"):
             await client.system.health()
 
     trio.run(story)

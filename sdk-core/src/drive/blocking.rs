@@ -38,7 +38,7 @@ pub type Interrupted<'a> = &'a mut dyn FnMut() -> bool;
 /// Calls an operation and waits for its answer on this thread.
 ///
 /// # Errors
-/// As the async client's; [`Error::Cancelled`] when `interrupted` said so, [`Error::Config`] inside of an async runtime, or for a transport that cannot
+/// As the async client's; [`Error::Cancelled`] when `interrupted` said so or another thread closed the client, [`Error::Config`] inside of an async runtime, or for a transport that cannot
 /// be used in place.
 ///
 /// ```no_run
@@ -74,7 +74,8 @@ pub fn call(
                     tokio::task::yield_now().await;
                 }
             }
-            interruptible(run(client.line(), &*transport, plan), interrupted, tick.as_mut()).await
+            let mut ended = || interrupted() || client.transport().is_err();
+            interruptible(run(client.line(), &*transport, plan), &mut ended, tick.as_mut()).await
         });
         here.used = Instant::now();
         Ok(outcome?.envelope)
@@ -98,8 +99,8 @@ pub fn open(
     outside_of_a_runtime()?;
     let runtime = runtime()?;
     let Outcome { envelope, stream } = runtime.block_on(async {
-        interruptible(run(client.line(), &*transport, plan), interrupted, pin!(tokio::time::sleep(TICK)))
-            .await
+        let mut ended = || interrupted() || client.transport().is_err();
+        interruptible(run(client.line(), &*transport, plan), &mut ended, pin!(tokio::time::sleep(TICK))).await
     })?;
     let open = Open::new(envelope, stream.unwrap_or_else(|| Body::full(Bytes::new())), idle);
     Ok(BlockingStream { open, runtime, _transport: transport })

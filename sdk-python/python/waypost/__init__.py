@@ -17,10 +17,11 @@ first asked for, so importing the package costs next to nothing; modules that be
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from ._version import __version__
 
+# Type checkers know this name; importing it from `typing` would take longer than all the rest.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from msgspec import UNSET, UnsetType
 
