@@ -24,8 +24,8 @@ async function files(folder: string, name: RegExp): Promise<string[]> {
   return all.filter((path) => name.test(path)).map((path) => join(folder, path));
 }
 
-/** Without comments, which may well say "any". */
-const code = (text: string): string => text.replace(/\/\*.*?\*\//gs, "").replace(/\/\/.*$/gm, "");
+/** Without comments and texts, which may well say "any". */
+const code = (text: string): string => text.replace(/\/\*.*?\*\//gs, "").replace(/\/\/.*$/gm, "").replace(/"[^"\n]*"/g, '""');
 
 test("no `any` is in the types", async () => {
   const declarations = await files(root, /\.d\.[mc]?ts$/);

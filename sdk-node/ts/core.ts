@@ -168,12 +168,12 @@ export class Core implements Caller {
 const descriptions = new Map<string, string[]>();
 
 /** A description with its body, and with an id that no other one has: the operation's, with a number where another API has it too. */
-function described({ id, body = "none" }: Operation, define: OperationDescription): OperationDescription {
+function described({ id, body }: Operation, define: OperationDescription): OperationDescription {
   const text = JSON.stringify(define);
   const known = descriptions.get(id) ?? [];
   descriptions.set(id, known);
   const place = known.includes(text) ? known.indexOf(text) : known.push(text) - 1;
-  return { body: body === "bytes" ? "application/octet-stream" : body, ...define, id: place === 0 ? id : `${id}~${place + 1}` };
+  return { body: body === "bytes" ? "application/octet-stream" : (body ?? "none"), ...define, id: place === 0 ? id : `${id}~${place + 1}` };
 }
 
 /** The error of the SDK for what the engine threw; what is the caller's own stays as it is. */
