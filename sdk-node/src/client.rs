@@ -1,5 +1,6 @@
 //! The clients, as JavaScript holds them: one that sends, and one that a script answers.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use napi_derive::napi;
 use waypost::binding::{self, Interceptor, Settings};
 use waypost::drive::scripted::{self, Play, VirtualTime};
 use waypost::engine::{Arguments, CallOptions, Envelope, Operation};
-use waypost::{Error, StreamCall};
+use waypost::{Error, ErrorKind, Failure, StreamCall};
 
 use crate::calls::{Calls, Stream, failed};
 use crate::engine::{Engine, refused};
@@ -26,6 +27,7 @@ const BEGIN: Duration = Duration::from_secs(1_700_000_000);
 pub struct Client {
     calls: Arc<Calls>,
     client: waypost::Client,
+    closed: Arc<AtomicBool>,
 }
 
 #[napi]
@@ -35,7 +37,7 @@ impl Client {
     pub fn new(engine: &Engine, settings: String, hooks: u32) -> Result<Self> {
         let calls = Arc::clone(&engine.calls);
         let client = made(&calls, &settings, hooks, false).map_err(|error| refused(&error))?;
-        Ok(Self { calls, client })
+        Ok(Self { calls, client, closed: Arc::default() })
     }
 
     /// Makes a call; its end is an event of this id.
@@ -50,13 +52,13 @@ impl Client {
         options: Option<String>,
     ) -> Result<()> {
         let prepared = prepare(&operation, &parameters, body, options);
-        let client = self.client.clone();
+        let (client, open) = (self.client.clone(), self.still_open());
         self.calls.begin(env, id, async move {
             let outcome = match prepared {
                 Ok((operation, arguments, options)) => client.call(operation, &arguments, &options).await,
                 Err(error) => Err(error),
             };
-            outcome.map_or_else(|error| failed(id, &error), |envelope| answered(id, &envelope))
+            outcome.map_or_else(|error| failed(id, &open.told(error)), |envelope| answered(id, &envelope))
         })
     }
 
@@ -72,7 +74,7 @@ impl Client {
         options: Option<String>,
     ) -> Result<()> {
         let prepared = prepare(&operation, &parameters, body, options);
-        let (client, calls) = (self.client.clone(), Arc::clone(&self.calls));
+        let (client, calls, open) = (self.client.clone(), Arc::clone(&self.calls), self.still_open());
         self.calls.begin(env, id, async move {
             let outcome = match prepared {
                 Ok((operation, arguments, options)) => {
@@ -85,7 +87,7 @@ impl Client {
                     let (status, details) = (stream.status(), details(stream.envelope()));
                     opened(id, status, details, calls.keep(Stream::Sent(stream)))
                 }
-                Err(error) => failed(id, &error),
+                Err(error) => failed(id, &open.told(error)),
             }
         })
     }
@@ -93,7 +95,28 @@ impl Client {
     /// Ends calls under way, refuses later ones, closes the connections.
     #[napi]
     pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         self.client.close();
+    }
+
+    fn still_open(&self) -> StillOpen {
+        StillOpen { before: !self.closed.load(Ordering::Acquire), closed: Arc::clone(&self.closed) }
+    }
+}
+
+/// Was the client open when a call was made? The runtime's thread may come to the call only after the client has been closed, and that call is cancelled and
+/// not, as a later one, a mistake.
+struct StillOpen {
+    before: bool,
+    closed: Arc<AtomicBool>,
+}
+
+impl StillOpen {
+    fn told(&self, error: Error) -> Error {
+        if self.before && error.kind() == ErrorKind::Config && self.closed.load(Ordering::Acquire) {
+            return Error::new(ErrorKind::Cancelled, Failure::new("the client was closed during the call"));
+        }
+        error
     }
 }
 
