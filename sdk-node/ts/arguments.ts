@@ -145,23 +145,37 @@ const EXPECTED = {
   any: "a value",
 } as const;
 
+/** Each check that was met, taken apart. */
+const parsed = new Map<Check, readonly [type: keyof typeof EXPECTED, optional: boolean, nullable: boolean]>();
+
 /** What was expected, if the value is not that. */
 function mistakeOf(check: Check, value: unknown): string | undefined {
-  const [, type, optional, nullable] = /^(\w+)(\??)(~?)$/.exec(check) as unknown as [string, keyof typeof EXPECTED, string, string];
+  let rule = parsed.get(check);
+  if (rule === undefined) {
+    rule = [check.replace(/\W/g, "") as keyof typeof EXPECTED, check.includes("?"), check.includes("~")];
+    parsed.set(check, rule);
+  }
+  const [type, optional, nullable] = rule;
   if (value === undefined) return optional ? undefined : EXPECTED[type];
   if (value === null) return nullable || type === "any" ? undefined : EXPECTED[type];
-  const holds =
-    type === "any" ||
-    (type === "integer"
-      ? Number.isSafeInteger(value)
-      : type === "number"
-        ? Number.isFinite(value)
-        : type === "array"
-          ? Array.isArray(value)
-          : type === "object"
-            ? typeof value === "object" && !Array.isArray(value)
-            : typeof value === type);
-  return holds ? undefined : EXPECTED[type];
+  return holds(type, value) ? undefined : EXPECTED[type];
+}
+
+function holds(type: keyof typeof EXPECTED, value: unknown): boolean {
+  switch (type) {
+    case "any":
+      return true;
+    case "integer":
+      return Number.isSafeInteger(value);
+    case "number":
+      return Number.isFinite(value);
+    case "array":
+      return Array.isArray(value);
+    case "object":
+      return typeof value === "object" && !Array.isArray(value);
+    default:
+      return typeof value === type;
+  }
 }
 
 function wrong(about: string, name: string, expected: string, value: unknown): TypeError {

@@ -7,15 +7,15 @@
  * @module
  */
 
-import { CallFailed, EngineMissing, type Answer, type AnswerDetails, type Backend, type BackendClient } from "./backend.js";
+import { CallFailed, EngineMissing, type Answer, type AnswerDetails, type AnswerStream, type Backend, type BackendClient } from "./backend.js";
 import { prepare } from "./arguments.js";
 import type { Caller, CallOptions, Operation, OperationDescription } from "./call.js";
 import { attemptOf, ConfigError, errorOf } from "./errors.js";
 import { Log } from "./logger.js";
 import { interceptorOf } from "./middleware.js";
 import { environmentOf, merged, settingsOf, type ClientOptions } from "./options.js";
-import { pageOf, PagePromise, type Listing, type Page, type Position } from "./paging.js";
-import { ApiPromise, type Told } from "./promise.js";
+import { pageOf, PagePromise, type Listing } from "./paging.js";
+import { ApiPromise } from "./promise.js";
 import { BytesPromise, ByteStream, EventsPromise, EventStream, type Source } from "./streams.js";
 
 /** The largest answer that is read into memory, unless told otherwise: the engine's default. */
@@ -87,80 +87,105 @@ export class Core implements Caller {
   }
 
   call<T>(operation: Operation, args: readonly unknown[], options?: CallOptions): ApiPromise<T> {
-    const answer = this.#send(operation, args, options);
-    return new ApiPromise<T>(answer, () => answer.then((whole) => decoded(operation, whole) as T));
+    const since = this.#since();
+    return new ApiPromise<T>(
+      this.#begin("call", operation, args, options),
+      (answer: Answer) => {
+        this.#done(operation, since, answer);
+        return decoded(operation, answer) as T;
+      },
+      (error) => this.#failed(operation, since, error),
+    );
   }
 
   page<P extends object, T>(operation: Operation, args: readonly unknown[], options?: CallOptions): PagePromise<P, T> {
     const [items, cursor, nextCursor, hasMore] = operation.page ?? PAGE;
     const place = (operation.path?.length ?? 0) + (operation.body === undefined ? 0 : 1);
     const params = args[place] as Record<string, unknown> | undefined;
-    const answer = this.#send(operation, args, options);
+    const since = this.#since();
     // The error of a page that is none tells how that page came.
     let last: Answer;
+    const read = (answer: Answer): P => {
+      this.#done(operation, since, answer);
+      last = answer;
+      return decoded(operation, answer) as P;
+    };
     const listing: Listing<P> = {
       names: [items, nextCursor, hasMore],
       broken: (message) => undecodable(operation, last.details(), message, "This is the server's mistake: tell its operator"),
-      ask: async (at) => {
+      ask: (at) => {
         const next = [...args];
         next[place] = { ...params, [cursor]: at };
         // A key belongs to one request; a listing has many.
-        last = await this.#send(operation, next, options === undefined ? undefined : without(options, "idempotencyKey"));
-        return decoded(operation, last) as P;
+        const rest = options === undefined ? undefined : { ...options, idempotencyKey: undefined };
+        return this.#begin("call", operation, next, rest).then(read, (error: unknown) => {
+          throw this.#failed(operation, since, error);
+        });
       },
     };
     const first = typeof params?.[cursor] === "string" ? params[cursor] : undefined;
-    const start: Position = { cursor: first, mark: first, steps: 0 };
-    const decode = async (): Promise<Page<P, T>> => {
-      last = await answer;
-      return pageOf<P, T>(decoded(operation, last) as P, listing, start);
-    };
-    return new PagePromise<P, T>(answer, decode);
+    return new PagePromise<P, T>(
+      this.#begin("call", operation, args, options),
+      (answer: Answer) => pageOf<P, T>(read(answer), listing, { cursor: first, mark: first, steps: 0 }),
+      (error) => this.#failed(operation, since, error),
+    );
   }
 
   bytes(operation: Operation, args: readonly unknown[], options?: CallOptions): BytesPromise {
-    const source = this.#open(operation, args, options);
-    return new BytesPromise(told(source), () => source.then((opened) => new ByteStream(opened)));
+    const since = this.#since();
+    return new BytesPromise(
+      this.#begin("open", operation, args, options),
+      (answer: AnswerStream) => new ByteStream(this.#source(operation, since, answer)),
+      (error) => this.#failed(operation, since, error),
+    );
   }
 
   events<T>(operation: Operation, args: readonly unknown[], options?: CallOptions): EventsPromise<T> {
-    const source = this.#open(operation, args, options);
-    return new EventsPromise<T>(told(source), () => source.then((opened) => new EventStream<T>(opened)));
+    const since = this.#since();
+    return new EventsPromise<T>(
+      this.#begin("open", operation, args, options),
+      (answer: AnswerStream) => new EventStream<T>(this.#source(operation, since, answer)),
+      (error) => this.#failed(operation, since, error),
+    );
   }
 
-  #send(operation: Operation, args: readonly unknown[], options: CallOptions | undefined): Promise<Answer> {
-    return this.#made(operation, args, options, "call");
+  /** One call of the engine's client. What is wrong with its arguments is a rejection like every other failure. */
+  #begin<K extends "call" | "open">(how: K, operation: Operation, args: readonly unknown[], options: CallOptions | undefined): ReturnType<BackendClient[K]> {
+    type Begun = ReturnType<BackendClient[K]>;
+    try {
+      const { id, parameters, body, settings, signal } = prepare(operation, args, both(this.#defaults, options));
+      if (operation.define === undefined) return this.#client[how](id, parameters, body, settings, signal) as Begun;
+      const defined = this.#backend.define(described(operation, operation.define));
+      const begin = (made: string): Promise<unknown> => this.#client[how](made, parameters, body, settings, signal);
+      return defined.then(begin) as Begun;
+    } catch (error) {
+      return Promise.reject(error) as Begun;
+    }
   }
 
-  #open(operation: Operation, args: readonly unknown[], options: CallOptions | undefined): Promise<Source> {
-    return this.#made(operation, args, options, "open").then((answer) => ({
+  #source(operation: Operation, since: number, answer: AnswerStream): Source {
+    this.#done(operation, since, answer);
+    return {
       answer,
       failed,
       broken: (message) => undecodable(operation, answer.details(), message),
       limit: this.#options.maxAnswerBytes ?? LARGEST,
-    }));
+    };
   }
 
-  /** One call of the engine's client, its failure turned into an error of the SDK, and logged. */
-  async #made<K extends "call" | "open">(
-    operation: Operation,
-    args: readonly unknown[],
-    options: CallOptions | undefined,
-    how: K,
-  ): Promise<Awaited<ReturnType<BackendClient[K]>>> {
-    const { id, parameters, body, settings, signal } = prepare(operation, args, both(this.#defaults, options));
-    const operationId = operation.define === undefined ? id : await this.#backend.define(described(operation, operation.define));
-    const log = this.#log;
-    const since = log === undefined ? 0 : Date.now();
-    try {
-      const answer = await this.#client[how](operationId, parameters, body, settings, signal);
-      log?.done(id, since, () => answer.details().attempts.map(attemptOf), answer.status);
-      return answer as Awaited<ReturnType<BackendClient[K]>>;
-    } catch (thrown) {
-      const error = failed(thrown);
-      log?.failed(id, since, error);
-      throw error;
-    }
+  /** When a call began, for its log line. */
+  #since(): number {
+    return this.#log === undefined ? 0 : Date.now();
+  }
+
+  #done({ id }: Operation, since: number, answer: Answer | AnswerStream): void {
+    this.#log?.done(id, since, () => answer.details().attempts.map(attemptOf), answer.status);
+  }
+
+  #failed({ id }: Operation, since: number, thrown: unknown): unknown {
+    const error = failed(thrown);
+    this.#log?.failed(id, since, error);
+    return error;
   }
 }
 
@@ -210,21 +235,9 @@ function undecodable(
   return errorOf({ kind: "decode", message, hint, operation: operation.id, status, url: url.split("?", 1)[0] ?? url, request_id, attempts });
 }
 
-function told(source: Promise<Source>): Promise<Told> {
-  const answer = source.then((opened) => opened.answer);
-  // Whoever waits for the stream hears of its failure; nobody has to ask how an answer came that did not come.
-  answer.catch(() => undefined);
-  return answer;
-}
-
 function both(defaults: CallOptions | undefined, options: CallOptions | undefined): CallOptions | undefined {
   if (defaults === undefined) return options;
   if (options === undefined) return defaults;
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   return { ...defaults, ...given, ...(defaults.headers && options.headers && { headers: { ...defaults.headers, ...options.headers } }) };
-}
-
-function without<T extends object, K extends keyof T>(given: T, name: K): Omit<T, K> {
-  const { [name]: _, ...rest } = given;
-  return rest;
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { ApiPromise, type Told } from "./promise.js";
+import { ApiPromise } from "./promise.js";
 
 /** What a page can do beside holding its items. */
 export interface PageMethods<P extends object, T> extends AsyncIterable<T> {
@@ -100,11 +100,6 @@ export function pageOf<P extends object, T>(body: P, listing: Listing<P>, at: Po
  * ```
  */
 export class PagePromise<P extends object, T> extends ApiPromise<Page<P, T>> implements AsyncIterable<T> {
-  /** Made by the client. */
-  constructor(answer: Promise<Told>, decode: () => Promise<Page<P, T>>) {
-    super(answer, decode);
-  }
-
   /** Every page, from this one on. */
   async *pages(): AsyncGenerator<Page<P, T>, void, undefined> {
     for (let page: Page<P, T> | undefined = await this; page !== undefined; page = await page.nextPage()) yield page;

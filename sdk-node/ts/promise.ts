@@ -1,8 +1,8 @@
 /**
  * What a call gives back: a promise of its result that can also tell how the result came.
  *
- * Promises: the request is under way once the method was called; the body is decoded when somebody asks for it, and once; asking only for
- * one of the two leaves no rejection unhandled.
+ * Promises: the request is under way once the method was called; the body is decoded once; however the result is asked for, no rejection
+ * goes unhandled that was handled in one way.
  *
  * @module
  */
@@ -68,29 +68,34 @@ export class ApiPromise<T> extends Promise<T> {
     return Promise;
   }
 
-  readonly #answer: Promise<Told>;
-  readonly #decode: () => Promise<T>;
-  #value: Promise<T> | undefined;
+  readonly #told: { answer?: Told };
 
-  /** Made by the client. */
-  constructor(answer: Promise<Told>, decode: () => Promise<T>) {
-    // The promise that this class inherits is never asked: `then` below, and all that is built on it, asks the decoded answer.
-    super(() => undefined);
-    this.#answer = answer;
-    this.#decode = decode;
-  }
-
-  override then<A = T, B = never>(
-    fulfilled?: ((value: T) => A | PromiseLike<A>) | null,
-    rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
-  ): Promise<A | B> {
-    this.#value ??= this.#decode();
-    return this.#value.then(fulfilled, rejected);
+  /** Made by the client: of an answer, what it means, and the error to reject with for what the engine threw. */
+  constructor(answer: PromiseLike<Told>, decode: (answer: never) => T | PromiseLike<T>, failed: (error: unknown) => unknown) {
+    const told: { answer?: Told } = {};
+    super((resolve, reject) => {
+      answer.then(
+        (came) => {
+          told.answer = came;
+          try {
+            resolve(decode(came as never));
+          } catch (error) {
+            reject(error);
+          }
+        },
+        (error: unknown) => reject(failed(error)),
+      );
+    });
+    this.#told = told;
   }
 
   /** The result together with status, headers, request id and attempts. */
   async withResponse(): Promise<RawResponse<T>> {
     const data = await this;
-    return { data, response: responseInfo((await this.#answer).details()) };
+    const { answer } = this.#told;
+    if (answer === undefined) throw new TypeError("a call that succeeded has an answer");
+    return { data, response: responseInfo(answer.details()) };
   }
 }
+// `await` takes a promise whose constructor is `Promise` as it is, and wraps any other in two more.
+Object.defineProperty(ApiPromise.prototype, "constructor", { value: Promise, writable: true, configurable: true });
