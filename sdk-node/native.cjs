@@ -8,48 +8,57 @@
 
 const { name, napi } = require("waypost/package.json");
 
-/** `linux-x64-gnu`: as the packages are named. */
-function platform() {
+/** The packages that may hold this machine's addon. Of the two for Linux npm installs the one of the machine's C library; asking for both is quicker than asking which that is. */
+function candidates() {
   const { platform, arch } = process;
-  if (platform === "win32") return `${platform}-${arch}-msvc`;
-  if (platform !== "linux") return `${platform}-${arch}`;
-  // Only a process on glibc knows of its version.
-  const glibc = process.report.getReport().header.glibcVersionRuntime !== undefined;
-  return `${platform}-${arch}-${glibc ? "gnu" : "musl"}`;
+  if (platform === "win32") return [`${platform}-${arch}-msvc`];
+  if (platform !== "linux") return [`${platform}-${arch}`];
+  return [`${platform}-${arch}-gnu`, `${platform}-${arch}-musl`];
 }
 
 function load(version) {
   const given = process.env.WAYPOST_ADDON;
-  const wanted = given ?? `${napi.packageName}-${platform()}`;
-  let addon;
-  try {
-    addon = require(wanted);
-  } catch (cause) {
-    if (given === undefined) throw new Error(missing(wanted, version, cause), { cause });
-    throw new Error(`the addon ${given}, which WAYPOST_ADDON names, cannot be loaded: ${cause.message}`, { cause: "broken" });
-  }
+  const [wanted, addon] = given === undefined ? installed(version) : [given, requested(given)];
   const found = typeof addon.version === "function" ? addon.version() : "unknown";
-  if (found !== version) {
-    throw new Error(
-      `${name} is of version ${version} and its addon ${wanted} of version ${found}; both must be of one version: ` +
-        (given === undefined ? `remove node_modules and the lock file's entry of ${wanted}, and install again` : "build it again, or unset WAYPOST_ADDON"),
-      { cause: "broken" },
-    );
-  }
-  return addon;
+  if (found === version) return addon;
+  const remedy =
+    given === undefined ? `remove node_modules and the lock file's entry of ${wanted}, and install again` : "build it again, or unset WAYPOST_ADDON";
+  throw new Error(`${name} is of version ${version} and its addon ${wanted} of version ${found}; both must be of one version: ${remedy}`, { cause: "broken" });
 }
 
-function missing(wanted, version, cause) {
-  if (!napi.platforms.includes(platform())) {
-    return `there is no addon for ${platform()}; there is one for ${napi.platforms.join(", ")}`;
+function installed(version) {
+  for (const platform of candidates()) {
+    const wanted = `${napi.packageName}-${platform}`;
+    try {
+      return [wanted, require(wanted)];
+    } catch (error) {
+      if (error.code !== "MODULE_NOT_FOUND") throw new Error(`the addon ${wanted} cannot be loaded: ${error.message}`, { cause: error });
+    }
   }
-  if (cause.code === "MODULE_NOT_FOUND") {
-    return (
-      `the addon ${wanted} is not installed; install without --omit=optional (--no-optional) on the machine that runs the program, ` +
-      `or name the package in its dependencies: npm install ${wanted}@${version}`
-    );
+  throw new Error(missing(version));
+}
+
+function requested(file) {
+  try {
+    return require(file);
+  } catch (error) {
+    throw new Error(`the addon ${file}, which WAYPOST_ADDON names, cannot be loaded: ${error.message}`, { cause: "broken" });
   }
-  return `the addon ${wanted} cannot be loaded: ${cause.message}`;
+}
+
+function missing(version) {
+  const ours = candidates();
+  // Slow, and therefore asked only here.
+  const musl = ours.length > 1 && process.report.getReport().header.glibcVersionRuntime === undefined;
+  const platform = ours[musl ? 1 : 0];
+  if (!napi.platforms.includes(platform)) {
+    return `there is no addon for ${platform}; there is one for ${napi.platforms.join(", ")}`;
+  }
+  const wanted = `${napi.packageName}-${platform}`;
+  return (
+    `the addon ${wanted} is not installed; install without --omit=optional (--no-optional) on the machine that runs the program, ` +
+    `or name the package in its dependencies: npm install ${wanted}@${version}`
+  );
 }
 
 /** What is described at run time is known in the whole process, so its names are kept apart by thread. */
