@@ -18,7 +18,22 @@ mod runtime;
 mod scripted;
 mod stream;
 
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
 use pyo3::prelude::*;
+
+/// Classes and queues are kept once a process, so they can belong to one interpreter only. Python refuses by itself from 3.12 on.
+#[allow(unsafe_code, reason = "pyo3 has no name for the running interpreter")]
+fn only_in_the_main_interpreter() -> PyResult<()> {
+    // SAFETY: a module is initialised with the interpreter attached, so there is a present one, and both functions only read it.
+    let interpreter = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    if interpreter == 0 {
+        return Ok(());
+    }
+    Err(PyImportError::new_err(
+        "waypost cannot be loaded in a sub-interpreter; use it in the main one, or in a process of its own",
+    ))
+}
 
 /// See `_native.pyi`. It asks a free-threaded interpreter for its GIL: what is kept across a fork is guarded by it.
 #[pymodule(gil_used = true)]
@@ -52,6 +67,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::only_in_the_main_interpreter()?;
         module.add("__version__", waypost::binding::VERSION)?;
         module.add("VARIABLES", PyTuple::new(module.py(), waypost::binding::VARIABLES)?)
     }

@@ -64,6 +64,7 @@ def test_a_child_that_is_forked_while_threads_make_calls_does_not_hang() -> None
             """
             import os, sys, threading, waypost
             client = waypost.Client(sys.argv[1], api_key="k", environment={})
+            client.wallets.get("wal_1")
             over = threading.Event()
 
             def busy():

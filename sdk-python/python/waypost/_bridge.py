@@ -167,6 +167,10 @@ class _Bridge:
             # A future refuses to be given this one.
             future.set_exception(RuntimeError("middleware raised StopIteration") if isinstance(error, StopIteration) else error)
 
+    def __del__(self) -> None:
+        # Whoever waits for the queue of a loop that is gone, waits no longer.
+        self.queue.close()
+
     def abandon(self) -> None:
         """Lets go of what a closed loop left behind."""
         self.queue.close()
