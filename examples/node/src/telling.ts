@@ -63,10 +63,15 @@ export class Telling {
 
 /** The attempts of a call in a few words: `1`, or `3 (429, reset; waited 1.3 s)`. */
 function how(attempts: readonly Attempt[]): string {
-  const waited = attempts.reduce((sum, { delayMs }) => sum + delayMs, 0) / 1000;
+  const seconds = waited(attempts) / 1000;
   const causes = attempts.slice(0, -1).map(({ cause, status }) => (cause === "status" ? String(status) : (cause ?? "unknown")));
-  const told = [causes.join(", "), waited > 0 ? `waited ${waited.toFixed(1)} s` : ""].filter((part) => part !== "").join("; ");
+  const told = [causes.join(", "), seconds > 0 ? `waited ${seconds.toFixed(1)} s` : ""].filter((part) => part !== "").join("; ");
   return told === "" ? String(attempts.length) : `${attempts.length} (${told})`;
+}
+
+/** How long the SDK waited between the attempts of a call, in milliseconds. */
+export function waited(attempts: readonly Attempt[]): number {
+  return attempts.reduce((sum, { delayMs }) => sum + delayMs, 0);
 }
 
 /** `1234` minor units of `EUR` as `12.34 EUR`. Right for currencies of two decimals, such as the story's. */

@@ -35,9 +35,9 @@ export async function refused(client: Waypost, wallet: Wallet, page: Page<{ data
   // @ts-expect-error a resource that there is not
   await client.purses.list();
   // @ts-expect-error a destination of no type
-  await client.payments.create({ wallet_id: wallet.id, amount: 5, currency: "EUR", destination: { reference: "x" } });
+  await client.payments.create({ payer_wallet_id: wallet.id, amount: 5, currency: "EUR", destination: { reference: "x" } });
   // @ts-expect-error a destination of one type with the fields of another
-  await client.payments.create({ wallet_id: wallet.id, amount: 5, currency: "EUR", destination: { type: "wallet", reference: "x" } });
+  await client.payments.create({ payer_wallet_id: wallet.id, amount: 5, currency: "EUR", destination: { type: "wallet", reference: "x" } });
   // @ts-expect-error an answer's field that there is not
   void wallet.amount;
   // @ts-expect-error an item is no page
