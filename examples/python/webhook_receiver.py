@@ -6,7 +6,7 @@ Run it: `WAYPOST_BASE_URL=… WAYPOST_API_KEY=… WEBHOOK_SECRET=whsec_… uvico
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import waypost
@@ -15,7 +15,7 @@ from waypost import errors, webhooks
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     """One client for the life of the program."""
     async with waypost.AsyncClient() as client:
         app.state.waypost = client

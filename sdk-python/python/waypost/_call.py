@@ -154,11 +154,9 @@ class Parameter:
             pairs.extend((self.name, self._text(method, one, "a sequence of ")) for one in self._several(method, value))
 
     def _several(self, method: str, value: object) -> Iterable[object]:
-        if isinstance(value, Iterable):
-            several = cast("Iterable[object]", value)
-            if not isinstance(several, (str, bytes, Mapping)):
-                return several
-        raise self._wrong(method, value, "a sequence of ")
+        if isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping)):
+            return cast("Iterable[object]", value)
+        raise self._wrong(method, cast(Any, value), "a sequence of ")
 
     def _text(self, method: str, value: object, many: str) -> str:
         # True is an int to Python and not to anybody else.

@@ -60,7 +60,7 @@ def _has_bytes(values: Iterable[Any]) -> bool:
     if not kinds.isdisjoint(_BYTES):
         return True
     for one in values:
-        kind = type(one)
+        kind: object = type(one)
         if kind is dict:
             inner = one.values()
         elif kind is list or kind is tuple:
@@ -74,7 +74,7 @@ def _has_bytes(values: Iterable[Any]) -> bool:
     return False
 
 
-def _bytes_error(operation: Described, body: Any) -> TypeError:
+def _bytes_error(operation: Described, body: object) -> TypeError:
     """Finds the argument."""
     names = [name for name in getattr(type(body), "__struct_fields__", ()) if _has_bytes((getattr(body, name),))]
     return TypeError(f"{operation.method} argument `{names[0] if names else 'body'}` must be str, not bytes")
@@ -105,9 +105,8 @@ def _argument_error(operation: Described, message: str) -> TypeError | None:
 
 def _bound_error(operation: Described, body: Any, message: str) -> Exception:
     """What the server would answer with 422, had it been asked. msgspec stops at the first wrong field, so each is looked at by itself."""
-    wrong = [_told(message)]
+    wrong: list[tuple[str, str]] = []
     if isinstance(body, msgspec.Struct):
-        wrong = []
         for field in fields(type(body)):
             value = getattr(body, field.name)
             if value is msgspec.UNSET:
@@ -121,6 +120,7 @@ def _bound_error(operation: Described, body: Any, message: str) -> Exception:
                 if wrong_type is not None:
                     return wrong_type
                 wrong.append((what, place))
+    wrong = wrong or [_told(message)]
     found = tuple(
         FieldError(_pointer(place), "bound", f"must be {what.removeprefix('Expected ')}") for what, place in wrong
     )

@@ -286,8 +286,8 @@ class Reply:
     def __new__(
         cls,
         status: int = 200,
-        headers: Iterable[tuple[str, str]] = (),
-        body: bytes | str = b"",
+        headers: Iterable[tuple[str, str]] = ...,
+        body: bytes | str | None = None,
         *,
         after_ms: float = 0.0,
         body_after_ms: float = 0.0,
