@@ -10,6 +10,7 @@ mod load;
 mod model;
 mod petshop_server;
 mod petshop_types;
+mod python;
 mod robustness;
 mod typescript;
 

@@ -22,7 +22,7 @@ pub(super) fn method(method: &Method<'_>, half: Half) -> Result<Vec<String>, Err
         }
     };
     part(fill(&operation.description, "", COLUMNS));
-    part(vec![facts(operation)]);
+    part(fill(&facts(operation), "", COLUMNS));
     let mut arguments = vec!["Args:".to_owned()];
     for (name, description, more) in method.told() {
         let text = sentences(&description, &more);

@@ -54,13 +54,14 @@ pub(super) fn models(needs: &Needs, paths: &Paths, own: &str) -> String {
     };
     let standard: String =
         ["collections.abc", "typing"].iter().filter_map(|from| take(&mut homes, from)).collect();
-    let libraries: String = take(&mut homes, "msgspec").unwrap_or_default();
-    let mut ours: String = homes
-        .iter()
-        .map(|(from, names)| format!("{}\n", statement(from, sorted(names.iter().copied()))))
-        .collect();
+    let mut libraries = take(&mut homes, "msgspec").unwrap_or_default();
+    let rest =
+        homes.iter().map(|(from, names)| format!("{}\n", statement(from, sorted(names.iter().copied()))));
+    let mut ours: String = rest.collect();
+    if paths.is_foreign() {
+        libraries.push_str(&std::mem::take(&mut ours));
+    }
     ours.push_str(&of_models(needs, own, "."));
-    // The runtime is another package's where the output stands alone.
     for block in [standard, libraries, ours] {
         if !block.is_empty() {
             output.push_str(&format!("\n{block}"));

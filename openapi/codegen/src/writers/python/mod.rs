@@ -52,6 +52,9 @@ pub(in crate::writers) fn import(from: &str, names: Vec<code::Code>) -> String {
     imports::statement(from, names)
 }
 
+/// The runtime, seen from another package.
+const FOREIGN: &str = "waypost.";
+
 /// How a file names the runtime's modules.
 struct Paths {
     prefix: String,
@@ -63,9 +66,14 @@ impl Paths {
         Self {
             prefix: match context.layout {
                 Layout::Repository => dots.to_owned(),
-                Layout::Standalone => "waypost.".to_owned(),
+                Layout::Standalone => FOREIGN.to_owned(),
             },
         }
+    }
+
+    /// Whether the runtime is another package than the output.
+    fn is_foreign(&self) -> bool {
+        self.prefix == FOREIGN
     }
 
     fn runtime(&self, module: &str) -> String {

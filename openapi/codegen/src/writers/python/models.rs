@@ -62,7 +62,11 @@ fn public(
         Layout::Repository => imported.push(runtime),
         Layout::Standalone => imported.insert(0, runtime),
     }
-    for (from, exported) in imported {
+    let foreign = context.layout == Layout::Standalone;
+    for (index, (from, exported)) in imported.into_iter().enumerate() {
+        if foreign && index == 1 {
+            body.push('\n');
+        }
         let elements = imports::sorted(exported.iter().map(String::as_str));
         body.push_str(&format!("{}\n", imports::statement(&from, elements)));
     }
@@ -168,11 +172,7 @@ impl Module<'_> {
             &definition.description,
             "A newer server may send other values; they are the text that came.",
         );
-        let mut output = format!(
-            "\n\nclass {}:\n{}",
-            self.names.ty(&definition.name),
-            doc(4, &text)
-        );
+        let mut output = format!("\n\nclass {}:\n{}", self.names.ty(&definition.name), doc(4, &text));
         let mut taken = BTreeSet::new();
         for value in values {
             let mut name = constant(&value.value);
@@ -284,7 +284,11 @@ impl Module<'_> {
         }
         let mut output = format!("\n\n{}\n", call(&format!("class {class}"), bases).suffixed(":").lines(0));
         let about = definition.description.trim();
-        output.push_str(&if about.is_empty() { doc(4, &format!("`{}`.", definition.name)) } else { doc(4, about) });
+        output.push_str(&if about.is_empty() {
+            doc(4, &format!("`{}`.", definition.name))
+        } else {
+            doc(4, about)
+        });
         if let (Some(field), Some((tag, _))) = (&object.tag, tags.first()) {
             output.push_str(&self.tag(field, tag, tags.len() > 1));
         }

@@ -6,6 +6,7 @@ use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 
 use crate::build::schema::{named_in, reachable};
 use crate::model::{Api, Body, Content, Operation, Resource, Shape, TypeRef};
+use crate::writers::Layout;
 
 /// Words that cannot be names.
 const KEYWORDS: &[&str] = &[
@@ -118,6 +119,14 @@ pub(in crate::writers) fn class(name: &str) -> String {
 /// The folder of the package that a foreign spec gets: `pet_shop_sdk`.
 pub(in crate::writers) fn package(api: &Api) -> String {
     format!("{}_sdk", snake(&api.title, &[]).trim_end_matches('_'))
+}
+
+/// What the engine knows an operation by. A foreign one has its package before it, so that it is no operation of ours.
+pub(super) fn id(api: &Api, layout: Layout, operation: &Operation) -> String {
+    match layout {
+        Layout::Repository => operation.id.clone(),
+        Layout::Standalone => format!("{}.{}", package(api), operation.id),
+    }
 }
 
 /// The classes of variants by schema and tag. A class of msgspec has one tag: a schema that stands for a second one gets a class for it.

@@ -8,6 +8,7 @@ use super::{Error, docs};
 use crate::model::{
     Api, Body, Content, Field, Location, Object, Operation, Paginate, Parameter, Shape, TypeRef,
 };
+use crate::writers::Layout;
 
 /// Which half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +154,11 @@ impl<'a> Method<'a> {
         self.operation.paginate.is_some() && matches!(self.operation.success.content, Content::Json(_))
     }
 
+    /// Whether calling it is discouraged.
+    pub(super) fn is_deprecated(&self) -> bool {
+        self.operation.deprecated.is_some()
+    }
+
     fn constant(&self) -> String {
         format!("_{}", constant(&self.operation.verb))
     }
@@ -213,11 +219,11 @@ impl<'a> Method<'a> {
     }
 
     /// The constant that describes the operation. What it names must be there when the module is imported.
-    pub(super) fn description(&self, now: &mut Needs) -> String {
+    pub(super) fn description(&self, layout: Layout, now: &mut Needs) -> String {
         let answer = self.answer(now);
         let class = answer.description.split('[').next().unwrap_or_default().to_owned();
         let mut parts = vec![
-            Code::text(literal(&self.operation.id)),
+            Code::text(literal(&names::id(self.api, layout, self.operation))),
             Code::text(format!(
                 "method={}",
                 literal(&format!("{}.{}", names::resource(&self.operation.resource), self.name()))

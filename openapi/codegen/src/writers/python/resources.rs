@@ -103,7 +103,7 @@ fn module(
         resource.operations.iter().map(|operation| Method::new(api, names, operation)).collect();
     let mut body = String::new();
     for method in &methods {
-        body.push_str(&format!("\n{}\n", method.description(&mut now)));
+        body.push_str(&format!("\n{}\n", method.description(context.layout, &mut now)));
     }
     let mut all = Vec::new();
     for half in [Half::Sync, Half::Async] {
@@ -148,7 +148,8 @@ fn raw_class(of: &str, raw: &str, half: Half, methods: &[Method<'_>], now: &mut 
             (Half::Async, true) => now.name("async_raw_page"),
         };
         let name = method.name();
-        output.push_str(&format!("        self.{name} = {wrapper}(resource.{name})\n"));
+        let quiet = if method.is_deprecated() { "  # pyright: ignore[reportDeprecated]" } else { "" };
+        output.push_str(&format!("        self.{name} = {wrapper}(resource.{name}){quiet}\n"));
     }
     output
 }
@@ -190,7 +191,7 @@ fn head(now: &mut Needs, later: &mut Needs, paths: &Paths) -> String {
             ("typing".into(), if typing { &["Any"] } else { &["Any", "Final", "TYPE_CHECKING"] }),
             (String::new(), &[]),
             ("msgspec".into(), &["UNSET", "UnsetType"]),
-            (String::new(), &[]),
+            (if paths.is_foreign() { "-".into() } else { String::new() }, &[]),
             (paths.runtime("_call"), CALL),
             (paths.runtime("_deprecated"), &["deprecated"]),
             (paths.runtime("_paging"), &["AsyncPager", "Page"]),
@@ -205,6 +206,9 @@ fn head(now: &mut Needs, later: &mut Needs, paths: &Paths) -> String {
                 }
                 None => {}
             }
+        }
+        if paths.is_foreign() && !output.is_empty() && !output.ends_with("\n\n") {
+            output.push('\n');
         }
         output.push_str(&imports::of_models(needs, "", "..models."));
         output
@@ -227,6 +231,9 @@ fn package(api: &Api, context: &Context<'_>, paths: &Paths, classes: &Classes) -
     );
     let mut modules: Vec<(String, String)> =
         api.resources.iter().map(|resource| (names::module(&resource.name), classes.of(resource))).collect();
+    if paths.is_foreign() {
+        body.push('\n');
+    }
     modules.sort();
     for (module, class) in &modules {
         let names = imports::sorted([class.as_str(), format!("Async{class}").as_str()]);

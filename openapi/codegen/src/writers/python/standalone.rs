@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::code::Code;
 use super::models::all_of;
-use super::names::package;
-use super::text::literal;
+use super::names::{self, package};
+use super::text::plain;
 use crate::model::{Api, Body, Content, Location, Operation, Retry, SecurityScheme};
-use crate::writers::{Context, File};
+use crate::writers::{Context, File, Layout};
 
 /// Writes the package's entry, its operations, and the marker that it is typed.
 pub(super) fn write(api: &Api, context: &Context<'_>) -> Vec<File> {
@@ -30,8 +30,8 @@ fn entry(api: &Api, context: &Context<'_>) -> String {
     let lines = [
         about.as_str(),
         "",
-        "It runs on the package `waypost` (`pip install waypost`), whose settings, errors, pages and streams these clients have; only the resources are \
-         this API's own, in place of those that `waypost.Client` has by itself.",
+        "It runs on the package `waypost` (`pip install waypost`), whose settings, errors, pages and streams these clients have. The \
+         resources are this API's own; those of `waypost.Client` are still there beside them.",
         "",
         &usage,
     ];
@@ -49,14 +49,10 @@ fn entry(api: &Api, context: &Context<'_>) -> String {
 }
 
 fn operations(api: &Api, context: &Context<'_>) -> String {
-    let mut rows: Vec<String> = Vec::new();
-    for operation in api.operations() {
-        rows.push(row(api, operation).to_string());
-    }
-    let elements = rows.iter().map(|row| Code::text(literal(row))).collect();
-    let rows = Code::group("_OPERATIONS: Final = (", elements, ")").lines(0);
+    let elements = api.operations().map(|operation| plain(&row(api, operation))).collect();
+    let rows = Code::group("_OPERATIONS: Final[tuple[dict[str, object], ...]] = (", elements, ")").lines(0);
     let body = format!(
-        "from __future__ import annotations\n\nfrom typing import Final\n\nfrom waypost import _native\n\n{}\n\n{rows}\n\n\ndef describe() -> None:\n    \"\"\"Tells the engine of the operations; doing it again changes nothing.\"\"\"\n    for operation in _OPERATIONS:\n        _native.define(operation.encode())\n",
+        "from __future__ import annotations\n\nfrom json import dumps\nfrom typing import Final\n\nfrom waypost import _native\n\n{}\n\n{rows}\n\n\ndef describe() -> None:\n    \"\"\"Tells the engine of the operations; doing it again changes nothing.\"\"\"\n    for operation in _OPERATIONS:\n        _native.define(dumps(operation).encode())\n",
         all_of(&["describe".into()])
     );
     super::module(context, &["The operations, as the engine takes them."], &body)
@@ -101,7 +97,7 @@ fn row(api: &Api, operation: &Operation) -> Value {
         Content::Bytes(types) => json!(types),
     };
     json!({
-        "id": operation.id, "method": operation.method, "path": operation.path, "parameters": parameters, "body": body,
+        "id": names::id(api, Layout::Standalone, operation), "method": operation.method, "path": operation.path, "parameters": parameters, "body": body,
         "idempotency_key": operation.idempotency_key, "retry": retry, "security": security,
         "paginate": operation.paginate.is_some(), "result": result, "status": operation.success.status,
     })

@@ -1,22 +1,42 @@
 //! Texts of the spec in Python: string literals, and docstrings that are filled to the line's width and can hold anything.
 
-use super::code::WIDTH;
+use serde_json::Value;
 
-/// A string literal in double quotes.
+use super::code::{Code, WIDTH};
+
+/// A string literal in double quotes, or in single ones if that spares escapes.
 pub(in crate::writers) fn literal(text: &str) -> String {
-    let mut output = String::from("\"");
+    let quote = if text.contains('"') && !text.contains('\'') { '\'' } else { '"' };
+    let mut output = String::from(quote);
     for character in text.chars() {
         match character {
-            '"' => output.push_str("\\\""),
             '\\' => output.push_str("\\\\"),
             '\n' => output.push_str("\\n"),
             '\r' => output.push_str("\\r"),
             '\t' => output.push_str("\\t"),
+            other if other == quote => output.push_str(&format!("\\{quote}")),
             other => push_visible(&mut output, other),
         }
     }
-    output.push('"');
+    output.push(quote);
     output
+}
+
+/// JSON as Python spells it.
+pub(in crate::writers) fn plain(value: &Value) -> Code {
+    match value {
+        Value::Null => Code::text("None"),
+        Value::Bool(true) => Code::text("True"),
+        Value::Bool(false) => Code::text("False"),
+        Value::Number(number) => Code::text(number.to_string()),
+        Value::String(text) => Code::text(literal(text)),
+        Value::Array(values) => Code::group("[", values.iter().map(plain).collect(), "]"),
+        Value::Object(map) => {
+            let entries =
+                map.iter().map(|(key, value)| plain(value).prefixed(&format!("{}: ", literal(key))));
+            Code::group("{", entries.collect(), "}")
+        }
+    }
 }
 
 /// A regular expression as a literal: raw, where that is possible.
@@ -189,9 +209,10 @@ mod tests {
 
     #[test]
     fn a_literal_holds_anything() {
-        assert_eq!(literal("a\"b\\\n\u{0}\u{202e}ß"), "\"a\\\"b\\\\\\n\\x00\\u202eß\"");
+        assert_eq!(literal("a\"b\\\n\u{0}\u{202e}ß"), r#"'a"b\\\n\x00\u202eß'"#);
+        assert_eq!(literal("a\"b'"), r#""a\"b'""#);
         assert_eq!(pattern(r"^\d$"), "r\"^\\d$\"");
-        assert_eq!(pattern("a\"\\d"), "\"a\\\"\\\\d\"");
+        assert_eq!(pattern("a\"\\d"), r#"'a"\\d'"#);
     }
 
     #[test]
@@ -213,9 +234,6 @@ mod tests {
 
     #[test]
     fn an_entry_hangs_under_its_name() {
-        assert_eq!(
-            entry("limit", "How many\nof them.", 20),
-            ["    limit: How", "        many of", "        them."]
-        );
+        assert_eq!(entry("limit", "How many\nof them.", 20), ["    limit: How many", "        of them."]);
     }
 }

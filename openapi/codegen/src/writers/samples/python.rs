@@ -9,7 +9,7 @@ use crate::model::{Api, Content, Location, Object, Operation, Shape, TypeRef};
 use crate::writers::python::code::{Code, call};
 use crate::writers::python::names::{self, attribute, class, package, variants};
 use crate::writers::python::resource::{From, Half, Input, arguments};
-use crate::writers::python::text::literal;
+use crate::writers::python::text::{literal, plain};
 use crate::writers::{Context, Error, Layout};
 
 const WRITER: &str = "samples";
@@ -197,23 +197,6 @@ impl Sample<'_> {
         let code = call(&class, fields);
         self.classes.insert(class);
         code
-    }
-}
-
-/// JSON as Python spells it.
-fn plain(value: &Value) -> Code {
-    match value {
-        Value::Null => Code::text("None"),
-        Value::Bool(true) => Code::text("True"),
-        Value::Bool(false) => Code::text("False"),
-        Value::Number(number) => Code::text(number.to_string()),
-        Value::String(text) => Code::text(literal(text)),
-        Value::Array(values) => Code::group("[", values.iter().map(plain).collect(), "]"),
-        Value::Object(map) => {
-            let entries =
-                map.iter().map(|(key, value)| plain(value).prefixed(&format!("{}: ", literal(key))));
-            Code::group("{", entries.collect(), "}")
-        }
     }
 }
 

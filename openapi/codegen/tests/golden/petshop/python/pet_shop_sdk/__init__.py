@@ -4,8 +4,8 @@
 """Pet shop 1.4 for Python.
 
 It runs on the package `waypost` (`pip install waypost`), whose settings, errors, pages and
-streams these clients have; only the resources are this API's own, in place of those that
-`waypost.Client` has by itself.
+streams these clients have. The resources are this API's own; those of `waypost.Client` are still
+there beside them.
 
 ```python
 from pet_shop_sdk import Client

@@ -9,6 +9,7 @@ error; a union's variant that it does not know is an `UnknownVariant`.
 """
 
 from waypost._model import UnknownVariant
+
 from ._generated.models.people import Login, SignIn
 from ._generated.models.pets import (
     CagePage,

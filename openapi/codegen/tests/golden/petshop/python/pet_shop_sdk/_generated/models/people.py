@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import ClassVar, TypeAlias
 
 from msgspec import UNSET, UnsetType
-
 from waypost._model import Confidential, Model
 
 __all__ = ["Login", "SignIn"]

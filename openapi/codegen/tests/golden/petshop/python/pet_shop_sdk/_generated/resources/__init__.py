@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from waypost._call import AsyncCaller, Caller
+
     from .people import AsyncPeople, People
     from .pets import AsyncPets, Pets
 

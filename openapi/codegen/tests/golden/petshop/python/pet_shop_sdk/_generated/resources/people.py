@@ -9,19 +9,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
-
 from waypost._call import AsyncResource, Operation, Resource, async_raw_response, raw_response
+
 from ..models.people import Login
 
 if TYPE_CHECKING:
     from msgspec import UnsetType
-
     from waypost._call import CallOptions
+
 
 __all__ = ["AsyncPeople", "AsyncPeopleWithRawResponse", "People", "PeopleWithRawResponse"]
 
 _LOGIN: Final[Operation[str]] = Operation(
-    "people_login",
+    "pet_shop_sdk.people_login",
     method="people.login",
     body=Login,
     result=str,

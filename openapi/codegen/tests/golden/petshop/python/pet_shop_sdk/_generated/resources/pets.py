@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
-
 from waypost._call import (
     AsyncResource,
     EventOperation,
@@ -23,22 +22,23 @@ from waypost._call import (
     raw_response,
 )
 from waypost._deprecated import deprecated
+
 from ..models.pets import Cages, NewPet, Pet, PetChange, PetEvent, PetPage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from msgspec import UnsetType
-
     from waypost._call import CallOptions
     from waypost._paging import AsyncPager, Page
     from waypost._stream import AsyncByteStream, AsyncEventStream, ByteStream, EventStream
+
     from ..models.pets import Keeper, SpeciesValue
 
 __all__ = ["AsyncPets", "AsyncPetsWithRawResponse", "Pets", "PetsWithRawResponse"]
 
 _LIST: Final[ListOperation[Pet]] = ListOperation(
-    "pets_list",
+    "pet_shop_sdk.pets_list",
     method="pets.list",
     parameters=(
         Parameter("after"),
@@ -54,21 +54,21 @@ _LIST: Final[ListOperation[Pet]] = ListOperation(
 )
 
 _CREATE: Final[Operation[Pet]] = Operation(
-    "pets_create",
+    "pet_shop_sdk.pets_create",
     method="pets.create",
     body=NewPet,
     result=Pet,
 )
 
 _GET: Final[Operation[Pet]] = Operation(
-    "pets_get",
+    "pet_shop_sdk.pets_get",
     method="pets.get",
     parameters=(Parameter("pet_id", int, required=True),),
     result=Pet,
 )
 
 _UPDATE: Final[Operation[Pet]] = Operation(
-    "pets_update",
+    "pet_shop_sdk.pets_update",
     method="pets.update",
     parameters=(Parameter("pet_id", int, required=True),),
     body=PetChange,
@@ -76,26 +76,26 @@ _UPDATE: Final[Operation[Pet]] = Operation(
 )
 
 _DELETE: Final[Operation[None]] = Operation(
-    "pets_delete",
+    "pet_shop_sdk.pets_delete",
     method="pets.delete",
     parameters=(Parameter("pet_id", int, required=True),),
 )
 
 _SET_PHOTO: Final[Operation[None]] = Operation(
-    "pets_set_photo",
+    "pet_shop_sdk.pets_set_photo",
     method="pets.set_photo",
     parameters=(Parameter("pet_id", int, required=True),),
     body=bytes,
 )
 
 _PHOTO: Final[StreamOperation] = StreamOperation(
-    "pets_photo",
+    "pet_shop_sdk.pets_photo",
     method="pets.photo",
     parameters=(Parameter("pet_id", int, required=True),),
 )
 
 _EVENTS: Final[EventOperation[PetEvent]] = EventOperation(
-    "pets_events",
+    "pet_shop_sdk.pets_events",
     method="pets.events",
     parameters=(
         Parameter("pet_id", int, required=True),
@@ -105,7 +105,7 @@ _EVENTS: Final[EventOperation[PetEvent]] = EventOperation(
 )
 
 _CAGES: Final[ListOperation[str]] = ListOperation(
-    "pets_cages",
+    "pet_shop_sdk.pets_cages",
     method="pets.cages",
     parameters=(
         Parameter("params", required=True),
@@ -253,7 +253,8 @@ class Pets(Resource):
     def delete(self, pet_id: int, *, options: CallOptions | None = None) -> None:
         """Give a pet away.
 
-        `DELETE /pets/{pet_id}` · deprecated since 2026-01-01, answered until 2027-01-01; see https://petshop.example/changes
+        `DELETE /pets/{pet_id}` · deprecated since 2026-01-01, answered until 2027-01-01; see
+        https://petshop.example/changes
 
         Args:
             pet_id: At least 1.
@@ -385,7 +386,7 @@ class PetsWithRawResponse:
         self.create = raw_response(resource.create)
         self.get = raw_response(resource.get)
         self.update = raw_response(resource.update)
-        self.delete = raw_response(resource.delete)
+        self.delete = raw_response(resource.delete)  # pyright: ignore[reportDeprecated]
         self.set_photo = raw_response(resource.set_photo)
         self.cages = raw_response(resource.cages)
 
@@ -521,7 +522,8 @@ class AsyncPets(AsyncResource):
     async def delete(self, pet_id: int, *, options: CallOptions | None = None) -> None:
         """Give a pet away.
 
-        `DELETE /pets/{pet_id}` · deprecated since 2026-01-01, answered until 2027-01-01; see https://petshop.example/changes
+        `DELETE /pets/{pet_id}` · deprecated since 2026-01-01, answered until 2027-01-01; see
+        https://petshop.example/changes
 
         Args:
             pet_id: At least 1.
@@ -660,6 +662,6 @@ class AsyncPetsWithRawResponse:
         self.create = async_raw_response(resource.create)
         self.get = async_raw_response(resource.get)
         self.update = async_raw_response(resource.update)
-        self.delete = async_raw_response(resource.delete)
+        self.delete = async_raw_response(resource.delete)  # pyright: ignore[reportDeprecated]
         self.set_photo = async_raw_response(resource.set_photo)
         self.cages = async_raw_page(resource.cages)
