@@ -199,7 +199,7 @@ export class CallFailed extends Error {
   override readonly name = "CallFailed";
   constructor(
     readonly report: Report,
-    options?: ErrorOptions,
+    options?: { readonly cause?: unknown },
   ) {
     super(report.message, options);
   }

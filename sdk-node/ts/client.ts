@@ -24,7 +24,7 @@ import type { ClientOptions } from "./options.js";
  * ```
  *
  * Failed attempts are sent again where that is safe, within a deadline; a POST carries one idempotency key for all of its attempts. Errors are
- * classes ({@link WaypostError} and those below it). A client is made once and used for many calls at once.
+ * classes (`WaypostError` and those below it). A client is made once and used for many calls at once.
  */
 export class Waypost extends Resources {
   /** The engine of this entry of the package. @internal */
@@ -35,7 +35,8 @@ export class Waypost extends Resources {
   /**
    * Makes a client; nothing is sent.
    *
-   * @throws {@link ConfigError} when a setting is missing or wrong, naming all of them, and `TypeError` for an option that is none.
+   * @throws `ConfigError` when a setting is missing or wrong, naming all of them (from the first call where the engine is yet to be loaded, as
+   * in browsers), and `TypeError` for an option that is none.
    */
   constructor(options: ClientOptions = {}) {
     const core = coreOf(options, new.target.engine);

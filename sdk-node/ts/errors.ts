@@ -82,7 +82,7 @@ export class WaypostError extends Error implements ErrorDetails {
   declare readonly excerpt?: string;
 
   /** Errors are made by the client, by `waypost/testing`, and by {@link errorFrom}. */
-  constructor(details: ErrorDetails, options?: ErrorOptions) {
+  constructor(details: ErrorDetails, options?: { readonly cause?: unknown }) {
     const { message, ...rest } = details;
     super(message, options);
     // Only what is known becomes a property, so that a printed error shows no row of `undefined`.
@@ -247,7 +247,7 @@ export function isWaypostError(error: unknown): error is AnyWaypostError {
 }
 
 /** The error of these details, of the class of its kind. A kind of a later version becomes a plain {@link WaypostError}. */
-export function errorFrom(details: ErrorDetails, options?: ErrorOptions): WaypostError {
+export function errorFrom(details: ErrorDetails, options?: { readonly cause?: unknown }): WaypostError {
   const type = CLASSES[details.kind]?.[1] ?? WaypostError;
   return new type(details, options);
 }
