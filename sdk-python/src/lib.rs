@@ -68,6 +68,8 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::only_in_the_main_interpreter()?;
+        // However the interpreter ends, it ends without us.
+        module.py().import("atexit")?.call_method1("register", (module.getattr("shutdown")?,))?;
         module.add("__version__", waypost::binding::VERSION)?;
         module.add("VARIABLES", PyTuple::new(module.py(), waypost::binding::VARIABLES)?)
     }

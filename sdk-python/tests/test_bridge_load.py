@@ -185,7 +185,7 @@ def _failing(client: _native.Client, calls: int) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("calls", [_sync, _async, _failing])
 def test_memory_stays_flat(calls: Callable[[_native.Client, int], None]) -> None:
-    """Some thousand calls; `scripts/memory` makes a hundred thousand of each kind."""
+    """Some thousand calls; `scripts/soak memory` makes a hundred thousand of each kind."""
     with Keeping() as server:
         client = _native_client(server.url)
         calls(client, 1000)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import waypost
 from stage import Stage
-from wire import Held, Keeping, Program, run, until
+from wire import EXITS, Held, Keeping, Program, run, until
 
 unix = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
@@ -192,67 +192,9 @@ def test_gunicorn_that_preloads_a_client_serves_from_each_worker() -> None:
         assert "Traceback" not in told, told
 
 
-EXITS = {
-    "asyncio.run is left with calls in flight": """
-        import asyncio, sys, waypost
-        async def main():
-            client = waypost.AsyncClient(sys.argv[1], api_key="k", environment={})
-            calls = [asyncio.ensure_future(client.wallets.get("wal_1")) for _ in range(3000)]
-            await asyncio.sleep(0.05)
-        asyncio.run(main())
-    """,
-    "sys.exit within a coroutine": """
-        import asyncio, sys, waypost
-        async def main():
-            client = waypost.AsyncClient(sys.argv[1], api_key="k", environment={})
-            calls = [asyncio.ensure_future(client.wallets.get("wal_1")) for _ in range(1000)]
-            await asyncio.sleep(0.05)
-            sys.exit(0)
-        asyncio.run(main())
-    """,
-    "a loop that is never closed": """
-        import asyncio, os, sys, waypost
-        loop = asyncio.new_event_loop()
-        client = waypost.AsyncClient(sys.argv[1], api_key="k", environment={})
-        calls = [loop.create_task(client.wallets.get("wal_1")) for _ in range(1000)]
-        loop.run_until_complete(asyncio.sleep(0.05))
-        for call in calls:
-            call._log_destroy_pending = False
-    """,
-    "daemon threads in sync calls": """
-        import sys, threading, time, waypost
-        client = waypost.Client(sys.argv[1], api_key="k", environment={})
-        def work():
-            while True:
-                client.wallets.get("wal_1")
-        for _ in range(20):
-            threading.Thread(target=work, daemon=True).start()
-        time.sleep(0.1)
-    """,
-    "a daemon thread with a loop": """
-        import asyncio, sys, threading, time, waypost
-        client = waypost.AsyncClient(sys.argv[1], api_key="k", environment={})
-        async def main():
-            await asyncio.gather(*(client.wallets.get("wal_1") for _ in range(500)))
-        threading.Thread(target=lambda: asyncio.run(main()), daemon=True).start()
-        time.sleep(0.1)
-    """,
-    "a call in an atexit handler": """
-        import atexit, sys, waypost
-        client = waypost.Client(sys.argv[1], api_key="k", timeout=0.2, max_retries=0, environment={})
-        @atexit.register
-        def last():
-            try:
-                client.wallets.get("wal_1")
-            except waypost.errors.TimeoutError:
-                pass
-    """,
-}
-
-
 @pytest.mark.parametrize("name", EXITS)
 def test_the_process_ends_in_silence(name: str) -> None:
-    """Ten ends of each kind, some at once; `scripts/exits` makes a thousand."""
+    """Ten ends of each kind, some at once; `scripts/soak exits` makes a thousand."""
     with Stage(Held()) as server, ThreadPoolExecutor(4) as several:
         ends = list(several.map(lambda _: Program(EXITS[name], server.url).end(60), range(10)))
     assert set(ends) == {(0, "", "")}

@@ -29,6 +29,65 @@ WALLET = json.dumps(
 )
 
 
+# Programs that end while calls are in flight.
+EXITS = {
+    "asyncio.run is left with calls in flight": """
+        import asyncio, sys, waypost
+        async def main():
+            client = waypost.AsyncClient(sys.argv[1], api_key="k", environment={})
+            calls = [asyncio.ensure_future(client.wallets.get("wal_1")) for _ in range(3000)]
+            await asyncio.sleep(0.05)
+        asyncio.run(main())
+    """,
+    "sys.exit within a coroutine": """
+        import asyncio, sys, waypost
+        async def main():
+            client = waypost.AsyncClient(sys.argv[1], api_key="k", environment={})
+            calls = [asyncio.ensure_future(client.wallets.get("wal_1")) for _ in range(1000)]
+            await asyncio.sleep(0.05)
+            sys.exit(0)
+        asyncio.run(main())
+    """,
+    "a loop that is never closed": """
+        import asyncio, os, sys, waypost
+        loop = asyncio.new_event_loop()
+        client = waypost.AsyncClient(sys.argv[1], api_key="k", environment={})
+        calls = [loop.create_task(client.wallets.get("wal_1")) for _ in range(1000)]
+        loop.run_until_complete(asyncio.sleep(0.05))
+        for call in calls:
+            call._log_destroy_pending = False
+    """,
+    "daemon threads in sync calls": """
+        import sys, threading, time, waypost
+        client = waypost.Client(sys.argv[1], api_key="k", environment={})
+        def work():
+            while True:
+                client.wallets.get("wal_1")
+        for _ in range(20):
+            threading.Thread(target=work, daemon=True).start()
+        time.sleep(0.1)
+    """,
+    "a daemon thread with a loop": """
+        import asyncio, sys, threading, time, waypost
+        client = waypost.AsyncClient(sys.argv[1], api_key="k", environment={})
+        async def main():
+            await asyncio.gather(*(client.wallets.get("wal_1") for _ in range(500)))
+        threading.Thread(target=lambda: asyncio.run(main()), daemon=True).start()
+        time.sleep(0.1)
+    """,
+    "a call in an atexit handler": """
+        import atexit, sys, waypost
+        client = waypost.Client(sys.argv[1], api_key="k", timeout=0.2, max_retries=0, environment={})
+        @atexit.register
+        def last():
+            try:
+                client.wallets.get("wal_1")
+            except waypost.errors.TimeoutError:
+                pass
+    """,
+}
+
+
 class Held:
     """A scene that answers nothing and tells when a request came and when its connection ended."""
 

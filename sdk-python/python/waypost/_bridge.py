@@ -7,7 +7,6 @@ the loop's thread, in the context of its caller; a loop that is closed with call
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextvars
 import inspect
 import sys
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["AsyncStream", "call", "open"]
 
 _Pairs = tuple[tuple[str, str], ...]
-
-# The engine's thread ends before the interpreter does, whoever still waits for it.
-atexit.register(_native.shutdown)
 
 
 async def call(

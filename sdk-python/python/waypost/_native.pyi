@@ -364,4 +364,4 @@ def is_secret_name(name: str, /) -> Literal[True, False]:
     """Is this the name of a header, parameter or member whose value is a secret?"""
 
 def shutdown() -> None:
-    """Ends what runs in the background, within half a second. Registered with ``atexit`` by the package; later asynchronous calls are refused."""
+    """Ends what runs in the background, within half a second. The module registers it with ``atexit``; later asynchronous calls are refused."""
