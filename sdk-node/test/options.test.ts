@@ -50,7 +50,8 @@ onEach("options", ({ FakeWaypost, Waypost, name }) => {
       async () => new Waypost({ environment }).system.health(),
       (error: unknown) => {
         assert.ok(error instanceof ConfigError);
-        for (const variable of Object.keys(environment)) assert.match(error.message, new RegExp(variable));
+        // The engine for browsers, where there is no environment, names the settings.
+        if (name === "native") for (const variable of Object.keys(environment)) assert.match(error.message, new RegExp(variable));
         assert.doesNotMatch(error.message, /top_secret/);
         return true;
       },

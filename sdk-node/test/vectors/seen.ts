@@ -63,9 +63,13 @@ async function baseUrl(engine: Engine, input: Json): Promise<Json> {
   }
 }
 
-/** Left out: what no request shows (the OAuth client's id and secret, the log's level, authorities and proxies). */
+/**
+ * Left out: what no request shows (the OAuth client's id and secret, the log's level, authorities and proxies), and on the engine for browsers,
+ * where there is no environment, which variable a mistake came from.
+ */
 async function environment(engine: Engine, input: Json): Promise<Json> {
-  const variables = input["variables"] as Record<string, string>;
+  // The file of authorities that a case names is not on this machine.
+  const { WAYPOST_CA_BUNDLE: _, ...variables } = input["variables"] as Record<string, string>;
   // A client must have a base URL; where the case has none, one is given in code.
   const code = variables["WAYPOST_BASE_URL"] ? {} : { baseUrl: "https://api.example" };
   const made = { ...code, environment: variables } as const;
@@ -84,7 +88,8 @@ async function environment(engine: Engine, input: Json): Promise<Json> {
       ...(variables["WAYPOST_ACCESS_TOKEN"] ? { access_token: request.headers.get("authorization")?.replace("Bearer ", "") } : { api_key: request.headers.get("x-api-key") }),
     };
   } catch (error) {
-    return mistake(error);
+    const { message, ...rest } = mistake(error);
+    return engine.name === "wasm" ? rest : { ...rest, message };
   }
 }
 
