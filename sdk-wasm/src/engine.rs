@@ -88,7 +88,7 @@ impl Engine {
             Some("bytes") => arguments.bytes(Bytes::new()),
             _ => arguments,
         };
-        let options = settings::call(message.at(4));
+        let options = settings::call(message.at(4))?;
         let mut seed = [0; 32];
         for (place, byte) in seed.iter_mut().zip(message.at(5).bytes().unwrap_or_default()) {
             *place = *byte;

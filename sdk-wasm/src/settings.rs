@@ -111,7 +111,7 @@ fn credentials(list: &Value<'_>) -> Result<Credentials, Error> {
 }
 
 /// The settings of one call.
-pub(crate) fn call(list: &Value<'_>) -> CallOptions {
+pub(crate) fn call(list: &Value<'_>) -> Result<CallOptions, Error> {
     let mut options = CallOptions::default();
     if let Value::List(_) = list {
         options.timeout = duration(list.at(0));
@@ -119,8 +119,12 @@ pub(crate) fn call(list: &Value<'_>) -> CallOptions {
         options.max_retries = list.at(2).number().map(|retries| retries as u32);
         options.idempotency_key = text(list.at(3));
         options.accept = text(list.at(4));
-        options.trace_parent = list.at(5).text().and_then(TraceParent::parse);
+        if let Some(parent) = list.at(5).text() {
+            let parent = TraceParent::parse(parent);
+            options.trace_parent =
+                Some(parent.ok_or_else(|| Error::config("`trace_parent` is not a W3C traceparent"))?);
+        }
         options.headers = headers(list.at(6));
     }
-    options
+    Ok(options)
 }
