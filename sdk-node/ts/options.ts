@@ -81,7 +81,7 @@ export interface ClientOptions {
   readonly budget?: BudgetOptions | false | undefined;
   /** The circuit breaker. Left out: none. */
   readonly breaker?: BreakerOptions | undefined;
-  /** Keep answers that carry an `ETag` and ask whether they still hold; `false`: never. */
+  /** Keep answers that carry an `ETag` and ask whether they still hold; `false`: never. In browsers, which have a cache of their own, only when it is set. */
   readonly cache?: CacheOptions | false | undefined;
   /** Hold a request back until the server said it may come (`true`). */
   readonly pacing?: boolean | undefined;
