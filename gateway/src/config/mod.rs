@@ -53,6 +53,25 @@ pub struct Config {
     pub passwords: PasswordsConfig,
     /// How often a caller may call, by tier.
     pub rate_limits: RateLimitsConfig,
+    /// Pages of other origins.
+    pub cors: CorsConfig,
+}
+
+/// `[cors]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CorsConfig {
+    /// Whose pages may read the answers in a browser; nobody's when not set.
+    pub allowed_origins: Option<Origins>,
+}
+
+/// Origins of pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origins {
+    /// `*`: any. Safe where callers show a key or a token, as all of ours do.
+    Any,
+    /// These, each as a browser writes it: `https://app.example`.
+    Listed(Vec<String>),
 }
 
 /// `[database]`.
@@ -258,6 +277,7 @@ impl Default for Config {
                 },
                 admin: Rates { per_second: None, per_minute: None, per_hour: None, per_day: None },
             },
+            cors: CorsConfig::default(),
         }
     }
 }

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::value::{
-    Input, boolean, bytes, choice, duration, integer, quoted, rate, show_bytes, show_duration, text,
+    Input, boolean, bytes, choice, duration, integer, origins, quoted, rate, show_bytes, show_duration, text,
 };
-use super::{Config, Durability, LogFormat};
+use super::{Config, Durability, LogFormat, Origins};
 
 /// One setting.
 pub(super) struct Setting {
@@ -227,6 +227,16 @@ pub(super) static SETTINGS: &[Setting] = &[
     window!("rate_limits.admin.per_minute", "The tier admin.", admin.per_minute),
     window!("rate_limits.admin.per_hour", "The tier admin.", admin.per_hour),
     window!("rate_limits.admin.per_day", "The tier admin.", admin.per_day),
+    setting!(
+        "cors.allowed_origins",
+        "Whose pages may read answers in a browser: \"https://app.example, http://localhost:5173\", or \"*\".",
+        cors.allowed_origins,
+        |input| origins(input).map(Some),
+        |value: &Option<Origins>| value.as_ref().map(|origins| quoted(&match origins {
+            Origins::Any => "*".to_owned(),
+            Origins::Listed(origins) => origins.join(", "),
+        }))
+    ),
 ];
 
 /// The setting with this key.

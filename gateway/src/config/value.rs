@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use super::Origins;
+
 /// A value as it came.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Input<'a> {
@@ -50,6 +52,36 @@ pub(super) fn text(input: &Input<'_>) -> Result<String, String> {
         Input::Text(text) | Input::Word(text) if !text.is_empty() => Ok((*text).to_owned()),
         _ => Err(input.expected("a text")),
     }
+}
+
+/// Origins of pages, or `*`.
+pub(super) fn origins(input: &Input<'_>) -> Result<Origins, String> {
+    let written = text(input)?;
+    if written.trim() == "*" {
+        return Ok(Origins::Any);
+    }
+    let listed: Vec<String> = written.split(',').map(|origin| origin.trim().to_owned()).collect();
+    match listed.iter().find(|origin| !is_origin(origin)) {
+        None => Ok(Origins::Listed(listed)),
+        Some(origin) => Err(format!(
+            "expected origins such as \"https://app.example, http://localhost:5173\" in lower case, without a path, or \"*\", found `{origin}`"
+        )),
+    }
+}
+
+/// As a browser writes it, since it is compared byte by byte: scheme, host, and a port that is not the scheme's own.
+fn is_origin(origin: &str) -> bool {
+    let Some((scheme, host)) = origin.split_once("://") else { return false };
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b':' | b'[' | b']');
+    let standard = match scheme {
+        "https" => ":443",
+        _ => ":80",
+    };
+    !scheme.is_empty()
+        && scheme.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.'))
+        && !host.is_empty()
+        && host.bytes().all(plain)
+        && !host.ends_with(standard)
 }
 
 /// One of these words.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! listener     connections, their limits, shutdown
-//!   service    request id, trace -> refuse what is not plain HTTP -> route -> [ gate ] -> common headers -> record
+//!   service    request id, trace -> refuse what is not plain HTTP -> preflights of other origins' pages -> route -> [ gate ] -> common headers -> record
 //!     gate     authenticate -> rate limit -> permission -> accept -> body -> validate -> idempotency -> handler -> ETag
 //! ```
 //!
@@ -12,6 +12,7 @@
 
 mod accept;
 mod context;
+mod cors;
 mod error;
 mod etag;
 mod gate;

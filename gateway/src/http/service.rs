@@ -9,7 +9,7 @@ use http::Request;
 use tower::Service as _;
 
 use super::gate::{Arrival, Pipeline};
-use super::refuse;
+use super::{cors, refuse};
 use crate::Gateway;
 use crate::generated::{self, SchemaError};
 
@@ -42,7 +42,20 @@ impl Service {
     /// Answers one request of this peer.
     pub async fn answer(&self, request: Request<Body>, peer: IpAddr) -> Response {
         let _in_flight = self.gateway().metrics.request_started();
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        let Some(origins) = &self.gateway().config.cors.allowed_origins else {
+            return self.walk(parts, body, peer).await;
+        };
+        let origin = parts.headers.get(http::header::ORIGIN).cloned();
+        let mut answer = match cors::preflight(origins, &parts) {
+            Some(answer) => answer,
+            None => self.walk(parts, body, peer).await,
+        };
+        cors::admit(origins, origin.as_ref(), answer.headers_mut());
+        answer
+    }
+
+    async fn walk(&self, mut parts: http::request::Parts, body: Body, peer: IpAddr) -> Response {
         let arrival = Arrival::new(&parts.headers, peer);
         let header_bytes = usize::try_from(self.gateway().config.limits.header_bytes).unwrap_or(usize::MAX);
         if let Err(error) = refuse::check(&parts, header_bytes) {

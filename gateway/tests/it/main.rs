@@ -15,6 +15,7 @@ mod cli;
 mod config;
 mod crash;
 mod http_caching;
+mod http_cors;
 mod http_idempotency;
 mod http_input;
 mod http_limits;
