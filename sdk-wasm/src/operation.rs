@@ -42,7 +42,15 @@ pub(crate) fn define(map: &Value<'_>) -> &'static Operation {
             Some("text") => ResultKind::Text("text/plain"),
             Some("bytes") => ResultKind::Bytes(&["application/x-ndjson", "text/csv"]),
             Some("events") => ResultKind::EventStream,
-            _ => ResultKind::Json,
+            Some(_) => ResultKind::Json,
+            // A list: bytes of one of these media types.
+            None => match map.member("result").items() {
+                [] => ResultKind::Json,
+                media => {
+                    let media = media.iter().map(|media| leak(media.text().unwrap_or_default()));
+                    ResultKind::Bytes(Box::leak(media.collect::<Box<[_]>>()))
+                }
+            },
         },
         status: 200,
     }))

@@ -1,0 +1,5 @@
+export default {
+  // Vite's development server bundles dependencies beforehand, and a file beside a script is lost on the way.
+  optimizeDeps: { exclude: ["@waypost/wasm"] },
+  build: { target: "es2022" },
+};

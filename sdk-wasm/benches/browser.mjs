@@ -1,0 +1,20 @@
+// What the engine adds to a call in Chromium: the median of its calls less that of bare `fetch`, alternating, against one small server.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { chromium, folder, open, project, serve, task } from "../tests/support.mjs";
+
+/** What it may add, in milliseconds. */
+const MOST = 0.2;
+
+test("the engine adds little to a call", async () => {
+  const site = await serve(folder(join(project, "dist")));
+  const body = JSON.stringify({ status: "ok", text: "x".repeat(1000) });
+  const api = await serve((_, response) => response.writeHead(200, { "access-control-allow-origin": "*", "content-type": "application/json" }).end(body));
+  const page = await open(await chromium(), `${site}/index.html`);
+  const { ours, bare } = await task(page, "bench", api, 41, 20);
+  console.log(`browser: a call ${ours.toFixed(3)} ms, bare fetch ${bare.toFixed(3)} ms, added ${(ours - bare).toFixed(3)} ms (at most ${MOST}), ratio ${(ours / bare).toFixed(2)}`);
+  assert.ok(ours - bare < MOST, `the engine adds ${ours - bare} ms`);
+});

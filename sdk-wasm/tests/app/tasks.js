@@ -1,0 +1,83 @@
+// What the tests have done, on whichever engine and in whichever place. Each task answers with plain data.
+
+const told = (error) => ({ error: error.name, kind: error.kind, message: error.message, status: error.status, attempts: error.attempts?.length });
+
+/** Signs up and in, opens wallets, lists and pages. */
+export async function account({ Waypost }, baseUrl) {
+  const client = new Waypost({ baseUrl });
+  const email = `ada-${crypto.randomUUID()}@example.com`;
+  const password = "seven wet umbrellas in a row";
+  await client.auth.register({ email, password, name: "Ada", tenant_name: "Marlowe" });
+  const { access_token } = await client.auth.login({ email, password });
+  const signedIn = client.withOptions({ accessToken: access_token });
+  for (const name of ["a", "b", "c"]) await signedIn.wallets.create({ currency: "EUR", name });
+  const page = await signedIn.wallets.list({ limit: 2 });
+  const names = [];
+  for await (const wallet of signedIn.wallets.list({ limit: 2 })) names.push(wallet.name);
+  return { access_token, onPage: page.data.length, names };
+}
+
+/** Many calls at once, until a rate limit was met and waited out. */
+export async function burst({ Waypost }, baseUrl, accessToken, calls) {
+  const { wallets } = new Waypost({ baseUrl, accessToken });
+  const answers = await Promise.all(
+    Array.from({ length: calls }, () => wallets.list({}, { deadlineMs: 40_000, maxRetries: 10 }).withResponse()),
+  );
+  const waited = answers.filter(({ response }) => response.attempts.length > 1);
+  return { answered: answers.length, waited: waited.length, first: waited[0]?.response.attempts.map(({ status }) => status) };
+}
+
+/** One call, and what came of it. */
+export async function get({ Waypost }, options, callOptions) {
+  try {
+    const { data, response } = await new Waypost(options).system.health(callOptions).withResponse();
+    return { data, requestId: response.requestId, attempts: response.attempts.map(({ status, cause }) => status ?? cause) };
+  } catch (error) {
+    return told(error);
+  }
+}
+
+/** Gives a call up after a while. */
+export async function abort({ Waypost }, baseUrl, milliseconds) {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), milliseconds);
+  const started = performance.now();
+  const outcome = await get({ Waypost }, { baseUrl }, { signal: controller.signal });
+  return { ...outcome, elapsed: performance.now() - started };
+}
+
+/** A call that is signed in, by the SDK and by plain `fetch`. */
+export async function list({ Waypost }, options) {
+  try {
+    return { data: (await new Waypost(options).wallets.list({ limit: 5 })).data };
+  } catch (error) {
+    return told(error);
+  }
+}
+export async function create({ Waypost }, options) {
+  try {
+    return await new Waypost(options).wallets.create({ currency: "EUR", name: "x" });
+  } catch (error) {
+    return told(error);
+  }
+}
+export async function plain(_, url, init) {
+  return (await fetch(url, init)).status;
+}
+
+/** The median cost of a call, over bare `fetch` of the same; a sample is the mean of some calls, since a page's clock is coarse. */
+export async function bench({ Waypost }, baseUrl, samples, calls) {
+  const { system } = new Waypost({ baseUrl });
+  const ours = async () => void (await system.health());
+  const bare = async () => void JSON.parse(await (await fetch(`${baseUrl}/health`)).text());
+  const took = { ours: [], bare: [] };
+  for (let sample = -3; sample < samples; sample++) {
+    for (const [name, call] of sample % 2 ? [["ours", ours], ["bare", bare]] : [["bare", bare], ["ours", ours]]) {
+      const started = performance.now();
+      for (let left = calls; left > 0; left--) await call();
+      if (sample >= 0) took[name].push((performance.now() - started) / calls);
+    }
+  }
+  const median = (list) => list.sort((a, b) => a - b)[list.length >> 1];
+  return { ours: median(took.ours), bare: median(took.bare) };
+}
