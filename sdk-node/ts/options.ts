@@ -155,15 +155,24 @@ interface Host {
 /** The variables that a client of these options may read; `undefined` for none. */
 export function environmentOf(options: ClientOptions): Record<string, string> | undefined {
   if (options.environment === false) return undefined;
-  const { process } = globalThis as Host;
-  // Browsers have no `process`; where a polyfill gives them one, it has no version of Node.
-  const variables = options.environment ?? (process?.versions?.node === undefined ? undefined : process.env);
+  const variables = options.environment ?? hostVariables();
   if (variables === undefined) return undefined;
   const key = options.apiKey !== undefined || options.accessToken !== undefined;
   const client = options.clientId !== undefined || options.clientSecret !== undefined;
   const left = key ? /^WAYPOST_(?:API_KEY|ACCESS_TOKEN|CLIENT_)/ : client ? /^WAYPOST_(?:API_KEY|ACCESS_TOKEN)/ : /^$/;
   const entries = Object.entries(variables).filter(([name, value]) => value !== undefined && VARIABLES.test(name) && !left.test(name));
   return Object.fromEntries(entries) as Record<string, string>;
+}
+
+function hostVariables(): Record<string, string | undefined> | undefined {
+  const { process } = globalThis as Host;
+  try {
+    // Browsers have no `process`; where a polyfill gives them one, it has no version of Node.
+    return process?.versions?.node === undefined ? undefined : { ...process.env };
+  } catch {
+    // Deno without `--allow-env`: everything is to be set in code.
+    return undefined;
+  }
 }
 
 /** The engine's settings. Throws a `TypeError` that names what is wrong. */
