@@ -27,15 +27,16 @@ function load(version) {
 }
 
 function installed(version) {
+  let broken;
   for (const platform of candidates()) {
     const wanted = `${napi.packageName}-${platform}`;
     try {
       return [wanted, require(wanted)];
     } catch (error) {
-      if (error.code !== "MODULE_NOT_FOUND") throw new Error(`the addon ${wanted} cannot be loaded: ${error.message}`, { cause: error });
+      if (error.code !== "MODULE_NOT_FOUND") broken ??= new Error(`the addon ${wanted} cannot be loaded: ${error.message}`, { cause: error });
     }
   }
-  throw new Error(missing(version));
+  throw broken ?? new Error(missing(version));
 }
 
 function requested(file) {

@@ -2,29 +2,50 @@
 //! `ts/backend.ts`.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
-use waypost::binding::{self, Seen};
+use waypost::binding::Seen;
 use waypost::drive::scripted::Attempted;
-use waypost::engine::{Envelope, Headers};
+use waypost::engine::{Attempt, Cause, Envelope, Headers};
 
 #[derive(Serialize)]
 struct Details<'a> {
     status: u16,
     headers: Vec<(&'a str, &'a str)>,
     request_id: Option<&'a str>,
-    attempts: &'a RawValue,
+    attempts: Vec<Tried<'a>>,
     from_cache: bool,
     url: String,
 }
 
-/// How an answer came.
+#[derive(Serialize)]
+struct Tried<'a> {
+    number: u32,
+    delay_ms: f64,
+    duration_ms: f64,
+    status: Option<u16>,
+    cause: Option<&'a str>,
+    request_id: Option<&'a str>,
+}
+
+impl<'a> Tried<'a> {
+    fn of(attempt: &'a Attempt) -> Self {
+        Self {
+            number: attempt.number,
+            delay_ms: attempt.delay.as_secs_f64() * 1000.0,
+            duration_ms: attempt.duration.as_secs_f64() * 1000.0,
+            status: attempt.status,
+            cause: attempt.cause.map(Cause::as_str),
+            request_id: attempt.request_id.as_deref(),
+        }
+    }
+}
+
+/// How an answer came. Each call has it made, so it is written straight from what the engine holds.
 pub(crate) fn details(envelope: &Envelope) -> Vec<u8> {
-    let attempts = binding::attempts(&envelope.attempts);
     json(&Details {
         status: envelope.status,
         headers: pairs(&envelope.headers),
         request_id: envelope.request_id.as_deref(),
-        attempts: serde_json::from_slice(&attempts).unwrap_or(RawValue::NULL),
+        attempts: envelope.attempts.iter().map(Tried::of).collect(),
         from_cache: envelope.from_cache,
         url: envelope.url(),
     })

@@ -12,6 +12,8 @@ const LARGE: usize = 64 * 1024;
 pub(crate) enum Value {
     /// `undefined`.
     None,
+    /// ASCII: a string. V8 keeps it with one byte a character and need not find out its length first.
+    Ascii(Bytes),
     /// UTF-8: a string.
     Text(Bytes),
     /// A `Buffer` on the very memory.
@@ -23,15 +25,12 @@ pub(crate) enum Value {
 impl Value {
     /// A body: text where it is small and UTF-8.
     pub(crate) fn body(bytes: Bytes) -> Self {
-        if bytes.len() <= LARGE && (bytes.is_ascii() || std::str::from_utf8(&bytes).is_ok()) {
-            Self::Text(bytes)
-        } else {
-            Self::Bytes(bytes)
-        }
+        if bytes.len() > LARGE || std::str::from_utf8(&bytes).is_err() { Self::Bytes(bytes) } else { Self::text(bytes) }
     }
 
     pub(crate) fn text(text: impl Into<Bytes>) -> Self {
-        Self::Text(text.into())
+        let text = text.into();
+        if text.is_ascii() { Self::Ascii(text) } else { Self::Text(text) }
     }
 }
 
@@ -41,8 +40,7 @@ impl ToNapiValue for Value {
         match value {
             // SAFETY: as above.
             Self::None => unsafe { <()>::to_napi_value(env, ()) },
-            // V8 keeps Latin-1 with one byte a character, and of ASCII it need not find out the length first.
-            Self::Text(text) if text.is_ascii() => Ok(Env::from_raw(env).create_string_latin1(&*text)?.raw()),
+            Self::Ascii(text) => Ok(Env::from_raw(env).create_string_latin1(&*text)?.raw()),
             Self::Text(text) => Ok(Env::from_raw(env).create_string(String::from_utf8_lossy(&text))?.raw()),
             // SAFETY: as above.
             Self::Number(number) => unsafe { u32::to_napi_value(env, number) },

@@ -44,14 +44,33 @@ const FAILURE = 4;
 
 type Body = string | Uint8Array | undefined;
 
+/** Makes a result of an answer. */
+type Read<T> = (status: number, body: Body | number, details: string) => T;
+
+/** What the engine may ask while a call is made. */
+interface Asked {
+  readonly interceptor?: Interceptor | undefined;
+  readonly script?: Script | undefined;
+}
+
 /** Somebody who waits for an event. */
-interface Waiting {
-  answer(status: number, body: Body | number, details: string): void;
-  refuse(error: unknown): void;
+class Waiting {
   /** What the caller's own code threw during the call. */
-  thrown?: { error: unknown };
-  interceptor?: Interceptor | undefined;
-  script?: Script | undefined;
+  thrown: { readonly error: unknown } | undefined;
+
+  constructor(
+    readonly resolve: (result: unknown) => void,
+    readonly reject: (error: unknown) => void,
+    readonly read: Read<unknown>,
+    readonly asked: Asked | undefined,
+    readonly signal: AbortSignal | undefined,
+    readonly abort: (() => void) | undefined,
+  ) {}
+
+  /** The signal is left as it was found. */
+  settled(): void {
+    if (this.abort !== undefined) this.signal?.removeEventListener("abort", this.abort);
+  }
 }
 
 /** The engine of this thread. */
@@ -88,51 +107,40 @@ class Engine {
   }
 
   /** Begins something that ends in an event, and can be given up until then. */
-  begin<T>(
-    signal: AbortSignal | undefined,
-    begin: (id: number) => void,
-    read: (status: number, body: Body | number, details: string) => T,
-    asked?: Pick<Waiting, "interceptor" | "script">,
-  ): Promise<T> {
+  begin<T>(signal: AbortSignal | undefined, begin: (id: number) => void, read: Read<T>, asked?: Asked): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (signal?.aborted) {
         reject(cancelled(signal));
         return;
       }
       const id = this.#fresh();
-      const waiting: Waiting = { answer: (status, body, details) => resolve(read(status, body, details)), refuse: reject };
-      if (asked !== undefined) Object.assign(waiting, asked);
-      if (signal !== undefined) {
-        const abort = (): void => {
-          if (!this.#waiting.delete(id)) return;
-          this.#engine.cancel(id);
-          reject(cancelled(signal));
-        };
-        signal.addEventListener("abort", abort, { once: true });
-        waiting.answer = (status, body, details) => {
-          signal.removeEventListener("abort", abort);
-          resolve(read(status, body, details));
-        };
-        waiting.refuse = (error) => {
-          signal.removeEventListener("abort", abort);
-          reject(error);
-        };
-      }
+      const abort = signal && ((): void => this.#abort(id, signal));
+      const waiting = new Waiting(resolve as (result: unknown) => void, reject, read, asked, signal, abort);
       this.#waiting.set(id, waiting);
       try {
         begin(id);
       } catch (error) {
         this.#waiting.delete(id);
-        waiting.refuse(failureOf(error));
+        reject(failureOf(error));
+        return;
       }
+      if (abort !== undefined) signal?.addEventListener("abort", abort, { once: true });
     });
+  }
+
+  #abort(id: number, signal: AbortSignal): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(id);
+    this.#engine.cancel(id);
+    waiting.reject(cancelled(signal));
   }
 
   next(stream: number, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
     return this.begin(
       signal,
       (id) => this.#engine.next(id, stream),
-      (_, body) => body as Uint8Array | undefined,
+      pieceOf,
     );
   }
 
@@ -149,27 +157,27 @@ class Engine {
 
   #receive(events: unknown[]): void {
     for (let place = 0; place < events.length; place += STRIDE) {
-      const [kind, id, number, body, text] = [
-        events[place] as number,
-        events[place + 1] as number,
-        events[place + 2] as number,
-        events[place + 3] as Body | number,
-        events[place + 4] as string,
-      ];
-      if (kind <= PIECE) {
-        const waiting = this.#waiting.get(id);
-        if (waiting === undefined) continue;
-        this.#waiting.delete(id);
-        if (kind !== FAILED) waiting.answer(number, body, text);
-        else waiting.refuse(waiting.thrown === undefined ? new CallFailed(JSON.parse(text) as Report) : waiting.thrown.error);
-      } else {
-        void this.#reply(kind, id, this.#waiting.get(number), text, body as string | Uint8Array);
+      const kind = events[place] as number;
+      const id = events[place + 1] as number;
+      const number = events[place + 2] as number;
+      const body = events[place + 3] as Body | number;
+      const text = events[place + 4] as string;
+      if (kind > PIECE) {
+        void this.#reply(kind, id, number, text, body as string | Uint8Array);
+        continue;
       }
+      const waiting = this.#waiting.get(id);
+      if (waiting === undefined) continue;
+      this.#waiting.delete(id);
+      waiting.settled();
+      if (kind !== FAILED) waiting.resolve(waiting.read(number, body, text));
+      else waiting.reject(waiting.thrown === undefined ? new CallFailed(JSON.parse(text) as Report) : waiting.thrown.error);
     }
   }
 
   /** Answers a question of the engine's. A call that nobody waits for any more gets none, which ends it. */
-  async #reply(kind: number, question: number, waiting: Waiting | undefined, text: string, body: string | Uint8Array): Promise<void> {
+  async #reply(kind: number, question: number, call: number, text: string, body: string | Uint8Array): Promise<void> {
+    const waiting = this.#waiting.get(call);
     let reply: string | undefined;
     let replyBody: Body;
     try {
@@ -177,18 +185,24 @@ class Engine {
         const seen = JSON.parse(text) as never;
         if (kind === SCRIPT) {
           const { body: answered, ...rest }: ScriptedAnswer =
-            (await waiting.script?.(Object.assign(seen, { body }) as ScriptedRequest)) ?? {};
+            (await waiting.asked?.script?.(Object.assign(seen, { body }) as ScriptedRequest)) ?? {};
           [reply, replyBody] = [JSON.stringify(rest), answered];
         } else if (kind === BEFORE) {
-          reply = JSON.stringify((await waiting.interceptor?.request?.(seen)) ?? []);
+          reply = JSON.stringify((await waiting.asked?.interceptor?.request?.(seen)) ?? []);
         } else if (kind === AFTER) {
-          await ("status" in (seen as object) ? waiting.interceptor?.response?.(seen) : waiting.interceptor?.failure?.(seen));
+          await ("status" in (seen as object) ? waiting.asked?.interceptor?.response?.(seen) : waiting.asked?.interceptor?.failure?.(seen));
           reply = "";
         }
       }
     } catch (error) {
       reply = undefined;
       if (waiting !== undefined) waiting.thrown = { error };
+      // An attempt that is over cannot be refused any more, but its call can.
+      if (kind === AFTER && this.#waiting.delete(call)) {
+        waiting?.settled();
+        this.#engine.cancel(call);
+        waiting?.reject(error);
+      }
     }
     try {
       this.#engine.reply(question, reply, replyBody);
@@ -215,6 +229,14 @@ class Received implements Answer {
     if (typeof this.#details === "string") this.#details = JSON.parse(this.#details) as AnswerDetails;
     return this.#details;
   }
+}
+
+function answerOf(status: number, body: Body | number, details: string): Answer {
+  return new Received(status, body, details);
+}
+
+function pieceOf(_: number, body: Body | number): Uint8Array | undefined {
+  return body as Uint8Array | undefined;
 }
 
 /** A stream that nobody holds any more is let go, and its request with it. */
@@ -264,7 +286,7 @@ class Opened implements AnswerStream {
 class NativeClient implements BackendClient {
   readonly #engine: Engine;
   readonly #client: AddonClient;
-  readonly #asked: Pick<Waiting, "interceptor"> | undefined;
+  readonly #asked: Asked | undefined;
 
   constructor(engine: Engine, settings: Settings, interceptor: Interceptor | undefined) {
     this.#engine = engine;
@@ -276,7 +298,7 @@ class NativeClient implements BackendClient {
     return this.#engine.begin<Answer>(
       signal,
       (id) => this.#client.call(id, operation, parameters, body, options && JSON.stringify(options)),
-      (status, answered, details) => new Received(status, answered, details),
+      answerOf,
       this.#asked,
     );
   }
@@ -298,7 +320,7 @@ class NativeClient implements BackendClient {
 class NativeScripted implements ScriptedClient {
   readonly #engine: Engine;
   readonly #client: AddonScripted;
-  readonly #asked: Pick<Waiting, "interceptor" | "script">;
+  readonly #asked: Asked;
   #before: Promise<unknown> = Promise.resolve();
 
   constructor(engine: Engine, settings: Settings, script: Script, interceptor: Interceptor | undefined) {
@@ -312,7 +334,7 @@ class NativeScripted implements ScriptedClient {
       this.#engine.begin<Answer>(
         signal,
         (id) => this.#client.play(id, operation, parameters, body, options && JSON.stringify(options), false),
-        (status, answered, details) => new Received(status, answered, details),
+        answerOf,
         this.#asked,
       ),
     );
