@@ -49,14 +49,19 @@ impl Answer {
         self.envelope.request_id.as_deref()
     }
 
-    #[getter]
-    const fn from_cache(&self) -> bool {
+    #[getter(from_cache)]
+    const fn is_from_cache(&self) -> bool {
         self.envelope.from_cache
     }
 
     #[getter]
     fn attempts<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &binding::attempts(&self.envelope.attempts))
+    }
+
+    #[getter]
+    const fn retried(&self) -> bool {
+        self.envelope.attempts.len() > 1
     }
 
     #[getter]

@@ -28,6 +28,13 @@ def test_a_call_is_one_line_and_each_attempt_another(api: FakeAPI, caplog: pytes
     assert call.endswith("2 attempts, request req_2")
 
 
+def test_an_attempt_that_was_followed_by_another_is_a_warning(api: FakeAPI, caplog: pytest.LogCaptureFixture) -> None:
+    api.on("system.health").problem(503, times=1).reply({})
+    with caplog.at_level(logging.WARNING, logger="waypost"):
+        api.client().system.with_raw_response.health()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
 def test_a_call_that_failed_is_an_error(api: FakeAPI, caplog: pytest.LogCaptureFixture) -> None:
     api.on("system.health").problem(404, "not_found", "nothing here")
     with caplog.at_level(logging.INFO, logger="waypost"), pytest.raises(Exception, match="nothing here"):

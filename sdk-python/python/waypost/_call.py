@@ -114,7 +114,7 @@ T = TypeVar("T")
 class Parameter:
     """A path, query or header parameter, as a method takes it and as it goes over the wire."""
 
-    __slots__ = ("_plain", "argument", "many", "name", "required", "type")
+    __slots__ = ("argument", "many", "name", "plain", "required", "type")
 
     def __init__(
         self,
@@ -139,13 +139,11 @@ class Parameter:
         self.argument: Final = argument or name
         self.many: Final = many
         self.required: Final = required
-        self._plain: Final = type is str and not many
+        self.plain: Final = type is str and not many
 
     def write(self, method: str, value: object, pairs: list[tuple[str, str]]) -> None:
         """Adds a value as it goes over the wire."""
-        if self._plain and value.__class__ is str:
-            pairs.append((self.name, str(value)))
-        elif value is None or value.__class__.__name__ == "UnsetType":
+        if value is None or value.__class__.__name__ == "UnsetType":
             if self.required:
                 raise TypeError(f"{method} argument `{self.argument}` must be {self.type.__name__}, not None")
         elif not self.many:
@@ -214,8 +212,12 @@ class Described:
         if not values:
             return ()
         pairs: list[tuple[str, str]] = []
-        for parameter, value in zip(self.parameters, values, strict=True):
-            parameter.write(self.method, value, pairs)
+        for parameter, value in zip(self.parameters, values):
+            # Nearly every argument that is given is a text, and many are not given.
+            if value.__class__ is str and parameter.plain:
+                pairs.append((parameter.name, value))  # pyright: ignore[reportArgumentType]
+            elif value is not None or parameter.required:
+                parameter.write(self.method, value, pairs)
         return tuple(pairs)
 
     def _first_encode(self, body: Any) -> bytes | None:

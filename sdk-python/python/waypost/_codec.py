@@ -60,16 +60,16 @@ def _has_bytes(values: Iterable[Any]) -> bool:
     if not kinds.isdisjoint(_BYTES):
         return True
     for one in values:
-        kind: object = type(one)
-        if kind is dict:
+        inner: Iterable[Any]
+        if one.__class__ is dict:
             inner = one.values()
-        elif kind is list or kind is tuple:
+        elif one.__class__ in (list, tuple):
             inner = one
         elif isinstance(one, msgspec.Struct):
             inner = astuple(one)
         else:
             continue
-        if inner and _has_bytes(inner):
+        if _has_bytes(inner):
             return True
     return False
 

@@ -5,6 +5,7 @@ Each of the two callers below is the part that waits, and nothing else.
 
 from __future__ import annotations
 
+from functools import partial
 from json import loads
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -28,7 +29,7 @@ T = TypeVar("T")
 Request = tuple[str, tuple[tuple[str, str], ...], "bytes | None", "bytes | None"]
 
 # logging's levels: the module is not asked for them at every call.
-_INFO, _ERROR = 20, 40
+_INFO, _WARNING, _ERROR = 20, 30, 40
 
 
 def client_error(failed: Exception, client: Any = None) -> errors.WaypostError:
@@ -77,10 +78,10 @@ class _Shared:
 
     def result(self, operation: Described, answer: Answer) -> Any:
         """The value of an answer."""
-        if self._logs(_INFO):
+        if self._logs(_INFO) or (answer.retried and self._logs(_WARNING)):
             _log.succeeded(answer, errors.attempts_of(loads(answer.attempts)))
         if self._answers_raw:
-            return RawResponse(answer, lambda: self.parse(operation, answer))
+            return RawResponse(answer, partial(self.parse, operation, answer))
         return self.parse(operation, answer)
 
     def parse(self, operation: Described, answer: Answer) -> Any:

@@ -130,6 +130,9 @@ class Answer:
     def attempts(self) -> bytes:
         """Every attempt, as JSON: the same list as in a report."""
     @property
+    def retried(self) -> bool:
+        """Was there more than one? Costs nothing to ask."""
+    @property
     def operation(self) -> str:
         """The operation's id."""
     @property
