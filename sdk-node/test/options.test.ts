@@ -95,6 +95,14 @@ onEach("options", ({ FakeWaypost, Waypost, name }) => {
     assert.equal(fake.requests.at(-1)?.timeoutMs, 1_000);
   });
 
+  test("headers of a call take the place of the client's, whatever the case of their names", async () => {
+    const fake = new FakeWaypost({ headers: { "X-A": "client", "X-B": "client" } }).always("*", { json: {} });
+    const derived = fake.client.withOptions({ headers: { "x-a": "derived", "x-c": "derived" } });
+    await derived.wallets.get("wal_1", { headers: { "X-C": "call" } });
+    const { headers } = fake.requests[0] ?? {};
+    assert.deepEqual([headers?.get("x-a"), headers?.get("x-b"), headers?.get("x-c")], ["derived", "client", "call"]);
+  });
+
   test("maxRetries of 0 is none, of the client and of a call", async () => {
     for (const [client, call] of [[{ maxRetries: 0 }, {}], [{}, { maxRetries: 0 }]] as const) {
       const fake = new FakeWaypost(client).always("*", { status: 503 });

@@ -77,6 +77,13 @@ export function headerPairs(about: string, headers: object): [string, string][] 
   });
 }
 
+/** Headers with others in place of those of the same name, whatever its case. */
+export function joined(headers: Readonly<Record<string, string>> = {}, others: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const names = new Set(Object.keys(others).map((name) => name.toLowerCase()));
+  const kept = Object.entries(headers).filter(([name]) => !names.has(name.toLowerCase()));
+  return { ...Object.fromEntries(kept), ...others };
+}
+
 function settingsOf(id: string, options: CallOptions | undefined): CallSettings | undefined {
   if (options === undefined) return undefined;
   if (typeof options !== "object" || options === null) throw wrong(id, "options", "an object", options);

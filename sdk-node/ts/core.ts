@@ -8,7 +8,7 @@
  */
 
 import { CallFailed, EngineMissing, type Answer, type AnswerDetails, type AnswerStream, type Backend, type BackendClient } from "./backend.js";
-import { prepare } from "./arguments.js";
+import { joined, prepare } from "./arguments.js";
 import type { Caller, CallOptions, Operation, OperationDescription } from "./call.js";
 import { attemptOf, ConfigError, errorOf } from "./errors.js";
 import { Log } from "./logger.js";
@@ -239,5 +239,5 @@ function both(defaults: CallOptions | undefined, options: CallOptions | undefine
   if (defaults === undefined) return options;
   if (options === undefined) return defaults;
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  return { ...defaults, ...given, ...(defaults.headers && options.headers && { headers: { ...defaults.headers, ...options.headers } }) };
+  return { ...defaults, ...given, ...(defaults.headers && options.headers && { headers: joined(defaults.headers, options.headers) }) };
 }

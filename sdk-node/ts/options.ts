@@ -8,7 +8,7 @@
  */
 
 import type { Settings } from "./backend.js";
-import { headerPairs, renamed, snake } from "./arguments.js";
+import { headerPairs, joined, renamed, snake } from "./arguments.js";
 import type { Checks } from "./call.js";
 import type { Logger, LogLevel } from "./logger.js";
 import type { Middleware } from "./middleware.js";
@@ -195,6 +195,6 @@ export function merged(base: ClientOptions, change: ClientOptions): ClientOption
   const made: Record<string, unknown> = { ...base };
   if (GIVEN_CREDENTIALS.some((name) => change[name] !== undefined)) for (const name of GIVEN_CREDENTIALS) delete made[name];
   for (const [name, value] of Object.entries(change)) if (value !== undefined) made[name] = value;
-  if (base.headers !== undefined && change.headers !== undefined) made["headers"] = { ...base.headers, ...change.headers };
+  if (base.headers !== undefined && change.headers !== undefined) made["headers"] = joined(base.headers, change.headers);
   return made as ClientOptions;
 }
