@@ -27,6 +27,7 @@ import { version as packageVersion } from "../version.js";
 import { answerOf, streamOf, textOrBytes } from "./wasm/answer.js";
 import { Flight, type Host, type Landed } from "./wasm/drive.js";
 import { Fetching } from "./wasm/fetch.js";
+import { forEngine, formOf, isForm } from "./wasm/form.js";
 import { Scripted } from "./wasm/script.js";
 import { settingsList } from "./wasm/settings.js";
 
@@ -46,6 +47,8 @@ class WasmBackend implements Backend {
   readonly #load: () => EnginePackage | Promise<EnginePackage>;
   #engine: Engine | undefined;
   #described = new Map<string, string>();
+  /** The ids of those whose bodies are sent as forms. */
+  readonly forms = new Set<string>();
 
   constructor(load: () => EnginePackage | Promise<EnginePackage>) {
     this.#load = load;
@@ -90,7 +93,8 @@ class WasmBackend implements Backend {
     let id = this.#described.get(text);
     if (id === undefined) {
       id = operation.id ?? `described_${this.#described.size + 1}`;
-      engine.define({ ...operation, id });
+      engine.define(forEngine(operation, id));
+      if (isForm(operation)) this.forms.add(id);
       this.#described.set(text, id);
     }
     return id;
@@ -164,7 +168,8 @@ class Client implements BackendClient {
       throw failed({ kind: "config", message: `${operation} was not sent: the client is closed`, hint: "Make another client", operation, attempts: [] });
     }
     const client = this.#number ?? this.#made(engine);
-    const flight = new Flight(engine, this.#host, operation, body, signal, typeof this.#settings.cache === "object");
+    const sent = typeof body === "string" && this.#backend.forms.has(operation) ? formOf(operation, body) : body;
+    const flight = new Flight(engine, this.#host, operation, sent, signal, typeof this.#settings.cache === "object");
     this.#flights.add(flight);
     try {
       const landed = await flight.run(client, parameters, options);
