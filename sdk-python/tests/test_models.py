@@ -136,6 +136,7 @@ def test_models_compare_copy_and_pickle() -> None:
     payment = read(destination={"type": "external", "reference": "a", "new": 1})
     for again in (copy.deepcopy(payment), pickle.loads(pickle.dumps(payment))):
         assert again == payment
+        assert isinstance(again.destination, models.ExternalDestination)
         assert again.destination.unknown_fields == {"new": 1}
     assert payment != read()
 

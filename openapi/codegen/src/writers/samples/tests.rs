@@ -102,3 +102,38 @@ fn a_spec_without_examples_gets_values_of_the_right_types() {
         }
     }
 }
+
+#[test]
+fn a_python_sample_is_a_whole_script_that_imports_what_it_names() {
+    insta::assert_snapshot!(sample("orders_create", "Python"), @r#"
+    from waypost import Client
+    from waypost.models import CreateOrder, Post
+
+    with Client() as client:
+        order = client.orders.create(
+            CreateOrder(
+                size="small",
+                amount=5,
+                delivery=Post(address='5 "High" St'),
+                tags={"a": "b"},
+            ),
+        )
+        print(order)
+    "#);
+}
+
+#[test]
+fn a_python_sample_reads_each_kind_of_answer_as_it_comes() {
+    assert!(
+        sample("orders_list", "Python").contains("for order in client.orders.list():\n        print(order)")
+    );
+    assert!(
+        sample("files_export", "Python")
+            .contains("with client.files.export() as stream:\n        for line in stream.lines():")
+    );
+    assert!(
+        sample("files_events", "Python")
+            .contains("        for event in events:\n            print(event.data)")
+    );
+    assert!(sample("files_upload", "Python").ends_with("    client.files.upload(\"a b/c\", b\"...\")"));
+}
