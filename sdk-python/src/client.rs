@@ -112,7 +112,7 @@ impl Client {
         scripted: Option<Py<Scripted>>,
     ) -> PyResult<Self> {
         let hooked = before.is_some() || after.is_some();
-        let interceptor = Hooks::new(before, after);
+        let interceptor = Hooks::interceptor(before, after);
         let origin = Settings::parse(settings).and_then(|settings| Origin::root(settings, interceptor));
         Ok(Self { origin: origin.map_err(|error| failed(py, &error))?, scripted, hooked })
     }

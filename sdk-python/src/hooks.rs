@@ -46,7 +46,10 @@ pub(crate) struct Hooks {
 
 impl Hooks {
     /// `None` where there is nothing to call.
-    pub(crate) fn new(before: Option<Py<PyAny>>, after: Option<Py<PyAny>>) -> Option<Arc<dyn Interceptor>> {
+    pub(crate) fn interceptor(
+        before: Option<Py<PyAny>>,
+        after: Option<Py<PyAny>>,
+    ) -> Option<Arc<dyn Interceptor>> {
         if before.is_none() && after.is_none() {
             return None;
         }

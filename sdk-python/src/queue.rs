@@ -40,6 +40,8 @@ pub(crate) struct Inner {
     process: u32,
     done: Mutex<Vec<(u64, Outcome)>>,
     filled: Condvar,
+    /// Somebody waits for `filled`: telling nobody would cost a system call each time.
+    awaited: AtomicBool,
     wake: Wake,
     next: AtomicU64,
     tasks: Mutex<HashMap<u64, AbortHandle>>,
@@ -95,7 +97,9 @@ impl Inner {
         drop(done);
         if first {
             self.wake.up();
-            self.filled.notify_all();
+            if self.awaited.load(Ordering::SeqCst) {
+                self.filled.notify_all();
+            }
         }
     }
 
@@ -128,6 +132,7 @@ impl Queue {
             process: std::process::id(),
             done: Mutex::default(),
             filled: Condvar::new(),
+            awaited: AtomicBool::new(false),
             wake: Wake::new()?,
             next: AtomicU64::new(1),
             tasks: Mutex::default(),
@@ -155,9 +160,11 @@ impl Queue {
         exit::detached(py, || {
             let inner = &self.inner;
             let closed = || inner.closed.load(Ordering::SeqCst);
-            let waited = inner
-                .filled
-                .wait_while(lock(&inner.done), |done| done.is_empty() && !closed() && !exit::is_shut());
+            // Under the lock, so that what is put in after this is told of.
+            let done = lock(&inner.done);
+            inner.awaited.store(true, Ordering::SeqCst);
+            let waited =
+                inner.filled.wait_while(done, |done| done.is_empty() && !closed() && !exit::is_shut());
             drop(waited);
             !closed() && !exit::is_shut()
         })

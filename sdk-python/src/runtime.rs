@@ -1,26 +1,57 @@
 //! Where asynchronous calls run: one thread of this process, which never attaches to the interpreter. It is started by the first call, and anew in a forked
 //! child.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use waypost::Error;
 
 /// Locked only while attached, as in `process`.
 static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
 
+/// A call sets timers of some seconds. One that is due before the thread would wake up anyway makes it wake up at once, to sleep again: a detour of two system
+/// calls for each call. So while there are calls it wakes up by itself this often, and no timer of theirs is earlier.
+const BEAT: Duration = Duration::from_millis(500);
+
 /// The thread.
 pub(crate) struct Running {
     process: u32,
     handle: Handle,
+    pulse: Arc<Pulse>,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
 
-/// The runtime of this process.
+/// Knows whether there are calls.
+#[derive(Default)]
+struct Pulse {
+    calls: AtomicU64,
+    begun: Notify,
+}
+
+impl Pulse {
+    fn call(&self) {
+        // Zero: it may be asleep.
+        if self.calls.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.begun.notify_one();
+        }
+    }
+
+    async fn beat(&self) {
+        loop {
+            while self.calls.swap(0, Ordering::Relaxed) > 0 {
+                tokio::time::sleep(BEAT).await;
+            }
+            self.begun.notified().await;
+        }
+    }
+}
+
+/// The runtime of this process, for a call that is about to begin.
 pub(crate) fn handle() -> Result<Handle, Error> {
     if crate::exit::is_shut() {
         return Err(Error::config("the interpreter is ending; no further asynchronous call can be made"));
@@ -28,13 +59,16 @@ pub(crate) fn handle() -> Result<Handle, Error> {
     let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     let process = std::process::id();
     if let Some(running) = running.as_ref().filter(|running| running.process == process) {
+        running.pulse.call();
         return Ok(running.handle.clone());
     }
-    let (handle, stop, thread) = start().map_err(|error| {
+    let pulse = Arc::new(Pulse::default());
+    pulse.call();
+    let (handle, stop, thread) = start(&pulse).map_err(|error| {
         Error::config(format!("the thread for asynchronous calls cannot be started: {error}"))
     })?;
     // A parent's thread does not exist here, and its sockets are not ours to close.
-    std::mem::forget(running.replace(Running { process, handle: handle.clone(), stop, thread }));
+    std::mem::forget(running.replace(Running { process, handle: handle.clone(), pulse, stop, thread }));
     Ok(handle)
 }
 
@@ -48,11 +82,13 @@ pub(crate) fn take() -> Option<Running> {
     None
 }
 
-fn start() -> std::io::Result<(Handle, oneshot::Sender<()>, JoinHandle<()>)> {
+fn start(pulse: &Arc<Pulse>) -> std::io::Result<(Handle, oneshot::Sender<()>, JoinHandle<()>)> {
+    let pulse = Arc::clone(pulse);
     let runtime = Builder::new_current_thread().enable_all().thread_name("waypost").build()?;
     let handle = runtime.handle().clone();
     let (stop, stopped) = oneshot::channel();
     let thread = std::thread::Builder::new().name("waypost".to_owned()).spawn(move || {
+        runtime.spawn(async move { pulse.beat().await });
         // A sender that is dropped stops it as well.
         let _stopped = runtime.block_on(stopped);
         runtime.shutdown_timeout(Duration::from_millis(100));

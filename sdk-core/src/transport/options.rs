@@ -13,7 +13,7 @@ pub struct TransportOptions {
     pub connect_timeout: Duration,
     /// How long an idle connection is kept (60 s).
     pub idle_timeout: Duration,
-    /// How many idle connections are kept for a host (32).
+    /// How many idle connections are kept for a host (256). With fewer than there are calls at once, connections are closed and opened all the time.
     pub max_idle_per_host: usize,
     /// Which proxy is used.
     pub proxy: Proxy,
@@ -28,7 +28,7 @@ impl Default for TransportOptions {
         Self {
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(60),
-            max_idle_per_host: 32,
+            max_idle_per_host: 256,
             proxy: Proxy::default(),
             ca_bundle: None,
             http2_only: false,

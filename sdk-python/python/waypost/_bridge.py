@@ -94,7 +94,9 @@ class _Bridge:
 
     async def outcome(self, id: int, hooked: bool) -> Any:
         """What becomes of a call."""
-        future = asyncio.get_running_loop().create_future()
+        loop = self.loop()
+        # The loop runs: it is there.
+        future: asyncio.Future[Any] = (loop or asyncio.get_running_loop()).create_future()
         self._pending[id] = future
         if hooked:
             self._contexts[id] = contextvars.copy_context()
