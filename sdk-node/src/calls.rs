@@ -13,8 +13,8 @@ use futures_util::FutureExt as _;
 use napi::Env;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use tokio::task::AbortHandle;
-use waypost::drive::scripted::ScriptedStream;
 use waypost::client::Streamed;
+use waypost::drive::scripted::ScriptedStream;
 use waypost::{Error, binding};
 
 use crate::queue::{Event, Kind, Queue, Receive, lock};
@@ -201,6 +201,7 @@ fn event_of(id: u32, report: Vec<u8>) -> Event {
 }
 
 fn panicked(id: u32, panic: &(dyn std::any::Any + Send)) -> Event {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     event_of(id, binding::internal(text.unwrap_or("a panic")))
 }

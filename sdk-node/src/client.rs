@@ -14,8 +14,8 @@ use waypost::{Error, ErrorKind, Failure, StreamCall};
 
 use crate::calls::{Calls, Stream, failed};
 use crate::engine::{Engine, refused};
-use crate::queue::{Event, Kind, lock};
 use crate::questions::{self, Asking, Hooks};
+use crate::queue::{Event, Kind, lock};
 use crate::told::details;
 use crate::value::{Payload, Value};
 
@@ -210,8 +210,9 @@ impl Scripted {
     /// Moves the clock, before the next call.
     #[napi]
     pub fn advance(&self, milliseconds: f64) -> Result<()> {
-        let by = Duration::try_from_secs_f64(milliseconds / 1000.0)
-            .map_err(|error| refused(&Error::config(format!("the clock cannot be moved by {milliseconds} ms: {error}"))))?;
+        let by = Duration::try_from_secs_f64(milliseconds / 1000.0).map_err(|error| {
+            refused(&Error::config(format!("the clock cannot be moved by {milliseconds} ms: {error}")))
+        })?;
         let mut time = lock(&self.time);
         time.ahead = time.ahead.saturating_add(by);
         Ok(())
@@ -224,7 +225,12 @@ impl Scripted {
     }
 }
 
-fn made(calls: &Arc<Calls>, settings: &str, hooks: u32, blocking: bool) -> std::result::Result<waypost::Client, Error> {
+fn made(
+    calls: &Arc<Calls>,
+    settings: &str,
+    hooks: u32,
+    blocking: bool,
+) -> std::result::Result<waypost::Client, Error> {
     let asking = || -> Arc<dyn Interceptor> {
         Arc::new(Asking { calls: Arc::clone(calls), hooks: Hooks(hooks), blocking })
     };
@@ -234,7 +240,12 @@ fn made(calls: &Arc<Calls>, settings: &str, hooks: u32, blocking: bool) -> std::
 type Prepared = std::result::Result<(&'static Operation, Arguments, CallOptions), Error>;
 
 /// What does not fit is the call's outcome, like every other failure.
-fn prepare(operation: &str, parameters: &[String], body: Option<Payload>, options: Option<String>) -> Prepared {
+fn prepare(
+    operation: &str,
+    parameters: &[String],
+    body: Option<Payload>,
+    options: Option<String>,
+) -> Prepared {
     let operation = binding::find(operation)?;
     let pairs = parameters.chunks_exact(2).filter_map(|pair| match pair {
         [name, text] => Some((name.as_str(), text.as_str())),
@@ -256,5 +267,11 @@ fn answered(id: u32, envelope: &Envelope) -> Event {
 }
 
 fn opened(id: u32, status: u16, details: Vec<u8>, stream: u32) -> Event {
-    Event { kind: Kind::Answer, id, number: status.into(), body: Value::Number(stream), text: Value::text(details) }
+    Event {
+        kind: Kind::Answer,
+        id,
+        number: status.into(),
+        body: Value::Number(stream),
+        text: Value::text(details),
+    }
 }

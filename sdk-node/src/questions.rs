@@ -120,8 +120,9 @@ pub(crate) fn script(calls: &Calls, attempted: &Attempted<'_>) -> Result<Scripte
 }
 
 fn read(failure: Failure) -> Result<TransportFailure, Error> {
-    let kind = FailureKind::parse(&failure.kind)
-        .ok_or_else(|| script_error(format!("the script's failure `{}` is none", failure.kind.escape_debug())))?;
+    let kind = FailureKind::parse(&failure.kind).ok_or_else(|| {
+        script_error(format!("the script's failure `{}` is none", failure.kind.escape_debug()))
+    })?;
     let message = failure.message.unwrap_or_else(|| "as the script has it".to_owned());
     Ok(TransportFailure::new(kind, failure.bytes_sent.unwrap_or(true), message))
 }

@@ -11,7 +11,8 @@ use tokio::runtime::{Builder, Handle};
 
 use crate::queue::Queue;
 
-static RUNTIME: LazyLock<Result<Handle, String>> = LazyLock::new(|| start().map_err(|error| error.to_string()));
+static RUNTIME: LazyLock<Result<Handle, String>> =
+    LazyLock::new(|| start().map_err(|error| error.to_string()));
 
 thread_local! {
     /// This is the runtime's thread.

@@ -25,7 +25,11 @@ pub(crate) enum Value {
 impl Value {
     /// A body: text where it is small and UTF-8.
     pub(crate) fn body(bytes: Bytes) -> Self {
-        if bytes.len() > LARGE || std::str::from_utf8(&bytes).is_err() { Self::Bytes(bytes) } else { Self::text(bytes) }
+        if bytes.len() > LARGE || std::str::from_utf8(&bytes).is_err() {
+            Self::Bytes(bytes)
+        } else {
+            Self::text(bytes)
+        }
     }
 
     pub(crate) fn text(text: impl Into<Bytes>) -> Self {
