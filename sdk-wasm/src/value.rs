@@ -207,3 +207,60 @@ impl Writer {
         self.message.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message() -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.list(6);
+        writer.null();
+        writer.flag(true);
+        writer.number(-1.5);
+        writer.text("é");
+        writer.bytes(&[0, 255]);
+        writer.map(2);
+        writer.name("a");
+        writer.list(0);
+        writer.name("b");
+        writer.flag(false);
+        writer.message
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let message = message();
+        let value = Value::read(&message).unwrap();
+        let map = Value::Map(vec![("a", Value::List(vec![])), ("b", Value::Flag(false))]);
+        let items = vec![
+            Value::Null,
+            Value::Flag(true),
+            Value::Number(-1.5),
+            Value::Text("é"),
+            Value::Bytes(&[0, 255]),
+            map,
+        ];
+        assert_eq!(value, Value::List(items));
+        assert_eq!(value.at(5).member("b").flag(), Some(false));
+        assert_eq!(value.at(9), &Value::Null);
+    }
+
+    #[test]
+    fn a_message_that_is_cut_short_or_has_more_than_one_value_is_none() {
+        let message = message();
+        for length in 0..message.len() {
+            assert_eq!(Value::read(&message[..length]), None, "{length} bytes");
+        }
+        assert_eq!(Value::read(&[message.as_slice(), &[0]].concat()), None);
+    }
+
+    #[test]
+    fn a_count_that_lies_and_a_depth_without_end_are_refused() {
+        assert_eq!(Value::read(&[6, 255, 255, 255, 255, 0]), None);
+        assert_eq!(Value::read(&[4, 255, 255, 255, 255]), None);
+        let deep: Vec<u8> = [6, 1, 0, 0, 0].repeat(1000);
+        assert_eq!(Value::read(&deep), None);
+        assert_eq!(Value::read(&[4, 1, 0, 0, 0, 0xff]), None, "no UTF-8");
+    }
+}

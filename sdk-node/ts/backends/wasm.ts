@@ -29,7 +29,7 @@ import { Flight, type Host, type Landed } from "./wasm/drive.js";
 import { Fetching } from "./wasm/fetch.js";
 import { forEngine, formOf, isForm } from "./wasm/form.js";
 import { Scripted } from "./wasm/script.js";
-import { settingsList } from "./wasm/settings.js";
+import { caches, settingsList } from "./wasm/settings.js";
 
 /** What the entries of `@waypost/wasm` export. */
 export interface EnginePackage {
@@ -169,7 +169,7 @@ class Client implements BackendClient {
     }
     const client = this.#number ?? this.#made(engine);
     const sent = typeof body === "string" && this.#backend.forms.has(operation) ? formOf(operation, body) : body;
-    const flight = new Flight(engine, this.#host, operation, sent, signal, typeof this.#settings.cache === "object");
+    const flight = new Flight(engine, this.#host, operation, sent, signal, caches(this.#settings));
     this.#flights.add(flight);
     try {
       const landed = await flight.run(client, parameters, options);

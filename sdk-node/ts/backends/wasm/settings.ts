@@ -45,6 +45,14 @@ const VARIABLES = {
 } as const;
 const WHOLE = ["max_retries", "max_answer_bytes"];
 
+/** A page's rules hold here: a header that a plain CORS set-up does not expect costs a preflight or the answer. Node, Deno and edge runtimes have none. */
+const inBrowser = typeof (globalThis as { location?: { origin?: unknown } }).location?.origin === "string";
+
+/** Are answers kept by the engine? In browsers, which keep them themselves, only where it is asked for. */
+export function caches({ cache }: Settings): boolean {
+  return cache === undefined ? !inBrowser : cache !== false;
+}
+
 /** A client's settings as the engine reads them. Throws {@link CallFailed} of kind `config` that names every mistake. */
 export function settingsList(settings: Settings): unknown[] {
   const { environment, ...given } = settings;
@@ -67,6 +75,8 @@ export function settingsList(settings: Settings): unknown[] {
     if (typeof part === "object") list[place] = inOrder(part, names, `${name}: `, mistakes);
   }
   list[20] = given.headers?.flat() ?? null;
+  list[16] ??= !inBrowser;
+  if (caches(settings) && list[19] === null) list[19] = [];
   if (given.base_url === undefined) mistakes.push("there is no base URL; give the client one (`baseUrl`), or set WAYPOST_BASE_URL");
   refuse("the client's settings", mistakes);
   return list;
