@@ -85,8 +85,8 @@ async function oneCall(
     sent: sent.length,
     waits_ms: (attempts ?? []).map(({ delay_ms }) => delay_ms).filter((wait) => wait > 0),
     timeouts_ms: sent.map(({ timeoutMs }) => timeoutMs),
-    // A sum of waits that are no whole milliseconds, in floating point.
-    elapsed_ms: Math.round((fake.now() - since) * 1e6) / 1e6,
+    // A sum of waits that are no whole milliseconds, in floating point: to the microsecond.
+    elapsed_ms: Math.round((fake.now() - since) * 1e3) / 1e3,
     has_key: keys.length > 0 && keys.every((key) => key !== null),
     same_key: new Set(keys).size <= 1,
     sent_headers: Object.fromEntries(
