@@ -6,13 +6,14 @@ use super::resource::{Half, Method};
 use super::text::{entry, fill};
 use super::types::sentences;
 use crate::model::{Content, Deprecated, Operation, Resource};
+use crate::writers::Layout;
 use crate::writers::samples::python::statements;
 
 /// Columns that are left of a method's docstring at its indent.
 const COLUMNS: usize = WIDTH - 8;
 
 /// Of a method.
-pub(super) fn method(method: &Method<'_>, half: Half) -> Result<Vec<String>, Error> {
+pub(super) fn method(method: &Method<'_>, layout: Layout, half: Half) -> Result<Vec<String>, Error> {
     let operation = method.operation();
     let mut lines = fill(&format!("{}.", operation.summary.trim().trim_end_matches('.')), "", COLUMNS - 3);
     let mut part = |part: Vec<String>| {
@@ -24,9 +25,10 @@ pub(super) fn method(method: &Method<'_>, half: Half) -> Result<Vec<String>, Err
     part(fill(&operation.description, "", COLUMNS));
     part(fill(&facts(operation), "", COLUMNS));
     let mut arguments = vec!["Args:".to_owned()];
-    for (name, description, more) in method.told() {
-        let text = sentences(&description, &more);
-        arguments.extend(entry(&name, if text.is_empty() { "No description." } else { &text }, COLUMNS));
+    let told = method.told();
+    for (name, description, more) in &told {
+        let text = sentences(description, more);
+        arguments.extend(entry(name, if text.is_empty() { "No description." } else { &text }, COLUMNS));
     }
     arguments.extend(entry("options", "Settings of this call alone.", COLUMNS));
     part(arguments);
@@ -36,9 +38,9 @@ pub(super) fn method(method: &Method<'_>, half: Half) -> Result<Vec<String>, Err
         answer.extend(fill(&returns, "    ", COLUMNS));
         part(answer);
     }
-    part(raises(operation));
+    part(raises(operation, !told.is_empty()));
     let mut example = vec!["Example:".to_owned(), "    ```python".to_owned()];
-    let statements = statements(method.api(), operation, half)?;
+    let statements = statements(method.api(), layout, operation, half)?;
     example.extend(statements.into_iter().map(|line| format!("    {line}").trim_end().to_owned()));
     example.push("    ```".to_owned());
     part(example);
@@ -94,17 +96,20 @@ fn returns(operation: &Operation, half: Half) -> String {
 }
 
 /// Errors by their class, each with the code to compare with.
-fn raises(operation: &Operation) -> Vec<String> {
-    if operation.errors.is_empty() {
-        return Vec::new();
-    }
-    let mut lines = vec!["Raises:".to_owned()];
+fn raises(operation: &Operation, has_arguments: bool) -> Vec<String> {
+    let mut lines = Vec::new();
     for error in &operation.errors {
         let name = format!("waypost.errors.{}", class(error.status));
         let when = error.when.trim();
         let code = format!("{} `{}`", error.status, error.code);
         let text = if when.is_empty() { format!("{code}.") } else { format!("{code}. {when}") };
         lines.extend(entry(&name, &text, COLUMNS));
+    }
+    if has_arguments {
+        lines.extend(entry("TypeError", "An argument is of a wrong type; nothing was sent.", COLUMNS));
+    }
+    if !lines.is_empty() {
+        lines.insert(0, "Raises:".to_owned());
     }
     lines
 }

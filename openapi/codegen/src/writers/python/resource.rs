@@ -287,7 +287,13 @@ impl<'a> Method<'a> {
     }
 
     /// The method. `now` must be there when the module is imported, `later` only for type checkers.
-    pub(super) fn write(&self, half: Half, now: &mut Needs, later: &mut Needs) -> Result<String, Error> {
+    pub(super) fn write(
+        &self,
+        layout: Layout,
+        half: Half,
+        now: &mut Needs,
+        later: &mut Needs,
+    ) -> Result<String, Error> {
         let answer = self.answer(later);
         let is_async = half == Half::Async && answer.caller == "call";
         let [sync_type, async_type] = &answer.types;
@@ -306,7 +312,7 @@ impl<'a> Method<'a> {
             let decorator = format!("    @{}({})\n", now.name("deprecated"), literal(&note));
             output = format!("\n{decorator}{}", output.trim_start_matches('\n'));
         }
-        output.push_str(&docstring(8, &docs::method(self, half)?));
+        output.push_str(&docstring(8, &docs::method(self, layout, half)?));
         let mut call = self.forwarded(answer.caller, now);
         if is_async {
             call = call.prefixed("await ");

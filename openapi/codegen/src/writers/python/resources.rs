@@ -117,7 +117,7 @@ fn module(
         body.push_str(&format!("\n\nclass {name}({base}):\n"));
         body.push_str(&doc(4, &docs::resource(resource)));
         for method in &methods {
-            body.push_str(&method.write(half, &mut now, &mut later)?);
+            body.push_str(&method.write(context.layout, half, &mut now, &mut later)?);
         }
         if has_raw {
             now.name("cached_property");

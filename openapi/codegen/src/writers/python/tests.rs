@@ -66,9 +66,12 @@ fn a_method_says_what_it_takes_answers_and_raises_and_only_forwards() {
 
             Raises:
                 waypost.errors.NotFoundError: 404 `not_found`. There is no such thing.
+                TypeError: An argument is of a wrong type; nothing was sent.
 
             Example:
                 ```python
+                from waypost.models import Post
+
                 order = client.orders.create(
                     size="small",
                     amount=5,

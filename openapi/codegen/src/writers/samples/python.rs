@@ -20,17 +20,9 @@ const IN_DOCSTRING: usize = 12;
 pub(super) fn write(api: &Api, context: &Context<'_>, operation: &Operation) -> Result<String, Error> {
     let mut sample = Sample { api, classes: BTreeSet::new() };
     let statements = sample.statements(operation, Half::Sync, 4)?;
-    let package = match context.layout {
-        Layout::Repository => "waypost".to_owned(),
-        Layout::Standalone => package(api),
-    };
-    let mut output = format!("from {package} import Client\n");
-    if !sample.classes.is_empty() {
-        let classes: Vec<Code> = sample.classes.iter().map(Code::text).collect();
-        output.push_str(&format!(
-            "{}\n",
-            crate::writers::python::import(&format!("{package}.models"), classes)
-        ));
+    let mut output = format!("from {} import Client\n", home(api, context.layout));
+    for line in sample.imports(context.layout) {
+        output.push_str(&format!("{line}\n"));
     }
     output.push_str("\nwith Client() as client:\n");
     for line in statements {
@@ -40,13 +32,29 @@ pub(super) fn write(api: &Api, context: &Context<'_>, operation: &Operation) -> 
     Ok(output)
 }
 
-/// The statements that make the call and use its answer, as they stand in a docstring.
+/// The statements that make the call and use its answer, as they stand in a docstring, and the imports that they need.
 pub(in crate::writers) fn statements(
     api: &Api,
+    layout: Layout,
     operation: &Operation,
     half: Half,
 ) -> Result<Vec<String>, Error> {
-    Sample { api, classes: BTreeSet::new() }.statements(operation, half, IN_DOCSTRING)
+    let mut sample = Sample { api, classes: BTreeSet::new() };
+    let statements = sample.statements(operation, half, IN_DOCSTRING)?;
+    let mut lines = sample.imports(layout);
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines.extend(statements);
+    Ok(lines)
+}
+
+/// The package that a program imports.
+fn home(api: &Api, layout: Layout) -> String {
+    match layout {
+        Layout::Repository => "waypost".to_owned(),
+        Layout::Standalone => package(api),
+    }
 }
 
 struct Sample<'a> {
@@ -56,6 +64,16 @@ struct Sample<'a> {
 }
 
 impl Sample<'_> {
+    /// What brings the models that it names.
+    fn imports(&self, layout: Layout) -> Vec<String> {
+        if self.classes.is_empty() {
+            return Vec::new();
+        }
+        let classes: Vec<Code> = self.classes.iter().map(Code::text).collect();
+        let import = crate::writers::python::import(&format!("{}.models", home(self.api, layout)), classes);
+        import.lines().map(str::to_owned).collect()
+    }
+
     fn statements(&mut self, operation: &Operation, half: Half, indent: usize) -> Result<Vec<String>, Error> {
         let target = format!("client.{}.{}", names::resource(&operation.resource), names::method(operation));
         let code = call(&target, self.arguments(operation)?);

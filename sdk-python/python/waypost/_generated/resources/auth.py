@@ -106,6 +106,7 @@ class Auth(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -155,6 +156,7 @@ class Auth(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -200,6 +202,7 @@ class Auth(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -277,6 +280,7 @@ class Auth(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -324,6 +328,7 @@ class Auth(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -395,6 +400,7 @@ class AsyncAuth(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -450,6 +456,7 @@ class AsyncAuth(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -495,6 +502,7 @@ class AsyncAuth(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -577,6 +585,7 @@ class AsyncAuth(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -624,6 +633,7 @@ class AsyncAuth(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python

@@ -170,9 +170,12 @@ class Payments(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
+            from waypost.models import ExternalDestination
+
             payment = client.payments.create(
                 payer_wallet_id="wal_01a2027bd6807002a76a5b76a8f7af1f",
                 amount=4000,
@@ -248,6 +251,7 @@ class Payments(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -289,6 +293,7 @@ class Payments(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -349,6 +354,7 @@ class Payments(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -402,6 +408,7 @@ class Payments(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -474,6 +481,7 @@ class Payments(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -585,9 +593,12 @@ class AsyncPayments(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
+            from waypost.models import ExternalDestination
+
             payment = await client.payments.create(
                 payer_wallet_id="wal_01a2027bd6807002a76a5b76a8f7af1f",
                 amount=4000,
@@ -663,6 +674,7 @@ class AsyncPayments(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -704,6 +716,7 @@ class AsyncPayments(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -764,6 +777,7 @@ class AsyncPayments(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -825,6 +839,7 @@ class AsyncPayments(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -902,6 +917,7 @@ class AsyncPayments(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python

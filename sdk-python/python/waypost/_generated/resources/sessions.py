@@ -79,6 +79,7 @@ class Sessions(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -114,6 +115,7 @@ class Sessions(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -176,6 +178,7 @@ class AsyncSessions(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -211,6 +214,7 @@ class AsyncSessions(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python

@@ -67,6 +67,7 @@ class Transactions(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -126,6 +127,7 @@ class AsyncTransactions(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python

@@ -206,6 +206,7 @@ class Wallets(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -268,6 +269,7 @@ class Wallets(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -309,6 +311,7 @@ class Wallets(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -367,6 +370,7 @@ class Wallets(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -436,6 +440,7 @@ class Wallets(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -514,6 +519,7 @@ class Wallets(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -567,6 +573,7 @@ class Wallets(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -624,6 +631,7 @@ class Wallets(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -688,6 +696,7 @@ class Wallets(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -744,6 +753,7 @@ class Wallets(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -796,6 +806,7 @@ class Wallets(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -850,6 +861,7 @@ class Wallets(Resource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -932,6 +944,7 @@ class AsyncWallets(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -995,6 +1008,7 @@ class AsyncWallets(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -1036,6 +1050,7 @@ class AsyncWallets(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -1094,6 +1109,7 @@ class AsyncWallets(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -1163,6 +1179,7 @@ class AsyncWallets(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -1241,6 +1258,7 @@ class AsyncWallets(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -1294,6 +1312,7 @@ class AsyncWallets(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -1351,6 +1370,7 @@ class AsyncWallets(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -1415,6 +1435,7 @@ class AsyncWallets(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -1471,6 +1492,7 @@ class AsyncWallets(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -1523,6 +1545,7 @@ class AsyncWallets(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -1582,6 +1605,7 @@ class AsyncWallets(AsyncResource):
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
                 is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python

@@ -52,6 +52,9 @@ class People(Resource):
         Returns:
             A token.
 
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
+
         Example:
             ```python
             text = client.people.login(name="ann", password="a secret of hers", remember=True)
@@ -102,6 +105,9 @@ class AsyncPeople(AsyncResource):
 
         Returns:
             A token.
+
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python

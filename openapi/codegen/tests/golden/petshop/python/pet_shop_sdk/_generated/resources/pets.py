@@ -149,6 +149,9 @@ class Pets(Resource):
         Returns:
             A page of pets. Iterate over it for all items of all pages; `data` has this page's.
 
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
+
         Example:
             ```python
             for pet in client.pets.list(species=["cat", "guinea-pig"], x_shop="main street"):
@@ -178,6 +181,9 @@ class Pets(Resource):
         Returns:
             The pet.
 
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
+
         Example:
             ```python
             pet = client.pets.create(name="Tom", species="cat")
@@ -202,6 +208,9 @@ class Pets(Resource):
 
         Returns:
             The pet.
+
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -236,6 +245,9 @@ class Pets(Resource):
         Returns:
             The pet.
 
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
+
         Example:
             ```python
             pet = client.pets.update(1, keeper=None)
@@ -260,6 +272,9 @@ class Pets(Resource):
             pet_id: At least 1.
             options: Settings of this call alone.
 
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
+
         Example:
             ```python
             client.pets.delete(1)
@@ -276,6 +291,9 @@ class Pets(Resource):
             pet_id: At least 1.
             body: The body, as `application/octet-stream`.
             options: Settings of this call alone.
+
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -296,6 +314,9 @@ class Pets(Resource):
         Returns:
             The photo. Read piece by piece; use it in a `with` block. `options` has `accept` for
             another media type.
+
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -324,6 +345,9 @@ class Pets(Resource):
 
         Returns:
             What the pet does, as it happens. Events as they come; use it in a `with` block.
+
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -362,6 +386,9 @@ class Pets(Resource):
 
         Returns:
             A page of cages. Iterate over it for all items of all pages; `data` has this page's.
+
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -418,6 +445,9 @@ class AsyncPets(AsyncResource):
             A page of pets. Iterate over it for all items of all pages, or await it for the first
             page.
 
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
+
         Example:
             ```python
             async for pet in client.pets.list(species=["cat", "guinea-pig"], x_shop="main street"):
@@ -447,6 +477,9 @@ class AsyncPets(AsyncResource):
         Returns:
             The pet.
 
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
+
         Example:
             ```python
             pet = await client.pets.create(name="Tom", species="cat")
@@ -471,6 +504,9 @@ class AsyncPets(AsyncResource):
 
         Returns:
             The pet.
+
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -505,6 +541,9 @@ class AsyncPets(AsyncResource):
         Returns:
             The pet.
 
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
+
         Example:
             ```python
             pet = await client.pets.update(1, keeper=None)
@@ -529,6 +568,9 @@ class AsyncPets(AsyncResource):
             pet_id: At least 1.
             options: Settings of this call alone.
 
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
+
         Example:
             ```python
             await client.pets.delete(1)
@@ -552,6 +594,9 @@ class AsyncPets(AsyncResource):
             body: The body, as `application/octet-stream`.
             options: Settings of this call alone.
 
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
+
         Example:
             ```python
             await client.pets.set_photo(1, b"...")
@@ -571,6 +616,9 @@ class AsyncPets(AsyncResource):
         Returns:
             The photo. Read piece by piece; use it in a `async with` block. `options` has `accept`
             for another media type.
+
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -599,6 +647,9 @@ class AsyncPets(AsyncResource):
 
         Returns:
             What the pet does, as it happens. Events as they come; use it in a `async with` block.
+
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
@@ -638,6 +689,9 @@ class AsyncPets(AsyncResource):
         Returns:
             A page of cages. Iterate over it for all items of all pages, or await it for the first
             page.
+
+        Raises:
+            TypeError: An argument is of a wrong type; nothing was sent.
 
         Example:
             ```python
