@@ -122,7 +122,10 @@ fn problem(problem: &Problem, writer: &mut Writer) {
         ("code", &problem.code),
         ("request_id", &problem.request_id),
     ];
-    let numbers = [("status", problem.status.map(f64::from)), ("retry_after", problem.retry_after.map(|wait| wait as f64))];
+    let numbers = [
+        ("status", problem.status.map(f64::from)),
+        ("retry_after", problem.retry_after.map(|wait| wait as f64)),
+    ];
     let given = texts.iter().filter(|(_, text)| text.is_some()).count()
         + numbers.iter().filter(|(_, number)| number.is_some()).count();
     writer.map(given + usize::from(!problem.errors.is_empty()) + problem.rest.len());
@@ -143,7 +146,9 @@ fn problem(problem: &Problem, writer: &mut Writer) {
         writer.list(problem.errors.len());
         for field in &problem.errors {
             writer.map(3);
-            for (name, text) in [("pointer", &field.pointer), ("code", &field.code), ("detail", &field.detail)] {
+            for (name, text) in
+                [("pointer", &field.pointer), ("code", &field.code), ("detail", &field.detail)]
+            {
                 writer.name(name);
                 writer.text(text);
             }

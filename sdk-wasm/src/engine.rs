@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use waypost::engine::{
-    Arguments, AttemptLoop, Event, FailureKind, Headers, Now, Operation, Plan, ResponseHead, Seed, Shared, Step,
-    TransportFailure,
+    Arguments, AttemptLoop, Event, FailureKind, Headers, Now, Operation, Plan, ResponseHead, Seed, Shared,
+    Step, TransportFailure,
 };
 use waypost::{ClientOptions, Error, operations};
 

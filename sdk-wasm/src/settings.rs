@@ -104,7 +104,9 @@ fn credentials(list: &Value<'_>) -> Result<Credentials, Error> {
         credentials = credentials.with_bearer(token);
     }
     match (text(list.at(3)), text(list.at(4))) {
-        (Some(id), Some(secret)) => Ok(credentials.with_client(ClientCredentials { id, secret: secret.into() })),
+        (Some(id), Some(secret)) => {
+            Ok(credentials.with_client(ClientCredentials { id, secret: secret.into() }))
+        }
         (None, None) => Ok(credentials),
         _ => Err(Error::config("of `client_id` and `client_secret` one is missing; give both, or none")),
     }
