@@ -13,7 +13,7 @@ use waypost::engine::{Arguments, CallOptions, Operation, redact};
 
 use crate::answer::Answer;
 use crate::exit::{attached, detached};
-use crate::failed::{caught, failed, reported};
+use crate::failed::{caught, failed, guarded, reported};
 use crate::hooks::{Hooks, raised};
 use crate::process::Origin;
 use crate::queue::{Outcome, Queue};
@@ -134,15 +134,18 @@ impl Client {
         body: Option<&Bound<'_, PyAny>>,
         options: Option<&[u8]>,
     ) -> PyResult<Answer> {
-        let prepared =
-            self.prepare(operation, parameters, body, options)?.map_err(|error| failed(py, &error))?;
-        if let Some(scripted) = self.scripted(py) {
-            return Ok(Answer::new(Scripted::play(scripted, &prepared)?.envelope));
-        }
-        let Prepared { client, operation, arguments, options } = prepared;
-        let envelope =
-            waited(py, |interrupted| blocking::call(&client, operation, &arguments, &options, interrupted))?;
-        Ok(Answer::new(envelope))
+        guarded(py, || {
+            let prepared =
+                self.prepare(operation, parameters, body, options)?.map_err(|error| failed(py, &error))?;
+            if let Some(scripted) = self.scripted(py) {
+                return Ok(Answer::new(Scripted::play(scripted, &prepared)?.envelope));
+            }
+            let Prepared { client, operation, arguments, options } = prepared;
+            let envelope = waited(py, |interrupted| {
+                blocking::call(&client, operation, &arguments, &options, interrupted)
+            })?;
+            Ok(Answer::new(envelope))
+        })
     }
 
     #[pyo3(signature = (operation, parameters, body, options, /))]
@@ -154,15 +157,18 @@ impl Client {
         body: Option<&Bound<'_, PyAny>>,
         options: Option<&[u8]>,
     ) -> PyResult<Stream> {
-        let prepared =
-            self.prepare(operation, parameters, body, options)?.map_err(|error| failed(py, &error))?;
-        if let Some(scripted) = self.scripted(py) {
-            return Ok(Stream::scripted(Scripted::play(scripted, &prepared)?));
-        }
-        let Prepared { client, operation, arguments, options } = prepared;
-        let stream =
-            waited(py, |interrupted| blocking::open(&client, operation, &arguments, &options, interrupted))?;
-        Ok(Stream::blocking(stream))
+        guarded(py, || {
+            let prepared =
+                self.prepare(operation, parameters, body, options)?.map_err(|error| failed(py, &error))?;
+            if let Some(scripted) = self.scripted(py) {
+                return Ok(Stream::scripted(Scripted::play(scripted, &prepared)?));
+            }
+            let Prepared { client, operation, arguments, options } = prepared;
+            let stream = waited(py, |interrupted| {
+                blocking::open(&client, operation, &arguments, &options, interrupted)
+            })?;
+            Ok(Stream::blocking(stream))
+        })
     }
 
     #[pyo3(signature = (queue, operation, parameters, body, options, /))]
@@ -175,19 +181,21 @@ impl Client {
         body: Option<&Bound<'_, PyAny>>,
         options: Option<&[u8]>,
     ) -> PyResult<u64> {
-        let prepared = self.prepare(operation, parameters, body, options)?;
-        let inner = queue.get().inner();
-        if let (Some(scripted), Ok(prepared)) = (self.scripted(py), &prepared) {
-            let played = Scripted::played(scripted, prepared)?;
-            return Ok(inner.at_once(Outcome::of(played.map(|played| Outcome::Answer(played.envelope)))));
-        }
-        Ok(match prepared.and_then(|prepared| Ok((prepared, runtime::handle()?))) {
-            Ok((Prepared { client, operation, arguments, options }, runtime)) => {
-                inner.run(&runtime, async move {
-                    Outcome::of(client.call(operation, &arguments, &options).await.map(Outcome::Answer))
-                })
+        guarded(py, || {
+            let prepared = self.prepare(operation, parameters, body, options)?;
+            let inner = queue.get().inner();
+            if let (Some(scripted), Ok(prepared)) = (self.scripted(py), &prepared) {
+                let played = Scripted::played(scripted, prepared)?;
+                return Ok(inner.at_once(Outcome::of(played.map(|played| Outcome::Answer(played.envelope)))));
             }
-            Err(error) => inner.at_once(Outcome::of(Err(error))),
+            Ok(match prepared.and_then(|prepared| Ok((prepared, runtime::handle()?))) {
+                Ok((Prepared { client, operation, arguments, options }, runtime)) => {
+                    inner.run(&runtime, async move {
+                        Outcome::of(client.call(operation, &arguments, &options).await.map(Outcome::Answer))
+                    })
+                }
+                Err(error) => inner.at_once(Outcome::of(Err(error))),
+            })
         })
     }
 
@@ -201,21 +209,24 @@ impl Client {
         body: Option<&Bound<'_, PyAny>>,
         options: Option<&[u8]>,
     ) -> PyResult<u64> {
-        let prepared = self.prepare(operation, parameters, body, options)?;
-        let inner = queue.get().inner();
-        if let (Some(scripted), Ok(prepared)) = (self.scripted(py), &prepared) {
-            let played = Scripted::played(scripted, prepared)?;
-            return Ok(inner
-                .at_once(Outcome::of(played.map(|played| Outcome::Stream(AsyncStream::scripted(played))))));
-        }
-        Ok(match prepared.and_then(|prepared| Ok((prepared, runtime::handle()?))) {
-            Ok((Prepared { client, operation, arguments, options }, runtime)) => {
-                inner.run(&runtime, async move {
-                    let opened = binding::open(&client, operation, &arguments, &options).await;
-                    Outcome::of(opened.map(|opened| Outcome::Stream(AsyncStream::live(opened))))
-                })
+        guarded(py, || {
+            let prepared = self.prepare(operation, parameters, body, options)?;
+            let inner = queue.get().inner();
+            if let (Some(scripted), Ok(prepared)) = (self.scripted(py), &prepared) {
+                let played = Scripted::played(scripted, prepared)?;
+                return Ok(inner.at_once(Outcome::of(
+                    played.map(|played| Outcome::Stream(AsyncStream::scripted(played))),
+                )));
             }
-            Err(error) => inner.at_once(Outcome::of(Err(error))),
+            Ok(match prepared.and_then(|prepared| Ok((prepared, runtime::handle()?))) {
+                Ok((Prepared { client, operation, arguments, options }, runtime)) => {
+                    inner.run(&runtime, async move {
+                        let opened = binding::open(&client, operation, &arguments, &options).await;
+                        Outcome::of(opened.map(|opened| Outcome::Stream(AsyncStream::live(opened))))
+                    })
+                }
+                Err(error) => inner.at_once(Outcome::of(Err(error))),
+            })
         })
     }
 

@@ -1,6 +1,6 @@
 //! Leaving: a thread that comes back to an interpreter which is being taken down is ended by it in the middle of our frames, and that would abort the
 //! process. So every return to the interpreter goes through a gate; the gate is shut before the interpreter goes, and who comes later sleeps until the
-//! process is gone.
+//! process is gone. It wakes up again only where the end takes long, which may be because somebody waits for this very thread.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,6 +13,9 @@ use crate::runtime;
 
 /// How long the end of the process may be held up.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long a thread sleeps that comes to the shut gate.
+const SLEEP: Duration = Duration::from_secs(2);
 
 static SHUT: AtomicBool = AtomicBool::new(false);
 /// Threads that are through the gate and not yet attached.
@@ -44,9 +47,8 @@ fn enter() {
     ENTERING.fetch_add(1, Ordering::SeqCst);
     if SHUT.load(Ordering::SeqCst) && LEAVING.get() != Some(&std::thread::current().id()) {
         entered();
-        loop {
-            std::thread::park();
-        }
+        std::thread::sleep(SLEEP);
+        ENTERING.fetch_add(1, Ordering::SeqCst);
     }
 }
 

@@ -39,6 +39,11 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Vec<u8>> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panicked(&*panic))
 }
 
+/// As [`caught`], for work that is attached and raises.
+pub(crate) fn guarded<T>(py: Python<'_>, work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    caught(work).unwrap_or_else(|report| Err(reported(py, &report)))
+}
+
 /// The report of a panic.
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Vec<u8> {
     let what = panic

@@ -103,8 +103,16 @@ impl Inner {
         }
     }
 
+    /// Is it of this process? In a forked child the tasks are the parent's, and locks may be held by threads that do not exist.
+    fn is_ours(&self) -> bool {
+        self.process == std::process::id()
+    }
+
     fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
+        if !self.is_ours() {
+            return;
+        }
         let tasks = std::mem::take(&mut *lock(&self.tasks));
         for task in tasks.into_values() {
             task.abort();
@@ -172,6 +180,9 @@ impl Queue {
 
     #[pyo3(signature = (id, /))]
     fn cancel(&self, id: u64) {
+        if !self.inner.is_ours() {
+            return;
+        }
         let task = lock(&self.inner.tasks).remove(&id);
         if let Some(task) = task {
             task.abort();
@@ -185,9 +196,9 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // In a forked child the tasks are the parent's, and so may be the locks.
-        if self.inner.process == std::process::id() {
-            self.inner.close();
+        self.inner.close();
+        if !self.inner.is_ours() {
+            std::mem::forget(Arc::clone(&self.inner));
         }
     }
 }

@@ -125,6 +125,7 @@ impl<T: Send + 'static> Drop for Here<T> {
 /// See `_native.pyi`.
 #[pyclass(frozen, module = "waypost._native")]
 pub(crate) struct AsyncStream {
+    process: u32,
     envelope: Envelope,
     shared: Arc<Shared>,
 }
@@ -153,6 +154,7 @@ impl AsyncStream {
     fn new(envelope: Envelope, source: Option<Pieces>) -> Self {
         let source = tokio::sync::Mutex::new(source);
         Self {
+            process: std::process::id(),
             envelope,
             shared: Arc::new(Shared { source, closed: AtomicBool::new(false), closing: Notify::new() }),
         }
@@ -207,9 +209,21 @@ impl AsyncStream {
 
     fn close(&self) {
         self.shared.closed.store(true, Ordering::SeqCst);
+        if self.process != std::process::id() {
+            return;
+        }
         self.shared.closing.notify_waiters();
         if let Ok(mut source) = self.shared.source.try_lock() {
             *source = None;
+        }
+    }
+}
+
+impl Drop for AsyncStream {
+    fn drop(&mut self) {
+        // In a forked child it is the parent's connection that would be closed.
+        if self.process != std::process::id() {
+            std::mem::forget(Arc::clone(&self.shared));
         }
     }
 }
