@@ -76,7 +76,7 @@ def test_a_coroutine_that_is_thrown_away_ends_its_request() -> None:
             iterator = work.__await__()
             next(iterator)
             assert await asyncio.to_thread(held.came.acquire, timeout=5)
-            iterator.close()  # type: ignore[attr-defined]
+            iterator.close()
             assert await asyncio.to_thread(held.gone.acquire, timeout=2)
 
     with Stage(held) as server:

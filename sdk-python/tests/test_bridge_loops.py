@@ -68,7 +68,7 @@ def test_uvloop_works() -> None:
 class Deaf(asyncio.SelectorEventLoop):
     """A loop that watches no descriptors for others, as Windows' is."""
 
-    def add_reader(self, *_: Any) -> None:
+    def add_reader(self, fd: object, callback: Callable[..., Any], *args: Any) -> None:  # type: ignore[override]
         raise NotImplementedError
 
 

@@ -155,7 +155,7 @@ class Call:
         }
 
     def ask(self, client: Any, options: Any) -> Outcome:
-        body = {} if self.operation.get("method") == "POST" else None
+        body: dict[str, Any] | None = {} if self.operation.get("method") == "POST" else None
         kind = self.operation.get("result", "json")
         taken = None if body is None else dict
         calls = client._caller

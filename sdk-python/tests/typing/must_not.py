@@ -66,6 +66,7 @@ def the_rest() -> None:
     waypost.Client("https://a", cache={"size": 1})  # wrong
     waypost.Client("https://a", middleware=[5])  # wrong
     waypost.Clinet("https://a")  # wrong
+    waypost.middleware.Midleware()  # wrong
     models.Walet  # wrong
     models.CreateWallet("EUR")  # wrong
     models.CreateWallet(currency=5)  # wrong
