@@ -94,17 +94,19 @@ _PLACES = {
 _MODULES = frozenset({"errors", "middleware", "models", "testing", "webhooks"})
 
 
-def __getattr__(name: str) -> object:
-    """Loads what is asked for (PEP 562)."""
-    if name in _MODULES:
-        found: object = import_module(f".{name}", __name__)
-    elif name in _PLACES:
-        found = getattr(import_module(_PLACES[name], __name__), name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Asked once: the next time it is an ordinary attribute.
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # To a type checker a module with this function has every name, also those that are misspelt.
+
+    def __getattr__(name: str) -> object:
+        """Loads what is asked for (PEP 562)."""
+        if name in _MODULES:
+            found: object = import_module(f".{name}", __name__)
+        elif name in _PLACES:
+            found = getattr(import_module(_PLACES[name], __name__), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # Asked once: the next time it is an ordinary attribute.
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

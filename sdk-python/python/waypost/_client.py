@@ -239,7 +239,7 @@ class _Client:
 
     def __repr__(self) -> str:
         """Where the API is, and which kinds of credentials the client has; never their values."""
-        return f"{type(self).__name__}({self._native!r})"
+        return repr(self._native).replace("Client", type(self).__name__, 1)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Refused: connections and credentials do not go into a pickle."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from ._native import Answer
@@ -20,6 +20,7 @@ logger: Final = logging.getLogger("waypost")
 # A program that has not set up logging is told by exceptions alone.
 logger.addHandler(logging.NullHandler())
 
+_HANDLER: Final = "waypost: WAYPOST_LOG"
 _LEVELS: Final = {
     "off": logging.CRITICAL + 10,
     "error": logging.ERROR,
@@ -30,18 +31,16 @@ _LEVELS: Final = {
 }
 
 
-class _Standard(logging.StreamHandler[Any]):
-    """The handler that `WAYPOST_LOG` adds; there is one at most."""
-
-
 def configure(environment: Mapping[str, str]) -> None:
     """Writes to standard error what `WAYPOST_LOG` asks for. A word that is none of its levels is refused by the engine."""
     level = _LEVELS.get(environment.get("WAYPOST_LOG", "").lower())
     if level is None:
         return
     logger.setLevel(level)
-    if not any(isinstance(handler, _Standard) for handler in logger.handlers):
-        handler = _Standard()
+    # One at most, however many clients there are.
+    if not any(handler.name == _HANDLER for handler in logger.handlers):
+        handler = logging.StreamHandler()
+        handler.name = _HANDLER
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
         logger.addHandler(handler)
 

@@ -30,13 +30,15 @@ Added = Union[Mapping[str, str], None]
 """Headers to add to the request, which replace those of the same name."""
 
 
-def __getattr__(name: str) -> object:
-    # The engine is loaded with the first client, not with this module.
-    if name == "Exchange":
-        from ._engine import native
+if not TYPE_CHECKING:
 
-        return native.Exchange
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        # The engine is loaded with the first client, not with this module.
+        if name == "Exchange":
+            from ._engine import native
+
+            return native.Exchange
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -280,7 +280,7 @@ class Route:
     def _takes(self, request: Recorded) -> bool:
         return self._operation in ("*", request.operation) and (self._where is None or self._where(request))
 
-    def _answer(self, request: Recorded) -> Reply:
+    def _next(self, request: Recorded) -> Handler:
         if not self._answers:
             raise UnexpectedCall(f"api.on({self._operation!r}) has no answer; add .reply(...), .problem(...) or .fail(...)")
         handler, times = self._answers[0]
@@ -294,7 +294,7 @@ class Route:
                 raise UnexpectedCall(f"{request.operation} was called more often than the test has answers for")
             self._answers[0] = (handler, times - 1)
         self.calls.append(request)
-        return handler(request)
+        return handler
 
 
 class FakeAPI:
@@ -403,7 +403,9 @@ class FakeAPI:
                     f"{request.method} {request.path} ({request.operation}) was called and the test has no answer for it; "
                     f"add api.on({request.operation!r}).reply(...)"
                 )
-            return route._answer(request)._native
+            handler = route._next(request)
+        # Not under the lock: it may make calls of its own.
+        return handler(request)._native
 
 
 def example(kind: type[T], **fields: object) -> T:
