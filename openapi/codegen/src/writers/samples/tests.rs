@@ -111,12 +111,7 @@ fn a_python_sample_is_a_whole_script_that_imports_what_it_names() {
 
     with Client() as client:
         order = client.orders.create(
-            CreateOrder(
-                size="small",
-                amount=5,
-                delivery=Post(address='5 "High" St'),
-                tags={"a": "b"},
-            ),
+            CreateOrder(size="small", amount=5, delivery=Post(address='5 "High" St'), tags={"a": "b"}),
         )
         print(order)
     "#);
