@@ -345,6 +345,11 @@ impl Pipeline {
         self.fault(error, parts, arrival, &Trail::default())
     }
 
+    /// Finishes an answer that was made before routing.
+    pub(super) fn complete(&self, response: Response, parts: &Parts, arrival: &Arrival) -> Response {
+        self.finish(response, parts, arrival, &Trail::default(), None)
+    }
+
     fn fault(&self, error: &Error, parts: &Parts, arrival: &Arrival, trail: &Trail<'_>) -> Response {
         let document = problem::document(error, parts.uri.path(), &arrival.request_id);
         self.finish(problem::response(error, document), parts, arrival, trail, Some(error))

@@ -48,7 +48,7 @@ impl Service {
         };
         let origin = parts.headers.get(http::header::ORIGIN).cloned();
         let mut answer = match cors::preflight(origins, &parts) {
-            Some(answer) => answer,
+            Some(answer) => self.pipeline.complete(answer, &parts, &Arrival::new(&parts.headers, peer)),
             None => self.walk(parts, body, peer).await,
         };
         cors::admit(origins, origin.as_ref(), answer.headers_mut());
