@@ -26,7 +26,7 @@ impl Presented {
     /// Takes the identifier out of `wp_<32 hexadecimal digits>_<43 characters>`.
     pub(crate) fn parse(secret: &str) -> Option<Self> {
         let (id, random) = secret.strip_prefix(PREFIX)?.split_once('_')?;
-        let id = format!("key_{id}");
+        let id = ["key_", id].concat();
         (crate::secrets::id::is("key", &id) && random.len() == RANDOM).then_some(Self { id })
     }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use sqlx::FromRow;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::sqlite::SqliteConnection;
 use waypost_types::{ApiKey, ApiKeyStatus};
 
 use super::rules;
 use crate::store::clock::to_rfc3339;
+use crate::store::Readers;
 use crate::store::cursor::Position;
 
 /// What a key is good for: kept in the cache.
@@ -97,9 +98,9 @@ const KEY: &str =
     created_at, expires_at, rotated_at, revoked_at, last_used_at FROM api_keys";
 
 /// Whatever tenant it belongs to: for finding out who calls.
-pub(crate) async fn record(pool: &SqlitePool, id: &str) -> Result<Option<KeyRecord>, sqlx::Error> {
+pub(crate) async fn record(readers: &Readers, id: &str) -> Result<Option<KeyRecord>, sqlx::Error> {
     let row = sqlx::query_as::<_, KeyRow>(sqlx::AssertSqlSafe(format!("{KEY} WHERE id = $1")));
-    row.bind(id).fetch_optional(pool).await.map(|row| row.map(KeyRecord::from))
+    row.bind(id).fetch_optional(readers).await.map(|row| row.map(KeyRecord::from))
 }
 
 pub(crate) async fn get(
@@ -116,7 +117,7 @@ pub(crate) async fn get(
 
 /// The tenant's keys, newest first, after a position; of these states at `now`, or of all.
 pub(crate) async fn list(
-    pool: &SqlitePool,
+    readers: &Readers,
     tenant_id: &str,
     states: &[ApiKeyStatus],
     after: Option<&Position>,
@@ -140,7 +141,7 @@ pub(crate) async fn list(
     .bind(wanted(&ApiKeyStatus::Active))
     .bind(now)
     .bind(limit)
-    .fetch_all(pool)
+    .fetch_all(readers)
     .await
 }
 

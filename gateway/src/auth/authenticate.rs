@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ::http::HeaderMap;
 use ::http::header::AUTHORIZATION;
+use ::http::{HeaderMap, HeaderName};
 
 use super::storage::{self, SessionRecord};
 use crate::Gateway;
@@ -12,7 +12,7 @@ use crate::api_keys::{self, rules::Presented};
 use crate::http::{Caller, Error, Identity};
 
 /// The header of an API key.
-const API_KEY: &str = "x-api-key";
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Finds out who calls. Whatever is wrong with a credential, the answer is the same; the log has the reason.
 pub(crate) async fn authenticate(
@@ -20,7 +20,7 @@ pub(crate) async fn authenticate(
     headers: &HeaderMap,
     peer: IpAddr,
 ) -> Result<Caller, Error> {
-    let identity = match (one(headers, AUTHORIZATION.as_str())?, one(headers, API_KEY)?) {
+    let identity = match (one(headers, AUTHORIZATION)?, one(headers, API_KEY)?) {
         (None, None) => return Ok(Caller::Anonymous { address: peer }),
         (Some(_), Some(_)) => {
             return Err(refused(
@@ -41,7 +41,7 @@ pub(crate) async fn authenticate(
 }
 
 /// The header's one value. Two could be read differently by us and by whatever stands before us.
-fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Error> {
+fn one(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Error> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),

@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use sqlx::FromRow;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::sqlite::SqliteConnection;
 use waypost_types::{Tenant, User};
 
+use crate::store::Readers;
 use crate::store::clock::to_rfc3339;
 
 /// A user with the tenant that it belongs to.
@@ -83,15 +84,15 @@ const USER: &str = "SELECT u.id, u.tenant_id, u.email, u.name, u.role, u.passwor
     t.name AS tenant_name, t.tier AS tenant_tier, t.created_at AS tenant_created_at
     FROM users u JOIN tenants t ON t.id = u.tenant_id";
 
-pub(crate) async fn user_by_email(pool: &SqlitePool, email: &str) -> Result<Option<UserRow>, sqlx::Error> {
+pub(crate) async fn user_by_email(readers: &Readers, email: &str) -> Result<Option<UserRow>, sqlx::Error> {
     sqlx::query_as(sqlx::AssertSqlSafe(format!("{USER} WHERE u.email = $1")))
         .bind(email)
-        .fetch_optional(pool)
+        .fetch_optional(readers)
         .await
 }
 
-pub(crate) async fn user_by_id(pool: &SqlitePool, id: &str) -> Result<Option<UserRow>, sqlx::Error> {
-    sqlx::query_as(sqlx::AssertSqlSafe(format!("{USER} WHERE u.id = $1"))).bind(id).fetch_optional(pool).await
+pub(crate) async fn user_by_id(readers: &Readers, id: &str) -> Result<Option<UserRow>, sqlx::Error> {
+    sqlx::query_as(sqlx::AssertSqlSafe(format!("{USER} WHERE u.id = $1"))).bind(id).fetch_optional(readers).await
 }
 
 pub(crate) async fn insert_tenant(
@@ -185,7 +186,7 @@ pub(crate) async fn insert_session(
 
 /// What a session is good for; `None` if there is none, it has ended, or it expires at `now`.
 pub(crate) async fn session_record(
-    pool: &SqlitePool,
+    readers: &Readers,
     session_id: &str,
     now: i64,
 ) -> Result<Option<SessionRecord>, sqlx::Error> {
@@ -196,7 +197,7 @@ pub(crate) async fn session_record(
     )
     .bind(session_id)
     .bind(now)
-    .fetch_optional(pool)
+    .fetch_optional(readers)
     .await?;
     Ok(row.map(|(tenant_id, user_id, role, tier, expires_at)| SessionRecord {
         tenant_id,

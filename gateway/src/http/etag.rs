@@ -5,7 +5,11 @@ use http::{HeaderMap, HeaderValue, header};
 /// The tag of a body: the same bytes of the same media type have the same tag, on every node and after every restart.
 pub(super) fn of(body: &[u8]) -> String {
     let hash = blake3::hash(body).to_hex();
-    format!("\"{}\"", hash.get(..32).unwrap_or_default())
+    let mut tag = String::with_capacity(34);
+    tag.push('"');
+    tag.push_str(hash.get(..32).unwrap_or_default());
+    tag.push('"');
+    tag
 }
 
 /// Whether the caller has it already: `If-None-Match` names it, weakly compared, or says `*`.

@@ -1,5 +1,7 @@
 //! The headers that every answer carries, worked out before the first request where that is possible.
 
+use std::fmt::Write as _;
+
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::limits::{Plan, Quota};
@@ -63,7 +65,9 @@ impl Common {
             headers.insert(name, value.clone());
         }
         if let Some((quota, plan)) = quota {
-            let text = format!("\"{}\";r={};t={}", quota.window, quota.remaining, quota.reset);
+            let mut text = String::with_capacity(48);
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\"{}\";r={};t={}", quota.window, quota.remaining, quota.reset);
             if let Ok(text) = HeaderValue::try_from(text) {
                 headers.insert(RATE_LIMIT, text);
             }

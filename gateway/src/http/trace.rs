@@ -1,16 +1,20 @@
 //! What ties a request to its callers' logs: the request id, and W3C trace context.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
+
+/// Names that are looked up in every request, so they are parsed once.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Longest request id that is taken over from a caller.
 const LONGEST: usize = 128;
 
 /// The caller's `X-Request-Id` if it is one that may stand in a log line, else a new one.
 pub(super) fn request_id(headers: &HeaderMap) -> String {
-    let mut sent = headers.get_all("x-request-id").iter();
+    let mut sent = headers.get_all(REQUEST_ID).iter();
     match (sent.next().and_then(|id| id.to_str().ok()), sent.next()) {
         (Some(id), None) if is_sane(id) => id.to_owned(),
-        _ => crate::secrets::id::new("req"),
+        _ => crate::secrets::id::fleeting("req"),
     }
 }
 
@@ -21,7 +25,7 @@ fn is_sane(id: &str) -> bool {
 
 /// The trace id of a valid `traceparent` (W3C Trace Context, version 00 and later ones read as 00).
 pub(super) fn trace_id(headers: &HeaderMap) -> Option<&str> {
-    let mut sent = headers.get_all("traceparent").iter();
+    let mut sent = headers.get_all(TRACE_PARENT).iter();
     let (value, None) = (sent.next()?.to_str().ok()?, sent.next()) else { return None };
     let mut parts = value.split('-');
     let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);

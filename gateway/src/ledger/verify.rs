@@ -3,7 +3,7 @@
 //! It trusts nothing that the code of the ledger computed: each rule is a query that finds the rows that break it.
 //! It reads every posting, so it belongs into tests, the command line and a rare check, not into each request.
 
-use sqlx::Row as _;
+use sqlx::{Connection as _, Row as _};
 
 use crate::store::{Store, StoreError};
 
@@ -97,7 +97,8 @@ const RULES: [(&str, &str); 8] = [
 
 /// Checks every rule in one snapshot.
 pub async fn verify(store: &Store) -> Result<Report, StoreError> {
-    let mut snapshot = store.read().begin().await?;
+    let mut reader = store.read().lend().await?;
+    let mut snapshot = reader.connection()?.begin().await?;
     let entries = sqlx::query_scalar("SELECT COUNT(*) FROM ledger_entries").fetch_one(&mut *snapshot).await?;
     let accounts =
         sqlx::query_scalar("SELECT COUNT(*) FROM ledger_accounts").fetch_one(&mut *snapshot).await?;

@@ -1,10 +1,48 @@
 //! Identifiers: a prefix that names the kind and a UUIDv7, whose order is the order of creation.
 
-use uuid::Uuid;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use uuid::{Builder, Uuid};
 
 /// A new identifier: `new("wal")` is `wal_0198…`. Within one process each is greater than the one before.
 pub fn new(prefix: &str) -> String {
-    format!("{prefix}_{}", Uuid::now_v7().simple())
+    joined(prefix, Uuid::now_v7())
+}
+
+/// A new identifier of what nobody keeps: a request. It has the form of [`new`] and asks the operating system for nothing: it is made of the time, and of
+/// a number that this process gives once and others hardly ever, as it starts anywhere.
+pub fn fleeting(prefix: &str) -> String {
+    static START: LazyLock<[u64; 2]> = LazyLock::new(|| {
+        let (high, low) = Uuid::new_v4().as_u64_pair();
+        [high, low]
+    });
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let [start, salt] = *START;
+    // SplitMix64: the step is odd, so the sum takes every value before it takes one again, and the mixing keeps them apart.
+    let step = COUNT.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = start.wrapping_add(step);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^= mixed >> 31;
+    let [first, second, ..] = salt.to_le_bytes();
+    let [a, b, c, d, e, f, g, h] = mixed.to_le_bytes();
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let millis = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+    // The version and the variant take bits of the first and the third byte, so what tells two apart lies beside them.
+    let random = [first, a, second, b, c, d, e, f, g, h];
+    joined(prefix, Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+}
+
+fn joined(prefix: &str, id: Uuid) -> String {
+    let mut digits = Uuid::encode_buffer();
+    let digits = id.simple().encode_lower(&mut digits);
+    let mut text = String::with_capacity(prefix.len() + 1 + digits.len());
+    text.push_str(prefix);
+    text.push('_');
+    text.push_str(digits);
+    text
 }
 
 /// Whether `text` has the form that [`new`] gives under this prefix.
@@ -16,6 +54,15 @@ pub fn is(prefix: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn fleeting_ids_have_the_same_form_and_never_come_twice() {
+        let ids: std::collections::HashSet<String> = (0..100_000).map(|_| super::fleeting("req")).collect();
+        assert_eq!(ids.len(), 100_000);
+        assert!(ids.iter().all(|id| super::is("req", id)));
+        let versions: std::collections::HashSet<_> = ids.iter().map(|id| &id[16..17]).collect();
+        assert_eq!(versions.into_iter().collect::<Vec<_>>(), ["7"]);
+    }
+
     #[test]
     fn ids_sort_by_creation() {
         let ids: Vec<String> = (0..1_000).map(|_| super::new("wal")).collect();

@@ -1,10 +1,10 @@
 //! Sessions as their user sees them.
 
 use sqlx::FromRow;
-use sqlx::sqlite::SqlitePool;
 use waypost_types::Session;
 
 use crate::store::clock::to_rfc3339;
+use crate::store::Readers;
 use crate::store::cursor::Position;
 
 /// A session that has not ended.
@@ -38,7 +38,7 @@ impl SessionRow {
 
 /// The user's sessions that have not ended at `now`, newest first, after a position.
 pub(super) async fn list(
-    pool: &SqlitePool,
+    readers: &Readers,
     user_id: &str,
     after: Option<&Position>,
     limit: i64,
@@ -55,6 +55,6 @@ pub(super) async fn list(
     .bind(time)
     .bind(id)
     .bind(limit)
-    .fetch_all(pool)
+    .fetch_all(readers)
     .await
 }

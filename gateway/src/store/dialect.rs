@@ -70,27 +70,27 @@ pub fn is_duplicate(error: &sqlx::Error) -> bool {
 
 /// How many entries the ledger has. Entries are never removed, so the newest row's number is their count, which a look at
 /// the end of the table finds; counting would read all of it.
-pub(crate) async fn newest_entry(pool: &sqlx::SqlitePool) -> Result<i64, super::StoreError> {
+pub(crate) async fn newest_entry(readers: &super::Readers) -> Result<i64, super::StoreError> {
     let newest: Option<i64> =
-        sqlx::query_scalar("SELECT MAX(rowid) FROM ledger_entries").fetch_one(pool).await?;
+        sqlx::query_scalar("SELECT MAX(rowid) FROM ledger_entries").fetch_one(readers).await?;
     Ok(newest.unwrap_or(0))
 }
 
 /// Those of the newest 100 entries whose postings do not sum to zero.
-pub(crate) async fn unbalanced_entries(pool: &sqlx::SqlitePool) -> Result<Vec<String>, sqlx::Error> {
+pub(crate) async fn unbalanced_entries(readers: &super::Readers) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT entry_id FROM ledger_postings
          WHERE entry_id IN (SELECT id FROM ledger_entries ORDER BY id DESC LIMIT 100)
          GROUP BY entry_id HAVING SUM(amount) <> 0",
     )
-    .fetch_all(pool)
+    .fetch_all(readers)
     .await
 }
 
 /// Whether the table of recorded answers can be read.
-pub(crate) async fn recorded_answers(pool: &sqlx::SqlitePool) -> Result<(), super::StoreError> {
+pub(crate) async fn recorded_answers(readers: &super::Readers) -> Result<(), super::StoreError> {
     let found: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM idempotency LIMIT 1").fetch_optional(pool).await?;
+        sqlx::query_scalar("SELECT 1 FROM idempotency LIMIT 1").fetch_optional(readers).await?;
     tracing::trace!(any = found.is_some(), "recorded answers can be read");
     Ok(())
 }

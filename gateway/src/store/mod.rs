@@ -19,6 +19,7 @@ pub mod dialect;
 mod error;
 pub mod idempotency;
 pub mod list;
+mod readers;
 mod writer;
 
 #[cfg(test)]
@@ -27,14 +28,12 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sqlx::SqlitePool;
-use sqlx::sqlite::SqlitePoolOptions;
-
 use crate::http::Context;
 use crate::secrets::Sealer;
 pub use clock::Clock;
 pub use error::StoreError;
 pub use idempotency::Recorded;
+pub use readers::{Lent, Readers};
 pub use writer::WriteTx;
 
 /// Where the database is and how it is kept.
@@ -80,7 +79,7 @@ pub struct Store {
 }
 
 struct Inner {
-    readers: SqlitePool,
+    readers: Readers,
     writer: writer::Writer,
     sealer: Sealer,
     clock: Arc<Clock>,
@@ -107,13 +106,7 @@ impl Store {
         sqlx::migrate!("./migrations").run(&mut connection).await?;
         let clock = Arc::new(Clock::starting_at(dialect::latest_time(&mut connection).await?));
         // The readers come second: a read-only connection cannot make the files of the write-ahead log.
-        let readers = SqlitePoolOptions::new()
-            .max_connections(config.readers.max(1))
-            .min_connections(1)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(dialect::reader_options(config))
+        let readers = Readers::open(dialect::reader_options(config), config.readers, readers::PATIENCE)
             .await
             .map_err(open)?;
         let writer = writer::Writer::spawn(connection, dialect::writer_options(config), Arc::clone(&clock));
@@ -121,7 +114,7 @@ impl Store {
     }
 
     /// The readers. They see every committed change and cannot write.
-    pub fn read(&self) -> &SqlitePool {
+    pub fn read(&self) -> &Readers {
         &self.inner.readers
     }
 
