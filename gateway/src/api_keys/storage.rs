@@ -8,8 +8,8 @@ use sqlx::sqlite::SqliteConnection;
 use waypost_types::{ApiKey, ApiKeyStatus};
 
 use super::rules;
-use crate::store::clock::to_rfc3339;
 use crate::store::Readers;
+use crate::store::clock::to_rfc3339;
 use crate::store::cursor::Position;
 
 /// What a key is good for: kept in the cache.

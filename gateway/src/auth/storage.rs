@@ -92,7 +92,10 @@ pub(crate) async fn user_by_email(readers: &Readers, email: &str) -> Result<Opti
 }
 
 pub(crate) async fn user_by_id(readers: &Readers, id: &str) -> Result<Option<UserRow>, sqlx::Error> {
-    sqlx::query_as(sqlx::AssertSqlSafe(format!("{USER} WHERE u.id = $1"))).bind(id).fetch_optional(readers).await
+    sqlx::query_as(sqlx::AssertSqlSafe(format!("{USER} WHERE u.id = $1")))
+        .bind(id)
+        .fetch_optional(readers)
+        .await
 }
 
 pub(crate) async fn insert_tenant(

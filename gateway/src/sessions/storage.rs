@@ -3,8 +3,8 @@
 use sqlx::FromRow;
 use waypost_types::Session;
 
-use crate::store::clock::to_rfc3339;
 use crate::store::Readers;
+use crate::store::clock::to_rfc3339;
 use crate::store::cursor::Position;
 
 /// A session that has not ended.
