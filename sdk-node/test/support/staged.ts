@@ -31,16 +31,21 @@ export async function stage(...scenes: readonly Scene[]): Promise<Stage> {
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on("error", () => undefined);
-    socket.on("close", () => sockets.delete(socket));
     let text = "";
+    let asked = false;
+    const gone = (): void => void (asked && tell());
+    socket.on("close", () => {
+      sockets.delete(socket);
+      gone();
+    });
+    socket.on("end", gone);
     socket.on("data", (piece) => {
       text += piece.toString("latin1");
       for (let end = endOf(text); end !== undefined; end = endOf(text)) {
         const request = text.slice(0, end);
         text = text.slice(end);
         requests.push(request);
-        socket.once("close", () => tell());
-        socket.once("end", () => tell());
+        asked = true;
         const scene = scenes[Math.min(place++, scenes.length - 1)];
         void scene?.(socket, request);
       }
