@@ -10,7 +10,16 @@ import { backend } from "../backends/web.js";
 
 export * from "../testing.js";
 
-/** {@inheritDoc Fake} */
+/**
+ * The API, faked: the real client and engine on answers that the test gives. No socket is opened, and no time passes.
+ *
+ * ```ts
+ * const fake = new FakeWaypost();
+ * fake.on("wallets.get", failure("reset"), { json: { id: "wal_1" } });
+ * const wallet = await fake.client.wallets.get("wal_1"); // is sent again after the reset
+ * fake.verify(); // everything that was scripted was asked for
+ * ```
+ */
 export class FakeWaypost extends Fake {
   protected static override readonly bound: Bound = { engine: backend, Client: Waypost };
 }
