@@ -98,11 +98,7 @@ fn builder(limits: &LimitsConfig) -> Builder<TokioExecutor> {
     // hyper answers a head beyond its buffer without a body. Ours is checked first, with a problem: so hyper's is larger.
     let buffer = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX).saturating_mul(2).max(16 * 1024);
     // Of header fields hyper takes 100, without being told; to be told so would cost it an allocation for every head.
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_buf_size(buffer);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(buffer);
     builder
         .http2()
         .timer(TokioTimer::new())
