@@ -70,7 +70,7 @@ def change_password(client: Any) -> Any:
 def test_a_fault_is_the_typed_error_of_the_table(ask: Ask, scene: Scene, error: type[errors.WaypostError], status: int | None) -> None:
     with Stage(scene) as server:
         with pytest.raises(error) as caught:
-            ask(server.url, get, timeout=0.3, max_retries=0)
+            ask(server.url, get, timeout=1, max_retries=0)
     assert type(caught.value) is error
     assert caught.value.status in (status, None) if status == 200 else caught.value.status == status
     assert caught.value.operation == "wallets_get"
@@ -96,7 +96,7 @@ def test_the_builtin_names_catch_as_well(ask: Ask) -> None:
 @pytest.mark.parametrize("scene", [reset, cut(HEAD[:20]), silence, answer("", status="503 Busy")], ids=["reset", "cut", "silence", "503"])
 def test_a_safe_call_is_sent_again(ask: Ask, scene: Scene) -> None:
     with Stage(scene, scene, answer(WALLET)) as server:
-        assert ask(server.url, get, timeout=0.3).id == "wal_1"
+        assert ask(server.url, get, timeout=1).id == "wal_1"
         assert len(server.requests) == 3
 
 
