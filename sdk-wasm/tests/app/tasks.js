@@ -78,6 +78,7 @@ export async function bench({ Waypost }, baseUrl, samples, calls) {
       if (sample >= 0) took[name].push((performance.now() - started) / calls);
     }
   }
-  const median = (list) => list.sort((a, b) => a - b)[list.length >> 1];
-  return { ours: median(took.ours), bare: median(took.bare) };
+  const at = (list, part) => list.sort((a, b) => a - b)[Math.floor(list.length * part)];
+  const figures = (part) => ({ ours: at(took.ours, part), bare: at(took.bare, part) });
+  return { median: figures(0.5), fastest: figures(0) };
 }

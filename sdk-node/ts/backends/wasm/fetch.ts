@@ -8,6 +8,12 @@
 import type { HeaderPairs, Interceptor } from "../../backend.js";
 import { Failed, pairsOf, Thrown, type Host, type Pieces, type Received, type Sending, type Stop } from "./drive.js";
 
+/**
+ * An answer that says it is at most so long is read in one go, which is quicker than piece by piece, where as much as `LARGE` may be read: should it be
+ * compressed by gzip, of which browsers do not tell, it cannot become longer than that.
+ */
+const SHORT = 60_000;
+const LARGE = 64 * 1024 * 1024;
 /** The longest that a host's timer can be set to. */
 const LONGEST = 2 ** 31 - 1;
 
@@ -105,20 +111,15 @@ class Reply implements Received {
   }
 
   async read(limit: number, timeout: number): Promise<{ bytes: Uint8Array; cut: boolean }> {
-    const { body } = this.#response;
+    const { body, headers } = this.#response;
     if (body === null) return { bytes: new Uint8Array(), cut: false };
-    const reader = body.getReader();
-    const pieces: Uint8Array[] = [];
-    let size = 0;
+    const short = Number(headers.get("content-length") ?? Infinity) <= SHORT && limit >= LARGE;
     this.#limit.begin(timeout, this.#stop);
     try {
-      for (;;) {
-        const { done, value } = await this.#limit.over(reader.read());
-        if (done) break;
-        pieces.push(value);
-        size += value.length;
-        if (size > limit) break;
-      }
+      const bytes = short ? new Uint8Array(await this.#limit.over(this.#response.arrayBuffer())) : await this.#upTo(limit, body.getReader());
+      const cut = bytes.length > limit;
+      if (cut) this.drop();
+      return { bytes: cut ? bytes.subarray(0, limit) : bytes, cut };
     } catch (error) {
       const failure = this.#limit.passed ? late(timeout) : failureOf(error, true);
       this.#limit.abort();
@@ -126,9 +127,19 @@ class Reply implements Received {
     } finally {
       this.#limit.end();
     }
-    const cut = size > limit;
-    if (cut) this.drop();
-    return { bytes: joined(pieces, Math.min(size, limit)), cut };
+  }
+
+  /** The whole body, or what there is of it when it is longer than the limit. */
+  async #upTo(limit: number, reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array> {
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    while (size <= limit) {
+      const { done, value } = await this.#limit.over(reader.read());
+      if (done) break;
+      pieces.push(value);
+      size += value.length;
+    }
+    return joined(pieces, size);
   }
 
   pieces(timeout: number): Pieces {
