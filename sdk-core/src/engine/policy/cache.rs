@@ -6,8 +6,8 @@
 
 use std::hash::{DefaultHasher, Hasher as _};
 
-use bytes::Bytes;
 use crate::engine::message::{Headers, Request};
+use bytes::Bytes;
 
 /// How much the conditional cache holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
