@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Final, Union, cast, get_args, get_o
 
 import msgspec
 
-__all__ = ["Confidential", "Model", "OpenModel", "UnknownVariant", "decoder", "encode"]
+__all__ = ["Confidential", "Model", "OpenModel", "UnknownVariant", "checker", "decoder", "encode", "plain"]
 
 # On the wire nothing is called so; in what msgspec writes it marks an object whose unknown fields have to be put beside the known ones.
 _UNKNOWN: Final = "__unknown_fields__"
@@ -102,6 +102,28 @@ def decoder(kind: Any) -> Callable[[bytes | str], Any]:
     return decode
 
 
+def checker(kind: Any) -> Callable[[Any], None]:
+    """Makes sure that a plain value is of this type. Raises `msgspec.ValidationError` that says where."""
+
+    def check(value: Any) -> None:
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            if not _keeps(kind):
+                raise
+            _read(kind, value, "$")
+
+    return check
+
+
+_BYTES: Final = (bytes, bytearray, memoryview)
+
+
+def plain(value: Any) -> Any:
+    """A model as what JSON has; bytes stay bytes, which are no text. Raises what msgspec raises."""
+    return msgspec.to_builtins(value, builtin_types=_BYTES, enc_hook=_plain)
+
+
 def _plain(value: Any) -> Any:
     """What msgspec cannot write by itself."""
     if isinstance(value, UnknownVariant):
@@ -118,10 +140,15 @@ def _plain(value: Any) -> Any:
 _encode = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
-def encode(value: Any) -> bytes:
-    """Writes JSON, the unknown fields of open models among the known ones. Raises what msgspec raises."""
+def encode(value: Any, of: Any = None) -> bytes:
+    """Writes JSON, the unknown fields of open models among the known ones. Raises what msgspec raises.
+
+    Args:
+        value: A value, or what `plain` makes of it.
+        of: The value, where `value` is plain.
+    """
     written = _encode(value)
-    return _encode(_whole(value)) if _MARK in written else written
+    return _encode(_whole(value if of is None else of)) if _MARK in written else written
 
 
 def _whole(value: Any) -> Any:
