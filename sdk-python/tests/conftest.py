@@ -29,5 +29,5 @@ def client(gateway: Gateway) -> Iterator[waypost.Client]:
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on the settings of whoever runs it."""
     for name in list(os.environ):
-        if (name.startswith("WAYPOST_") and name != "WAYPOST_GATEWAY_BIN") or name.lower().endswith("_proxy"):
+        if name.lower().endswith("_proxy") or (name.startswith("WAYPOST_") and name not in ("WAYPOST_GATEWAY_BIN", "WAYPOST_WHEEL")):
             monkeypatch.delenv(name)
