@@ -3,7 +3,8 @@
  * after another and 50 at once.
  *
  * All contenders call the same server in another process, send the same key, read JSON and share nothing. They take turns, so what else the machine does meets
- * each of them; a figure is the median over the rounds, a ratio the median of the ratios within a round.
+ * each of them; a figure is the median over the rounds, a ratio the median of the ratios within a round. Of a list most of the time is `JSON.parse`, which
+ * all of them call alike.
  *
  * `measure.js BASE [--quick]`
  */
