@@ -34,7 +34,7 @@ what they answer, so one template writes both halves:
         def statement(self, wallet_id: str, *, ..., options: CallOptions | None = None) -> ByteStream:
             return self._client.stream(_STATEMENT, (wallet_id, ...), options=options)
 
-        @cached_property
+        @lazy
         def with_raw_response(self) -> WalletsWithRawResponse:
             return WalletsWithRawResponse(self._raw())
 
@@ -63,7 +63,7 @@ Beside the resources there are two bases of the clients, in `_generated/resource
     class Resources:                                               # and AsyncResources
         _caller: Caller
 
-        @cached_property
+        @lazy
         def wallets(self) -> Wallets:
             from .wallets import Wallets
 

@@ -120,9 +120,9 @@ fn module(
             body.push_str(&method.write(context.layout, half, &mut now, &mut later)?);
         }
         if has_raw {
-            now.name("cached_property");
+            now.name("lazy");
             body.push_str(&format!(
-                "\n    @cached_property\n    def with_raw_response(self) -> {raw}:\n{}        return {raw}(self._raw())\n",
+                "\n    @lazy\n    def with_raw_response(self) -> {raw}:\n{}        return {raw}(self._raw())\n",
                 docstring(8, &["The same methods, answering with the whole response: status, headers, attempts.".to_owned()])
             ));
             body.push_str(&raw_class(&name, &raw, half, &methods, &mut now));
@@ -187,13 +187,13 @@ fn head(now: &mut Needs, later: &mut Needs, paths: &Paths) -> String {
     let block = |needs: &Needs, typing: bool| {
         let homes: Vec<(String, &[&str])> = vec![
             ("collections.abc".into(), &["Mapping", "Sequence"]),
-            ("functools".into(), &["cached_property"]),
             ("typing".into(), if typing { &["Any"] } else { &["Any", "Final", "TYPE_CHECKING"] }),
             (String::new(), &[]),
             ("msgspec".into(), &["UNSET", "UnsetType"]),
             (if paths.is_foreign() { "-".into() } else { String::new() }, &[]),
             (paths.runtime("_call"), CALL),
             (paths.runtime("_deprecated"), &["deprecated"]),
+            (paths.runtime("_lazy"), &["lazy"]),
             (paths.runtime("_paging"), &["AsyncPager", "Page"]),
             (paths.runtime("_stream"), STREAM),
         ];
@@ -226,7 +226,8 @@ fn head(now: &mut Needs, later: &mut Needs, paths: &Paths) -> String {
 /// The two classes that clients inherit.
 fn package(api: &Api, context: &Context<'_>, paths: &Paths, classes: &Classes) -> String {
     let mut body = format!(
-        "from __future__ import annotations\n\nfrom functools import cached_property\nfrom typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    {}\n",
+        "from __future__ import annotations\n\nfrom typing import TYPE_CHECKING\n\n{}\n\nif TYPE_CHECKING:\n    {}\n",
+        imports::statement(&paths.runtime("_lazy"), imports::sorted(["lazy"])),
         imports::statement(&paths.runtime("_call"), imports::sorted(["AsyncCaller", "Caller"]))
     );
     let mut modules: Vec<(String, String)> =
@@ -252,7 +253,7 @@ fn package(api: &Api, context: &Context<'_>, paths: &Paths, classes: &Classes) -
         for resource in &api.resources {
             let (name, class) =
                 (names::resource(&resource.name), format!("{prefix}{}", classes.of(resource)));
-            body.push_str(&format!("\n    @cached_property\n    def {name}(self) -> {class}:\n"));
+            body.push_str(&format!("\n    @lazy\n    def {name}(self) -> {class}:\n"));
             body.push_str(&doc(8, &docs::resource(resource)));
             body.push_str(&format!(
                 "        from .{} import {class}\n\n        return {class}(self._caller)\n",

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
+
+from ..._lazy import lazy
 
 if TYPE_CHECKING:
     from ..._call import AsyncCaller, Caller
@@ -25,7 +26,7 @@ class Resources:
 
     _caller: Caller
 
-    @cached_property
+    @lazy
     def system(self) -> System:
         """Is the gateway well, what does it measure, and what does it serve: health, metrics, this
         contract and its reference.
@@ -34,21 +35,21 @@ class Resources:
 
         return System(self._caller)
 
-    @cached_property
+    @lazy
     def auth(self) -> Auth:
         """Accounts of people - sign up, sign in, stay signed in, sign out, change the password."""
         from .auth import Auth
 
         return Auth(self._caller)
 
-    @cached_property
+    @lazy
     def sessions(self) -> Sessions:
         """The places where the caller is signed in, and how to end one of them."""
         from .sessions import Sessions
 
         return Sessions(self._caller)
 
-    @cached_property
+    @lazy
     def api_keys(self) -> ApiKeys:
         """Long-lived credentials for programs, with permissions and a tier of their own. The secret
         is shown once.
@@ -57,7 +58,7 @@ class Resources:
 
         return ApiKeys(self._caller)
 
-    @cached_property
+    @lazy
     def wallets(self) -> Wallets:
         """Accounts that hold money of one currency. Every movement is a balanced posting on a
         double-entry ledger; no balance is ever negative.
@@ -66,14 +67,14 @@ class Resources:
 
         return Wallets(self._caller)
 
-    @cached_property
+    @lazy
     def transactions(self) -> Transactions:
         """One movement of money as one wallet's ledger shows it. Never changed, never deleted."""
         from .transactions import Transactions
 
         return Transactions(self._caller)
 
-    @cached_property
+    @lazy
     def payments(self) -> Payments:
         """Money held in a payer's wallet first, then captured for a destination, released, or given
         back.
@@ -88,7 +89,7 @@ class AsyncResources:
 
     _caller: AsyncCaller
 
-    @cached_property
+    @lazy
     def system(self) -> AsyncSystem:
         """Is the gateway well, what does it measure, and what does it serve: health, metrics, this
         contract and its reference.
@@ -97,21 +98,21 @@ class AsyncResources:
 
         return AsyncSystem(self._caller)
 
-    @cached_property
+    @lazy
     def auth(self) -> AsyncAuth:
         """Accounts of people - sign up, sign in, stay signed in, sign out, change the password."""
         from .auth import AsyncAuth
 
         return AsyncAuth(self._caller)
 
-    @cached_property
+    @lazy
     def sessions(self) -> AsyncSessions:
         """The places where the caller is signed in, and how to end one of them."""
         from .sessions import AsyncSessions
 
         return AsyncSessions(self._caller)
 
-    @cached_property
+    @lazy
     def api_keys(self) -> AsyncApiKeys:
         """Long-lived credentials for programs, with permissions and a tier of their own. The secret
         is shown once.
@@ -120,7 +121,7 @@ class AsyncResources:
 
         return AsyncApiKeys(self._caller)
 
-    @cached_property
+    @lazy
     def wallets(self) -> AsyncWallets:
         """Accounts that hold money of one currency. Every movement is a balanced posting on a
         double-entry ledger; no balance is ever negative.
@@ -129,14 +130,14 @@ class AsyncResources:
 
         return AsyncWallets(self._caller)
 
-    @cached_property
+    @lazy
     def transactions(self) -> AsyncTransactions:
         """One movement of money as one wallet's ledger shows it. Never changed, never deleted."""
         from .transactions import AsyncTransactions
 
         return AsyncTransactions(self._caller)
 
-    @cached_property
+    @lazy
     def payments(self) -> AsyncPayments:
         """Money held in a payer's wallet first, then captured for a destination, released, or given
         back.

@@ -6,7 +6,6 @@ The secret is shown once.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
@@ -21,6 +20,7 @@ from ..._call import (
     async_raw_response,
     raw_response,
 )
+from ..._lazy import lazy
 from ..models.api_keys import ApiKey, ApiKeyPage, ApiKeyWithSecret, CreateApiKey, RotateApiKey
 
 if TYPE_CHECKING:
@@ -331,7 +331,7 @@ class ApiKeys(Resource):
             options,
         )
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> ApiKeysWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return ApiKeysWithRawResponse(self._raw())
@@ -609,7 +609,7 @@ class AsyncApiKeys(AsyncResource):
             options,
         )
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> AsyncApiKeysWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return AsyncApiKeysWithRawResponse(self._raw())

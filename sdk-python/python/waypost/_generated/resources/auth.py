@@ -6,12 +6,12 @@ password.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
 
 from ..._call import AsyncResource, Operation, Resource, async_raw_response, raw_response
+from ..._lazy import lazy
 from ..models.auth import (
     ChangePassword,
     Identity,
@@ -337,7 +337,7 @@ class Auth(Resource):
         """
         self._client.call(_LOGOUT, (), Logout(everywhere=everywhere), options)
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> AuthWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return AuthWithRawResponse(self._raw())
@@ -642,7 +642,7 @@ class AsyncAuth(AsyncResource):
         """
         await self._client.call(_LOGOUT, (), Logout(everywhere=everywhere), options)
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> AsyncAuthWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return AsyncAuthWithRawResponse(self._raw())

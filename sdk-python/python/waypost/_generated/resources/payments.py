@@ -6,7 +6,6 @@ released, or given back.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
@@ -21,6 +20,7 @@ from ..._call import (
     async_raw_response,
     raw_response,
 )
+from ..._lazy import lazy
 from ..models.payments import (
     CancelPayment,
     CapturePayment,
@@ -500,7 +500,7 @@ class Payments(Resource):
             options,
         )
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> PaymentsWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return PaymentsWithRawResponse(self._raw())
@@ -936,7 +936,7 @@ class AsyncPayments(AsyncResource):
             options,
         )
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> AsyncPaymentsWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return AsyncPaymentsWithRawResponse(self._raw())

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from ..._call import (
@@ -17,6 +16,7 @@ from ..._call import (
     async_raw_response,
     raw_response,
 )
+from ..._lazy import lazy
 from ..models.sessions import Session, SessionPage
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Sessions(Resource):
         """
         self._client.call(_REVOKE, (session_id,), options=options)
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> SessionsWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return SessionsWithRawResponse(self._raw())
@@ -223,7 +223,7 @@ class AsyncSessions(AsyncResource):
         """
         await self._client.call(_REVOKE, (session_id,), options=options)
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> AsyncSessionsWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return AsyncSessionsWithRawResponse(self._raw())

@@ -6,10 +6,10 @@ metrics, this contract and its reference.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from ..._call import AsyncResource, Operation, Resource, async_raw_response, raw_response
+from ..._lazy import lazy
 from ..models.system import HealthReport
 
 if TYPE_CHECKING:
@@ -282,7 +282,7 @@ class System(Resource):
         """
         return self._client.call(_DOCS, options=options)
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> SystemWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return SystemWithRawResponse(self._raw())
@@ -531,7 +531,7 @@ class AsyncSystem(AsyncResource):
         """
         return await self._client.call(_DOCS, options=options)
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> AsyncSystemWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return AsyncSystemWithRawResponse(self._raw())

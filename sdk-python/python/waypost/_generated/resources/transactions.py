@@ -6,10 +6,10 @@ never deleted.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from ..._call import AsyncResource, Operation, Parameter, Resource, async_raw_response, raw_response
+from ..._lazy import lazy
 from ..models.shared import Transaction
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Transactions(Resource):
         """
         return self._client.call(_GET, (transaction_id,), options=options)
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> TransactionsWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return TransactionsWithRawResponse(self._raw())
@@ -137,7 +137,7 @@ class AsyncTransactions(AsyncResource):
         """
         return await self._client.call(_GET, (transaction_id,), options=options)
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> AsyncTransactionsWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return AsyncTransactionsWithRawResponse(self._raw())

@@ -6,7 +6,6 @@ on a double-entry ledger; no balance is ever negative.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
@@ -22,6 +21,7 @@ from ..._call import (
     async_raw_response,
     raw_response,
 )
+from ..._lazy import lazy
 from ..models.shared import Transaction
 from ..models.wallets import (
     Balance,
@@ -874,7 +874,7 @@ class Wallets(Resource):
         """
         return self._client.call(_CLOSE, (wallet_id,), CloseWallet(reason=reason), options)
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> WalletsWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return WalletsWithRawResponse(self._raw())
@@ -1618,7 +1618,7 @@ class AsyncWallets(AsyncResource):
         """
         return await self._client.call(_CLOSE, (wallet_id,), CloseWallet(reason=reason), options)
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> AsyncWalletsWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return AsyncWalletsWithRawResponse(self._raw())

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
+
+from waypost._lazy import lazy
 
 if TYPE_CHECKING:
     from waypost._call import AsyncCaller, Caller
@@ -22,14 +23,14 @@ class Resources:
 
     _caller: Caller
 
-    @cached_property
+    @lazy
     def pets(self) -> Pets:
         """The operations of `pets`."""
         from .pets import Pets
 
         return Pets(self._caller)
 
-    @cached_property
+    @lazy
     def people(self) -> People:
         """The operations of `people`."""
         from .people import People
@@ -42,14 +43,14 @@ class AsyncResources:
 
     _caller: AsyncCaller
 
-    @cached_property
+    @lazy
     def pets(self) -> AsyncPets:
         """The operations of `pets`."""
         from .pets import AsyncPets
 
         return AsyncPets(self._caller)
 
-    @cached_property
+    @lazy
     def people(self) -> AsyncPeople:
         """The operations of `people`."""
         from .people import AsyncPeople

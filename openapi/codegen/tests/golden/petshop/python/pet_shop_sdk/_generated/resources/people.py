@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
 from waypost._call import AsyncResource, Operation, Resource, async_raw_response, raw_response
+from waypost._lazy import lazy
 
 from ..models.people import Login
 
@@ -68,7 +68,7 @@ class People(Resource):
             options,
         )
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> PeopleWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return PeopleWithRawResponse(self._raw())
@@ -122,7 +122,7 @@ class AsyncPeople(AsyncResource):
             options,
         )
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> AsyncPeopleWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return AsyncPeopleWithRawResponse(self._raw())

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
@@ -22,6 +21,7 @@ from waypost._call import (
     raw_response,
 )
 from waypost._deprecated import deprecated
+from waypost._lazy import lazy
 
 from ..models.pets import Cages, NewPet, Pet, PetChange, PetEvent, PetPage
 
@@ -398,7 +398,7 @@ class Pets(Resource):
         """
         return self._client.list(_CAGES, (params, api, input, after, width, marks), options=options)
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> PetsWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return PetsWithRawResponse(self._raw())
@@ -701,7 +701,7 @@ class AsyncPets(AsyncResource):
         """
         return self._client.list(_CAGES, (params, api, input, after, width, marks), options=options)
 
-    @cached_property
+    @lazy
     def with_raw_response(self) -> AsyncPetsWithRawResponse:
         """The same methods, answering with the whole response: status, headers, attempts."""
         return AsyncPetsWithRawResponse(self._raw())
