@@ -5,7 +5,7 @@
 //! whose query was given up half way is asked.
 //!
 //! Promises: a query waits for a connection no longer than its patience; one that is given up leaves no connection with work of its own to the next;
-//! after [`Readers::close`] there is none to be had.
+//! after the store was closed there is none to be had.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -76,7 +76,7 @@ impl Readers {
     /// Lends a connection, for several statements on the same one.
     ///
     /// # Errors
-    /// [`Error::PoolTimedOut`] when none came free in time, [`Error::PoolClosed`] after [`Self::close`], and whatever opening one can end in.
+    /// [`Error::PoolTimedOut`] when none came free in time, [`Error::PoolClosed`] after the store was closed, and whatever opening one can end in.
     pub async fn lend(&self) -> Result<Lent, Error> {
         let pool = &self.pool;
         if pool.closing.load(Ordering::Acquire) {
