@@ -197,7 +197,7 @@ class AsyncCalls(_Shared):
         # Loads asyncio, which the sync half does without.
         from . import _bridge
 
-        self._bridge = _bridge
+        self._bridge: Any = _bridge
 
     async def call(
         self,
@@ -210,7 +210,7 @@ class AsyncCalls(_Shared):
         # `_send` written out: each coroutine on the way costs a part of what a call costs.
         request = self.request(operation, values, body, options)
         try:
-            answer = await self._bridge.call(self.native, *request)
+            answer: Answer = await self._bridge.call(self.native, *request)
         except native.Failed as failed:
             raise self.fail(failed) from None
         return cast("T", self.result(operation, answer))
@@ -267,7 +267,7 @@ class AsyncCalls(_Shared):
 
     async def _send(self, request: Request) -> Answer:
         try:
-            return await self._bridge.call(self.native, *request)
+            return cast("Answer", await self._bridge.call(self.native, *request))
         except native.Failed as failed:
             raise self.fail(failed) from None
 
