@@ -49,7 +49,7 @@ const ABOUT: &str = "the client's settings";
 /// use waypost::binding::Settings;
 /// let client = Settings::parse(br#"{"base_url": "https://api.example", "api_key": "wp_1_x", "timeout_ms": 2500}"#)?.client(None)?;
 /// assert_eq!(client.options().timeout.as_millis(), 2500);
-/// let error = Settings::parse(br#"{"timeout": 2}"#).unwrap_err();
+/// let error = Settings::parse(br#"{"timeout": 2}"#).err().unwrap();
 /// assert!(error.to_string().contains("`timeout` is not known"));
 /// # Ok::<(), waypost::Error>(())
 /// ```
