@@ -1,7 +1,7 @@
 //! Drivers: they do what the engine's attempt loop says (send, read, wait) and tell it what happened. They hold no policy: every decision over a
 //! retry, a wait or an error is the engine's, which is why the async driver, the in-place one and the browser's behave alike.
 //!
-//! `run` is the whole of it, as a future; `native` awaits it on the caller's tokio runtime, [`blocking`] runs it in place, [`scripted`] runs it on a clock
+//! `run` is the whole of it, as a future; `native` awaits it on the caller's tokio runtime, [`blocking`] runs it in place, `scripted` runs it on a clock
 //! that a test moves.
 
 pub mod blocking;
