@@ -1,5 +1,5 @@
 /**
- * The snippets of the package's README, each as a user would paste it: `ts` is compiled under the strictest settings and run, `js` is run as an
+ * The snippets of the package's README, and of the repository's, each as a user would paste it: `ts` is compiled under the strictest settings and run, `js` is run as an
  * ES module, `cjs` as CommonJS, against the real gateway. `ts browser` is compiled only.
  */
 
@@ -15,7 +15,7 @@ import { repository } from "./support/repository.js";
 
 const run = promisify(execFile);
 const { baseUrl, apiKey } = await startGateway();
-const text = await readFile(join(repository, "sdk-node/README.md"), "utf8");
+const text = (await Promise.all(["sdk-node/README.md", "README.md"].map((name) => readFile(join(repository, name), "utf8")))).join("\n");
 const snippets = [...text.matchAll(/^```(js|cjs|ts|ts browser)\n(.*?)^```$/gms)].map(([, kind = "", code = ""], place) => ({ kind, code, place }));
 const folder = await mkdtemp(join(process.cwd(), "readme-"));
 const tsc = join(process.cwd(), "node_modules/typescript/bin/tsc");

@@ -1,4 +1,4 @@
-"""Each snippet of the README runs as it is pasted, against the real gateway; the first one in an empty environment with nothing but the wheel."""
+"""Each snippet of the README, and of the repository's, runs as it is pasted, against the real gateway; the first one in an empty environment with nothing but the wheel."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 from gateway import Gateway
 
-README = Path(__file__).resolve().parents[1] / "README.md"
-SNIPPETS = re.findall(r"(?ms)^```python\n(.*?)^```", README.read_text())
+PACKAGE = Path(__file__).resolve().parents[1]
+SNIPPETS = [
+    snippet
+    for readme in (PACKAGE / "README.md", PACKAGE.parent / "README.md")
+    for snippet in re.findall(r"(?ms)^```python\n(.*?)^```", readme.read_text(encoding="utf-8"))
+]
 
 
 def run(python: str, snippet: str, gateway: Gateway) -> None:
