@@ -54,7 +54,8 @@ echo "== Python"
 WAYPOST_BASE_URL="$url" "$place/python/bin/python" examples/python/story.py
 echo
 echo "== Python, async"
-WAYPOST_BASE_URL="$url" "$place/python/bin/python" examples/python/story_async.py
+key=$(sed -n 's/^ *\(wp_[^ ]*\)$/\1/p' "$log" | head -1)
+WAYPOST_BASE_URL="$url" WAYPOST_API_KEY="$key" "$place/python/bin/python" examples/python/story_async.py
 echo
 echo "== JavaScript, Node"
 WAYPOST_BASE_URL="$url" node "$place/node/out/story.js"
