@@ -16,7 +16,7 @@ export interface Relay {
   close(): void;
 }
 
-/** Listens on a free port of this machine and passes everything on to the gateway, but the first `answers` answers. */
+/** Listens on a free port of this machine and passes everything on to the gateway, but the first `answers` answers that tell of a success. */
 export async function startRelay(gateway: URL, answers: number): Promise<Relay> {
   const sockets = new Set<Socket>();
   let cut = 0;
@@ -30,7 +30,7 @@ export async function startRelay(gateway: URL, answers: number): Promise<Relay> 
     }
     caller.pipe(upstream);
     upstream.on("data", (piece) => {
-      if (cut < answers) {
+      if (cut < answers && piece.subarray(0, 10).toString("latin1") === "HTTP/1.1 2") {
         cut += 1;
         caller.destroy();
         upstream.destroy();

@@ -180,9 +180,9 @@ async function brokenLine(telling: Telling, program: Waypost, { household, holid
     const { data, response } = await shaky.wallets.transfer(household, gift).withResponse();
     telling.line("wallets.transfer", response.status, response.attempts, `${money(data.credit.amount, before.currency)} to Holiday`);
     const replayed = response.headers.get("idempotency-replayed");
-    telling.note(`The relay cut ${relay.cut()} answer; the second attempt carried the same key and got the kept answer (Idempotency-Replayed: ${replayed}).`);
-    check(relay.cut() === 1 && response.attempts.length === 2, "one answer was cut and the SDK asked again");
-    check(replayed === "true", "the second answer is the first one, kept");
+    telling.note(`The relay cut ${relay.cut()} answer; the next attempt carried the same key and got the kept answer (Idempotency-Replayed: ${replayed}).`);
+    check(relay.cut() === 1 && response.attempts.length >= 2, "one answer was cut and the SDK asked again");
+    check(replayed === "true", "the last answer is the first one, kept");
     shaky.close();
   } finally {
     relay.close();
