@@ -82,10 +82,12 @@ async fn relay(caller: TcpStream, gateway: &str, state: &State) -> io::Result<()
         let mut buffer = vec![0; 16 * 1024];
         loop {
             let read = from_gateway.read(&mut buffer).await?;
-            if read == 0 || state.cut_this_one() {
+            let answer = buffer.get(..read).unwrap_or_default();
+            // A refusal moved no money: it passes, and the answer after it is cut.
+            if read == 0 || (!answer.starts_with(b"HTTP/1.1 4") && state.cut_this_one()) {
                 return Ok(());
             }
-            to_caller.write_all(buffer.get(..read).unwrap_or_default()).await?;
+            to_caller.write_all(answer).await?;
         }
     };
     tokio::select! {

@@ -35,14 +35,14 @@ pub(crate) async fn survive(
     );
     let replayed = moved.headers.get("idempotency-replayed").unwrap_or("absent");
     telling.note(format_args!(
-        "The relay cut {} answer; the second attempt carried the same key and got the kept answer (Idempotency-Replayed: {replayed}).",
+        "The relay cut {} answer; the next attempt carried the same key and got the kept answer (Idempotency-Replayed: {replayed}).",
         relay.answers_cut()
     ));
     check(
-        relay.answers_cut() == 1 && moved.attempts.len() == 2,
+        relay.answers_cut() == 1 && moved.attempts.len() >= 2,
         "one answer was cut and the SDK asked again",
     )?;
-    check(replayed == "true", "the second answer is the first one, kept")?;
+    check(replayed == "true", "the last answer is the first one, kept")?;
 
     let after = program.wallets().balance(&wallets.household).raw().await?;
     let left = after.parsed.balance;
