@@ -19,6 +19,5 @@ test("the engine adds little to a call", async () => {
     console.log(`browser, ${name}: a call ${ours.toFixed(3)} ms, bare fetch ${bare.toFixed(3)} ms, added ${(ours - bare).toFixed(3)} ms, ratio ${(ours / bare).toFixed(2)}`);
   }
   const added = figures.median.ours - figures.median.bare;
-  // On a machine that is busy with something else the two medians differ by more than what is looked for; the fastest calls do not.
-  assert.ok(Math.min(added, figures.fastest.ours - figures.fastest.bare) < MOST, `the engine adds ${added} ms; it may add ${MOST}`);
+  assert.ok(added < MOST, `the engine adds ${added} ms; it may add ${MOST}`);
 });
