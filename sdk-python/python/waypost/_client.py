@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient", "Client"]
 
 
-class _Client:
+class _Client(ABC):
     """What both clients are."""
 
     _native: Any
@@ -133,8 +134,9 @@ class _Client:
             settings["proxy"] = False
         self._set(engine_client(settings, middleware, os.environ if environment is None else environment))
 
+    @abstractmethod
     def _set(self, client: Any) -> None:
-        raise NotImplementedError
+        """Takes the engine's client: what the two halves do differently with it."""
 
     def with_options(
         self,
