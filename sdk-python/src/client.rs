@@ -188,7 +188,7 @@ impl Client {
                 let played = Scripted::played(scripted, prepared)?;
                 return Ok(inner.at_once(Outcome::of(played.map(|played| Outcome::Answer(played.envelope)))));
             }
-            Ok(match prepared.and_then(|prepared| Ok((prepared, runtime::handle()?))) {
+            Ok(match prepared.and_then(|prepared| Ok((prepared, runtime::handle(py)?))) {
                 Ok((Prepared { client, operation, arguments, options }, runtime)) => {
                     inner.run(&runtime, async move {
                         Outcome::of(client.call(operation, &arguments, &options).await.map(Outcome::Answer))
@@ -218,7 +218,7 @@ impl Client {
                     played.map(|played| Outcome::Stream(AsyncStream::scripted(played))),
                 )));
             }
-            Ok(match prepared.and_then(|prepared| Ok((prepared, runtime::handle()?))) {
+            Ok(match prepared.and_then(|prepared| Ok((prepared, runtime::handle(py)?))) {
                 Ok((Prepared { client, operation, arguments, options }, runtime)) => {
                     inner.run(&runtime, async move {
                         let opened = binding::open(&client, operation, &arguments, &options).await;

@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use pyo3::prelude::*;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{Notify, oneshot};
 use waypost::Error;
+
+use crate::exit;
 
 /// Locked only while attached, as in `process`.
 static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
@@ -51,9 +54,11 @@ impl Pulse {
     }
 }
 
-/// The runtime of this process, for a call that is about to begin.
-pub(crate) fn handle() -> Result<Handle, Error> {
-    if crate::exit::is_shut() {
+/// The runtime of this process, for a call that is about to begin. A thread that is left over when the interpreter ends waits for the end, as one does
+/// whose call ends then: what it would be told is nobody's mistake, and would be printed.
+pub(crate) fn handle(py: Python<'_>) -> Result<Handle, Error> {
+    if exit::is_shut() {
+        exit::detached(py, || ());
         return Err(Error::config("the interpreter is ending; no further asynchronous call can be made"));
     }
     let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);

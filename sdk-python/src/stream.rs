@@ -196,7 +196,7 @@ impl AsyncStream {
 
     #[pyo3(signature = (queue, /))]
     fn submit_chunk(&self, py: Python<'_>, queue: &Bound<'_, Queue>) -> PyResult<u64> {
-        let runtime = runtime::handle().map_err(|error| failed(py, &error))?;
+        let runtime = runtime::handle(py).map_err(|error| failed(py, &error))?;
         let shared = Arc::clone(&self.shared);
         Ok(queue.get().inner().run(&runtime, async move {
             let piece = shared.chunk().await;

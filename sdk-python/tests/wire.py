@@ -75,6 +75,18 @@ EXITS = {
         threading.Thread(target=lambda: asyncio.run(main()), daemon=True).start()
         time.sleep(0.1)
     """,
+    "a daemon thread that begins to call when the end has come": """
+        import atexit, threading, time
+        over = threading.Event()
+        # Registered before the package's own, so it runs after that.
+        atexit.register(lambda: (over.set(), time.sleep(0.3)))
+        import asyncio, sys, waypost
+        client = waypost.AsyncClient(sys.argv[1], api_key="k", environment={})
+        async def main():
+            over.wait()
+            await client.wallets.get("wal_1")
+        threading.Thread(target=lambda: asyncio.run(main()), daemon=True).start()
+    """,
     "a call in an atexit handler": """
         import atexit, sys, waypost
         client = waypost.Client(sys.argv[1], api_key="k", timeout=0.2, max_retries=0, environment={})
