@@ -7,8 +7,9 @@
 //!            +---------+-------+---------------+   (a retry)
 //! ```
 //!
-//! Promises: at most `1 + max_retries` attempts; no step reaches beyond the deadline; a request that may not be resent is sent once; a driver that
-//! breaks the protocol gets an error, not a panic.
+//! What to do next is decided by the [`Course`]; here is what it decides over: the request, its answers, the typed errors, the stored answers.
+//!
+//! Promises: those of the course; an error is made once, of the last attempt; a driver that breaks the protocol gets an error, not a panic.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,22 +17,18 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::classify;
+use super::course::{Course, Happened, Next, Reason, Terms, Word, is_success};
 use super::envelope::{Attempt, Body, Cause, Envelope};
 use super::error::{Error, ErrorKind};
-use super::failure::{FailureKind, TransportFailure};
+use super::failure::TransportFailure;
 use super::message::{Request, ResponseHead};
 use super::operation::ResultKind;
 use super::plan::Plan;
-use super::policy::breaker::{Health, Permit};
 use super::policy::cache::{Key, Stored};
 use super::policy::shared::Shared;
 use super::policy::{retry, retry_after};
 use super::problem::Problem;
-use super::random::Generator;
 use super::time::Now;
-
-/// More of an error's body is not read: a problem is small, and whatever else it is, its beginning says enough.
-const ERROR_BODY: usize = 64 * 1024;
 
 /// What happened.
 #[derive(Debug, Clone)]
@@ -65,7 +62,7 @@ pub enum Step {
     Read {
         /// Stop after this many bytes.
         limit: usize,
-        /// The longest that it may take; afterwards it is a [`FailureKind::Timeout`].
+        /// The longest that it may take; afterwards it is a [`FailureKind::Timeout`](super::FailureKind::Timeout).
         timeout: Duration,
     },
     /// Let go of the answer, wait, and answer with [`Event::Slept`].
@@ -81,7 +78,7 @@ pub struct SendAttempt {
     pub request: Request,
     /// From 1.
     pub attempt: u32,
-    /// The longest that the head may take, from now; afterwards it is a [`FailureKind::Timeout`].
+    /// The longest that the head may take, from now; afterwards it is a [`FailureKind::Timeout`](super::FailureKind::Timeout).
     pub timeout: Duration,
     /// The longest that the connection may take to open.
     pub connect_timeout: Duration,
@@ -92,31 +89,33 @@ pub struct SendAttempt {
 pub struct AttemptLoop {
     plan: Plan,
     shared: Arc<Shared>,
-    random: Generator,
-    /// On the driver's monotonic clock.
-    deadline: Duration,
-    state: State,
+    course: Course,
+    /// When the attempt was sent whose end is awaited.
+    sent: Duration,
+    /// The head of the answer whose body is awaited.
+    head: Option<ResponseHead>,
     attempts: Vec<Attempt>,
     /// Waited since the last attempt.
     waited: Duration,
-    /// What the last attempt would end with, kept while the next one is waited for.
-    last: Option<Error>,
+    /// How the last attempt went; the error of a call is made of it.
+    last: Option<Outcome>,
     /// Where the answer would be, and is, kept.
     cache_key: Option<Key>,
     cacheable: bool,
     stored: Option<Stored>,
-    permit: Option<Permit>,
     /// The driver's last word, for what is reported when the loop is dropped.
     heard: Duration,
 }
 
+/// An attempt that was no success.
 #[derive(Debug)]
-enum State {
-    New,
-    Waiting,
-    Sent { at: Duration },
-    Reading { at: Duration, head: ResponseHead },
-    Over,
+enum Outcome {
+    /// An answer of another status than 2xx.
+    Status(ResponseHead, Bytes),
+    /// No complete answer; with the head where there was one. `late`: the deadline is what cut it off.
+    Transport { failure: TransportFailure, head: Option<ResponseHead>, late: bool },
+    /// A success that cannot be used, and why.
+    Unusable(ResponseHead, Bytes, String),
 }
 
 impl AttemptLoop {
@@ -125,17 +124,28 @@ impl AttemptLoop {
         let cacheable = shared.caches() && plan.is_cacheable();
         // The key is a hash over the request: taken where it finds something, or has something to keep.
         let cache_key = (cacheable && shared.has_stored()).then(|| Key::of(&plan.request));
+        let has_key = plan.request.headers.contains("idempotency-key");
+        let terms = Terms {
+            operation: plan.operation.id,
+            timeout: plan.timeout,
+            deadline: plan.deadline,
+            max_retries: plan.max_retries,
+            backoff: plan.backoff,
+            pacing: plan.pacing,
+            max_answer_bytes: plan.max_answer_bytes,
+            resend: retry::may_resend(plan.operation, has_key, true),
+            streams: matches!(plan.operation.result, ResultKind::Bytes(_) | ResultKind::EventStream),
+        };
         Self {
-            random: plan.seed.generator(),
-            deadline: now.elapsed.saturating_add(plan.deadline),
-            state: State::New,
+            course: Course::new(terms, plan.seed.generator(), now.elapsed),
+            sent: now.elapsed,
+            head: None,
             attempts: Vec::new(),
             waited: Duration::ZERO,
             last: None,
             stored: cache_key.and_then(|key| shared.stored(&key)),
             cache_key,
             cacheable,
-            permit: None,
             heard: now.elapsed,
             plan,
             shared,
@@ -150,237 +160,132 @@ impl AttemptLoop {
     /// What to do, now that this happened. After [`Step::Done`] it has nothing more to say.
     pub fn next(&mut self, event: Event, now: Now) -> Step {
         self.heard = now.elapsed;
-        match (std::mem::replace(&mut self.state, State::Over), event) {
-            (State::Over, _) => self.broken("it went on after the call was over"),
-            (_, Event::Cancelled) => {
-                self.report(Health::Unknown, now);
-                let message = format!("{} was given up by its caller", self.plan.operation.id);
-                self.fail(classify::unsent(&self.plan, ErrorKind::Cancelled, message, None))
-            }
-            (State::New, Event::Start) | (State::Waiting, Event::Slept) => self.attempt(now),
-            (State::Sent { at }, Event::Head(head)) => self.head(at, head, now),
-            (State::Reading { at, head }, Event::Body { bytes, cut }) => {
-                self.answered(at, head, bytes, cut, now)
-            }
-            (State::Sent { at }, Event::Failure(failure)) => self.failed(at, None, &failure, now),
-            (State::Reading { at, head }, Event::Failure(failure)) => {
-                if is_success(head.status) {
-                    self.failed(at, Some(head), &failure, now)
-                } else {
-                    // The status alone decides; that its body cannot be had takes nothing from it.
-                    self.answered(at, head, Bytes::new(), false, now)
-                }
-            }
-            (State::New | State::Waiting | State::Sent { .. } | State::Reading { .. }, event) => {
-                self.broken(&format!("it reported {} out of turn", event.name()))
-            }
+        match event {
+            Event::Start => self.go(Happened::Started, "Start", now),
+            Event::Slept => self.go(Happened::Slept, "Slept", now),
+            Event::Cancelled => self.go(Happened::Cancelled, "Cancelled", now),
+            Event::Head(head) => self.head(head, now),
+            Event::Body { bytes, cut } => self.body(bytes, cut, now),
+            Event::Failure(failure) => self.failed(failure, now),
         }
     }
 
-    /// Sends the next attempt, unless something holds it back.
-    fn attempt(&mut self, now: Now) -> Step {
-        let remaining = self.remaining(now);
-        if remaining.is_zero() {
-            let message = format!("{} did not finish within its deadline", self.plan.operation.id);
-            let late = classify::unsent(&self.plan, ErrorKind::Timeout, message, None);
-            return self.fail(late);
-        }
-        if self.plan.pacing
-            && let Some(wait) = self.shared.held(self.plan.operation.id, now.elapsed)
-        {
-            return self.hold(wait, remaining);
-        }
-        match self.shared.permit(now.elapsed) {
-            Ok(permit) => self.permit = permit,
-            Err(wait) => {
-                let message = format!("{} was not sent: the circuit breaker is open", self.plan.operation.id);
-                let open = classify::unsent(&self.plan, ErrorKind::CircuitOpen, message, Some(wait));
-                let error = self.last.take().unwrap_or(open);
-                return self.fail(error);
+    fn go(&mut self, happened: Happened, event: &str, now: Now) -> Step {
+        let next = self.course.next(happened, &self.shared.gates, now.elapsed);
+        self.step(next, event, now)
+    }
+
+    fn step(&mut self, next: Next, event: &str, now: Now) -> Step {
+        match next {
+            Next::Send(attempt, timeout) => self.send(attempt, timeout, now),
+            Next::Read(limit, timeout) => Step::Read { limit, timeout },
+            Next::Sleep(wait) => {
+                self.waited = self.waited.saturating_add(wait);
+                Step::Sleep(wait)
             }
+            Next::Fail(reason) => self.fail(reason, event),
+            // A success is met where its answer is.
+            Next::Succeed => self.fail(Reason::Broken, event),
         }
-        self.state = State::Sent { at: now.elapsed };
+    }
+
+    fn send(&mut self, attempt: u32, timeout: Duration, now: Now) -> Step {
+        self.sent = now.elapsed;
         let mut request = self.plan.request.clone();
         if let Some(parent) = self.plan.trace {
-            request.headers.insert("traceparent", parent.child(&mut self.random).header());
+            request.headers.insert("traceparent", parent.child(&mut self.course.random).header());
         }
         if let Some(stored) = &self.stored {
             request.headers.insert("if-none-match", stored.etag.clone());
         }
-        Step::Send(SendAttempt {
-            request,
-            attempt: self.number(),
-            timeout: self.plan.timeout.min(remaining),
-            connect_timeout: self.plan.connect_timeout.min(remaining),
-        })
+        let connect_timeout = self.plan.connect_timeout.min(self.course.remaining(now.elapsed));
+        Step::Send(SendAttempt { request, attempt, timeout, connect_timeout })
     }
 
-    /// The server said: not yet. Waits, or fails at once when that is later than the deadline.
-    fn hold(&mut self, wait: Duration, remaining: Duration) -> Step {
-        if wait < remaining {
-            return self.sleep(wait);
-        }
-        let message = format!(
-            "{} was not sent: the server asked to wait beyond the call's deadline",
-            self.plan.operation.id
-        );
-        let held = classify::unsent(&self.plan, ErrorKind::RateLimited, message, Some(wait));
-        let error = self.last.take().unwrap_or(held);
-        self.fail(error)
-    }
-
-    fn head(&mut self, at: Duration, head: ResponseHead, now: Now) -> Step {
-        if head.status == 304 {
-            if let Some(stored) = self.stored.take() {
-                self.learn(&head, now);
-                self.report(Health::Good, now);
-                self.record(at, Some(&head), None, now);
-                let headers = stored.refreshed(&head.headers);
-                let confirmed = ResponseHead { status: stored.status, headers };
-                return self.succeed(confirmed, Body::Bytes(stored.body), true);
+    fn head(&mut self, head: ResponseHead, now: Now) -> Step {
+        let asked = self.plan.request.headers.contains("if-none-match");
+        let confirms = head.status == 304 && (self.stored.is_some() || asked);
+        let happened = Happened::Head { status: head.status, confirms, word: word(&head, now) };
+        match self.course.next(happened, &self.shared.gates, now.elapsed) {
+            Next::Read(limit, timeout) => {
+                self.head = Some(head);
+                Step::Read { limit, timeout }
             }
-            if self.plan.request.headers.contains("if-none-match") {
-                self.report(Health::Good, now);
-                self.record(at, Some(&head), None, now);
-                return self.succeed(head, Body::Bytes(Bytes::new()), false);
+            Next::Succeed => {
+                self.record(Some(&head), None, now);
+                match self.stored.take().filter(|_| confirms) {
+                    Some(stored) => {
+                        let headers = stored.refreshed(&head.headers);
+                        let confirmed = ResponseHead { status: stored.status, headers };
+                        self.succeed(confirmed, Body::Bytes(stored.body), true)
+                    }
+                    None if confirms => self.succeed(head, Body::Bytes(Bytes::new()), false),
+                    None => self.succeed(head, Body::Stream, false),
+                }
             }
+            next => self.step(next, "Head", now),
         }
-        let success = is_success(head.status);
-        if success && matches!(self.plan.operation.result, ResultKind::Bytes(_) | ResultKind::EventStream) {
-            self.learn(&head, now);
-            self.report(Health::Good, now);
-            self.record(at, Some(&head), None, now);
-            return self.succeed(head, Body::Stream, false);
-        }
-        let limit = if success { self.plan.max_answer_bytes } else { ERROR_BODY };
-        let used = now.elapsed.saturating_sub(at);
-        let timeout = self.plan.timeout.saturating_sub(used).min(self.remaining(now));
-        self.state = State::Reading { at, head };
-        Step::Read { limit, timeout }
     }
 
     /// A complete answer.
-    fn answered(&mut self, at: Duration, head: ResponseHead, body: Bytes, cut: bool, now: Now) -> Step {
-        let asked = self.learn(&head, now);
-        if is_success(head.status) {
-            self.report(Health::Good, now);
-            let unusable = if cut {
-                Some(format!("more than {} bytes", self.plan.max_answer_bytes))
-            } else {
-                classify::mismatch(self.plan.operation.result, &head, &body)
-            };
-            if let Some(what) = unusable {
-                self.record(at, Some(&head), Some(Cause::Decode), now);
-                let error = classify::undecodable(&self.plan, &head, &body, &what);
-                return self.fail(error);
-            }
-            self.record(at, Some(&head), None, now);
-            let worth_keeping = self.cacheable && head.headers.contains("etag");
-            let key = self.cache_key.or_else(|| worth_keeping.then(|| Key::of(&self.plan.request)));
-            if let Some(key) = key {
-                self.shared.store(key, head.status, &head.headers, &body);
-            }
-            return self.succeed(head, Body::Bytes(body), false);
+    fn body(&mut self, body: Bytes, cut: bool, now: Now) -> Step {
+        let Some(head) = self.head.take() else {
+            return self.go(Happened::Body { usable: false, asked: None }, "Body", now);
+        };
+        if !is_success(head.status) {
+            return self.refused(head, body, now);
         }
-        self.report(health(head.status), now);
-        self.record(at, Some(&head), Some(Cause::Status), now);
-        let asked = asked.or_else(|| {
-            let seconds = Problem::parse(&body)?.retry_after?;
-            Some(Duration::from_secs(seconds))
-        });
-        let error = classify::status(&self.plan, &head, &body, asked);
-        if retry::passes_status(head.status) && self.may_resend(true) {
-            return self.again(error, asked, now);
+        let unusable = if cut {
+            Some(format!("more than {} bytes", self.plan.max_answer_bytes))
+        } else {
+            classify::mismatch(self.plan.operation.result, &head, &body)
+        };
+        let happened = Happened::Body { usable: unusable.is_none(), asked: None };
+        let next = self.course.next(happened, &self.shared.gates, now.elapsed);
+        if let Some(what) = unusable {
+            self.record(Some(&head), Some(Cause::Decode), now);
+            self.last = Some(Outcome::Unusable(head, body, what));
+            return self.step(next, "Body", now);
         }
-        self.fail(error)
+        self.record(Some(&head), None, now);
+        let worth_keeping = self.cacheable && head.headers.contains("etag");
+        let key = self.cache_key.or_else(|| worth_keeping.then(|| Key::of(&self.plan.request)));
+        if let Some(key) = key {
+            self.shared.store(key, head.status, &head.headers, &body);
+        }
+        self.succeed(head, Body::Bytes(body), false)
+    }
+
+    /// An answer that is none of 2xx.
+    fn refused(&mut self, head: ResponseHead, body: Bytes, now: Now) -> Step {
+        self.record(Some(&head), Some(Cause::Status), now);
+        let asked = Problem::parse(&body).and_then(|problem| problem.retry_after).map(Duration::from_secs);
+        let happened = Happened::Body { usable: false, asked };
+        self.last = Some(Outcome::Status(head, body));
+        self.go(happened, "Body", now)
     }
 
     /// No complete answer.
-    fn failed(
-        &mut self,
-        at: Duration,
-        head: Option<ResponseHead>,
-        failure: &TransportFailure,
-        now: Now,
-    ) -> Step {
-        let bad = !matches!(failure.kind, FailureKind::Request);
-        self.report(if bad { Health::Bad } else { Health::Unknown }, now);
-        self.record(at, head.as_ref(), Some(Cause::Transport(failure.kind)), now);
-        let late = self.remaining(now).is_zero();
-        let error = classify::transport(&self.plan, failure, head.as_ref(), late);
-        // Once the head is there, bytes have left, whatever the transport believes.
-        if retry::passes_failure(failure.kind) && self.may_resend(failure.bytes_sent || head.is_some()) {
-            return self.again(error, None, now);
+    fn failed(&mut self, failure: TransportFailure, now: Now) -> Step {
+        let head = self.head.take();
+        if let Some(head) = head.as_ref().filter(|head| !is_success(head.status)) {
+            return self.refused(head.clone(), Bytes::new(), now);
         }
-        self.fail(error)
-    }
-
-    /// Waits for another attempt, if one is left, affordable, and early enough.
-    fn again(&mut self, error: Error, asked: Option<Duration>, now: Now) -> Step {
-        let retry = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX);
-        if retry > self.plan.max_retries {
-            return self.fail(error);
+        let happened = Happened::Failed { kind: failure.kind, bytes_sent: failure.bytes_sent };
+        let next = self.course.next(happened, &self.shared.gates, now.elapsed);
+        if !matches!(next, Next::Fail(Reason::Broken | Reason::Over)) {
+            self.record(head.as_ref(), Some(Cause::Transport(failure.kind)), now);
+            let late = self.course.remaining(now.elapsed).is_zero();
+            self.last = Some(Outcome::Transport { failure, head, late });
         }
-        let backoff = self.plan.backoff.delay(retry, self.random.next());
-        let wait = asked.map_or(backoff, |asked| asked.max(backoff));
-        if wait >= self.remaining(now) {
-            return self.fail(error);
-        }
-        if !self.shared.withdraw_retry(now.elapsed) {
-            return self.fail(classify::over_budget(error));
-        }
-        self.last = Some(error);
-        self.sleep(wait)
+        self.step(next, "Failure", now)
     }
 
-    fn sleep(&mut self, wait: Duration) -> Step {
-        self.state = State::Waiting;
-        self.waited = self.waited.saturating_add(wait);
-        Step::Sleep(wait)
-    }
-
-    /// What an answer says about when the next request may come.
-    fn learn(&mut self, head: &ResponseHead, now: Now) -> Option<Duration> {
-        let exhausted = retry_after::exhausted(&head.headers);
-        let asked =
-            if is_success(head.status) { None } else { retry_after::retry_after(&head.headers, now.unix) };
-        let wait = asked.max(exhausted);
-        // Only these two statuses speak of every request; a 409's Retry-After is about its own idempotency key.
-        let general = if matches!(head.status, 429 | 503) { wait } else { exhausted };
-        if let Some(wait) = general.filter(|wait| self.plan.pacing && !wait.is_zero()) {
-            self.shared.hold(self.plan.operation.id, wait, now.elapsed);
-        }
-        // A limit that is used up says when a refused request may come again; for another error only Retry-After does.
-        if head.status == 429 { wait } else { asked }
-    }
-
-    fn may_resend(&self, bytes_sent: bool) -> bool {
-        retry::may_resend(
-            self.plan.operation,
-            self.plan.request.headers.contains("idempotency-key"),
-            bytes_sent,
-        )
-    }
-
-    fn number(&self) -> u32 {
-        u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(1)
-    }
-
-    fn remaining(&self, now: Now) -> Duration {
-        self.deadline.saturating_sub(now.elapsed)
-    }
-
-    fn report(&mut self, health: Health, now: Now) {
-        if let Some(permit) = self.permit.take() {
-            self.shared.report(permit, health, now.elapsed);
-        }
-    }
-
-    fn record(&mut self, at: Duration, head: Option<&ResponseHead>, cause: Option<Cause>, now: Now) {
+    fn record(&mut self, head: Option<&ResponseHead>, cause: Option<Cause>, now: Now) {
         self.attempts.push(Attempt {
-            number: self.number(),
+            number: u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(1),
             delay: std::mem::take(&mut self.waited),
-            duration: now.elapsed.saturating_sub(at),
+            duration: now.elapsed.saturating_sub(self.sent),
             status: head.map(|head| head.status),
             cause,
             request_id: head.and_then(classify::request_id),
@@ -388,7 +293,6 @@ impl AttemptLoop {
     }
 
     fn succeed(&mut self, head: ResponseHead, body: Body, from_cache: bool) -> Step {
-        self.shared.succeeded();
         Step::Done(Box::new(Ok(Envelope {
             operation: self.plan.operation,
             status: head.status,
@@ -401,47 +305,61 @@ impl AttemptLoop {
         })))
     }
 
-    fn fail(&mut self, error: Error) -> Step {
-        self.state = State::Over;
+    fn fail(&mut self, reason: Reason, event: &str) -> Step {
+        let plan = &self.plan;
+        let id = plan.operation.id;
+        let unsent = |kind, message, wait| classify::unsent(plan, kind, message, wait);
+        let broken = |how: &str| {
+            let message = format!("the driver broke the attempt loop's protocol: {how}");
+            unsent(ErrorKind::Config, message, None)
+        };
+        let error = match reason {
+            Reason::Attempt { over_budget } => {
+                let error = match self.last.take() {
+                    Some(Outcome::Status(head, body)) => {
+                        classify::status(plan, &head, &body, self.course.asked())
+                    }
+                    Some(Outcome::Transport { failure, head, late }) => {
+                        classify::transport(plan, &failure, head.as_ref(), late)
+                    }
+                    Some(Outcome::Unusable(head, body, what)) => {
+                        classify::undecodable(plan, &head, &body, &what)
+                    }
+                    None => broken(&format!("it reported {event} out of turn")),
+                };
+                if over_budget { classify::over_budget(error) } else { error }
+            }
+            Reason::Cancelled => {
+                unsent(ErrorKind::Cancelled, format!("{id} was given up by its caller"), None)
+            }
+            Reason::Late => {
+                unsent(ErrorKind::Timeout, format!("{id} did not finish within its deadline"), None)
+            }
+            Reason::Held(wait) => {
+                let message =
+                    format!("{id} was not sent: the server asked to wait beyond the call's deadline");
+                unsent(ErrorKind::RateLimited, message, Some(wait))
+            }
+            Reason::Open(wait) => {
+                let message = format!("{id} was not sent: the circuit breaker is open");
+                unsent(ErrorKind::CircuitOpen, message, Some(wait))
+            }
+            Reason::Broken => broken(&format!("it reported {event} out of turn")),
+            Reason::Over => broken("it went on after the call was over"),
+        };
         Step::Done(Box::new(Err(classify::seal(error, &self.plan.request, &self.attempts))))
-    }
-
-    fn broken(&mut self, how: &str) -> Step {
-        let message = format!("the driver broke the attempt loop's protocol: {how}");
-        self.fail(classify::unsent(&self.plan, ErrorKind::Config, message, None))
     }
 }
 
 impl Drop for AttemptLoop {
-    /// A call that is dropped in flight gives its permit back, or a half-open breaker would wait for that probe for ever.
     fn drop(&mut self) {
-        if let Some(permit) = self.permit.take() {
-            self.shared.report(permit, Health::Unknown, self.heard);
-        }
+        self.course.abandon(&self.shared.gates, self.heard);
     }
 }
 
-impl Event {
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::Start => "Start",
-            Self::Slept => "Slept",
-            Self::Head(_) => "Head",
-            Self::Body { .. } => "Body",
-            Self::Failure(_) => "Failure",
-            Self::Cancelled => "Cancelled",
-        }
-    }
-}
-
-const fn is_success(status: u16) -> bool {
-    matches!(status, 200..=299)
-}
-
-const fn health(status: u16) -> Health {
-    match status {
-        429 => Health::Busy,
-        500..=599 => Health::Bad,
-        _ => Health::Good,
-    }
+/// What an answer's headers say about when the next request may come.
+fn word(head: &ResponseHead, now: Now) -> Word {
+    let asked =
+        if is_success(head.status) { None } else { retry_after::retry_after(&head.headers, now.unix) };
+    Word { asked, exhausted: retry_after::exhausted(&head.headers) }
 }

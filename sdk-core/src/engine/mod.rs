@@ -12,6 +12,7 @@ pub mod arguments;
 pub mod attempt;
 pub mod build;
 mod classify;
+pub mod course;
 pub mod credentials;
 pub mod document;
 pub mod encode;

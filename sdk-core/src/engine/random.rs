@@ -17,7 +17,7 @@ impl fmt::Debug for Seed {
 
 impl Seed {
     /// A random UUID (RFC 9562, version 4) of the first half, which is used for nothing else: no other header sent reveals it.
-    pub(crate) fn idempotency_key(&self) -> String {
+    pub fn idempotency_key(&self) -> String {
         let mut key = String::with_capacity(36);
         for (place, byte) in self.0.iter().take(16).enumerate() {
             if matches!(place, 4 | 6 | 8 | 10) {
@@ -34,12 +34,12 @@ impl Seed {
     }
 
     /// Jitter and span ids.
-    pub(crate) fn generator(&self) -> Generator {
+    pub fn generator(&self) -> Generator {
         Generator { state: self.word(24) }
     }
 
     /// The trace id, apart from the loop's own stream: a plan may be driven more than once.
-    pub(crate) fn trace_generator(&self) -> Generator {
+    pub fn trace_generator(&self) -> Generator {
         Generator { state: self.word(16) }
     }
 
@@ -51,13 +51,13 @@ impl Seed {
 
 /// SplitMix64 (Steele, Lea, Flood 2014): eight bytes of state, enough for jitter and ids that need no secrecy.
 #[derive(Debug, Clone)]
-pub(crate) struct Generator {
+pub struct Generator {
     state: u64,
 }
 
 impl Generator {
     /// The next 64 bits.
-    pub(crate) fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

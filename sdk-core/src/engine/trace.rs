@@ -30,20 +30,20 @@ impl TraceParent {
     }
 
     /// A new trace.
-    pub(crate) fn start(random: &mut Generator) -> Self {
+    pub fn start(random: &mut Generator) -> Self {
         let trace_id = (u128::from(random.next()) << 64) | u128::from(random.next());
         Self { trace_id: trace_id.max(1), span_id: random.next().max(1), flags: 1 }
     }
 
     /// Another span of the same trace.
-    pub(crate) fn child(self, random: &mut Generator) -> Self {
+    pub fn child(self, random: &mut Generator) -> Self {
         Self { span_id: random.next().max(1), ..self }
     }
 }
 
 impl TraceParent {
     /// The header's value. One of it is written for every attempt, without the growing of `to_string`.
-    pub(crate) fn header(self) -> String {
+    pub fn header(self) -> String {
         let mut text = String::with_capacity(55);
         text.push_str("00-");
         self.trace_id.to_be_bytes().iter().for_each(|byte| push_hex(&mut text, *byte));

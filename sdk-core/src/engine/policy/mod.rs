@@ -6,6 +6,7 @@ pub mod backoff;
 pub mod breaker;
 pub mod budget;
 pub mod cache;
+pub mod gates;
 pub mod pacing;
 pub mod retry;
 pub mod retry_after;
