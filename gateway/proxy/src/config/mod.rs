@@ -10,6 +10,7 @@
 //!
 //! The types here hold what was written, no more; what they mean is compiled in the room that carries it out.
 
+mod fault;
 mod identity;
 mod limit;
 mod listener;
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use fault::{Fault, Level, Mark, Step};
 pub use identity::*;
 pub use limit::*;
 pub use listener::*;
