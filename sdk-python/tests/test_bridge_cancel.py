@@ -148,7 +148,9 @@ def test_a_stream_that_another_thread_closes_stops_waiting() -> None:
 
 
 WAITING = """
-    import sys, time, waypost
+    import signal, sys, time, waypost
+    # A test run in the background of a shell is started with the signal ignored, and so are its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     client = waypost.Client(sys.argv[1], api_key="k", timeout=30, environment={})
     try:
         print("calling", flush=True)
