@@ -6,7 +6,8 @@
  */
 "use strict";
 
-const { name, napi } = require("waypost/package.json");
+/** The package's own description. Read, as whatever costs time, when the addon is loaded and not when the package is imported. */
+const described = () => require("waypost/package.json");
 
 /** The packages that may hold this machine's addon. Of the two for Linux npm installs the one of the machine's C library; asking for both is quicker than asking which that is. */
 function candidates() {
@@ -18,6 +19,7 @@ function candidates() {
 
 function load(version) {
   const given = process.env.WAYPOST_ADDON;
+  const { name } = described();
   const [wanted, addon] = given === undefined ? installed(version) : [given, requested(given)];
   const found = typeof addon.version === "function" ? addon.version() : "unknown";
   if (found === version) return addon;
@@ -27,6 +29,7 @@ function load(version) {
 }
 
 function installed(version) {
+  const { napi } = described();
   let broken;
   for (const platform of candidates()) {
     const wanted = `${napi.packageName}-${platform}`;
@@ -48,6 +51,7 @@ function requested(file) {
 }
 
 function missing(version) {
+  const { name, napi } = described();
   const ours = candidates();
   // Slow, and therefore asked only here.
   const musl = ours.length > 1 && process.report.getReport().header.glibcVersionRuntime === undefined;
@@ -63,6 +67,6 @@ function missing(version) {
 }
 
 /** What is described at run time is known in the whole process, so its names are kept apart by thread. */
-const thread = require("node:worker_threads").threadId;
+const thread = () => require("node:worker_threads").threadId;
 
 module.exports = { load, thread };

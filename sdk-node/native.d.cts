@@ -36,4 +36,4 @@ export interface AddonScripted {
 export function load(version: string): Addon;
 
 /** This thread's number. */
-export const thread: number;
+export function thread(): number;

@@ -99,7 +99,7 @@ class Engine {
     const text = JSON.stringify({ body, ...operation });
     let id = this.#described.get(text);
     if (id === undefined) {
-      const described = { id: `described_${loader.thread}_${this.#described.size + 1}`, ...(JSON.parse(text) as OperationDescription) };
+      const described = { id: `described_${loader.thread()}_${this.#described.size + 1}`, ...(JSON.parse(text) as OperationDescription) };
       id = checked(() => this.addon.define(JSON.stringify(described)));
       this.#described.set(text, id);
     }
