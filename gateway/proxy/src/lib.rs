@@ -25,8 +25,10 @@
 
 pub mod body;
 pub mod config;
+pub mod edge;
 pub mod exchange;
 pub mod problem;
+pub mod route;
 
 pub use body::Body;
 pub use config::Config;
