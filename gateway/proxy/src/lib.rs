@@ -27,10 +27,17 @@ pub mod body;
 pub mod config;
 pub mod edge;
 pub mod exchange;
+mod forward;
+mod listener;
+mod pipeline;
 pub mod problem;
+mod proxy;
+mod snapshot;
 pub mod route;
 
 pub use body::Body;
 pub use config::Config;
 pub use exchange::{Caller, Exchange, Host};
+pub use listener::{Counts, Listening};
 pub use problem::Refusal;
+pub use proxy::Proxy;

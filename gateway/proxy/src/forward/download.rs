@@ -1,0 +1,150 @@
+//! The answer's body on its way to the client. It drives the connection that it comes from, and gives it back to the pool when it ends; dropped before, it
+//! closes the connection. An answer that stands still or breaks off becomes an error, which the listener turns into a connection that ends early: a client
+//! sees that something is missing.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+
+use super::alarm::Alarm;
+use super::endpoint::Endpoint;
+use super::http1::Http1;
+use super::pool::Pool;
+use crate::body::BodyError;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(crate) struct Download {
+    incoming: Incoming,
+    via: Via,
+    pool: Arc<Pool>,
+    endpoint: Arc<Endpoint>,
+    /// How long the target may stand still.
+    patience: Duration,
+    /// When the whole exchange has to be over.
+    until: Option<Instant>,
+    since: Option<Instant>,
+}
+
+/// What an answer comes over.
+#[derive(Debug)]
+pub(crate) enum Via {
+    /// A connection of its own.
+    Http1(Box<Http1>),
+    /// A shared one.
+    Shared(Alarm),
+    /// Nothing any more.
+    Done,
+}
+
+impl Download {
+    /// An answer's body.
+    pub(crate) fn new(
+        incoming: Incoming,
+        via: Via,
+        pool: &Arc<Pool>,
+        endpoint: &Arc<Endpoint>,
+        patience: Duration,
+        until: Option<Instant>,
+    ) -> Self {
+        let (pool, endpoint) = (Arc::clone(pool), Arc::clone(endpoint));
+        Self { incoming, via, pool, endpoint, patience, until, since: None }
+    }
+
+    /// Whether there is nothing to stream; then the connection is free at once.
+    pub(crate) fn settle(&mut self) -> bool {
+        if !self.incoming.is_end_stream() {
+            return false;
+        }
+        self.give_back(&mut Context::from_waker(Waker::noop()));
+        true
+    }
+
+    /// Gives the connection back if it can take another request.
+    fn give_back(&mut self, context: &mut Context<'_>) {
+        if let Via::Http1(mut connection) = std::mem::replace(&mut self.via, Via::Done) {
+            if !connection.is_ready() && connection.drive(context).is_ready() {
+                return;
+            }
+            if connection.is_ready() {
+                self.pool.put(self.endpoint.id, connection, self.endpoint.max_idle, self.endpoint.keep);
+            }
+        }
+    }
+
+    fn late(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let mut deadline = since + self.patience;
+        if let Some(until) = self.until {
+            deadline = deadline.min(until);
+        }
+        match &mut self.via {
+            Via::Http1(connection) => connection.past(deadline, context),
+            Via::Shared(alarm) => alarm.poll(deadline, context),
+            Via::Done => Poll::Pending,
+        }
+    }
+}
+
+impl hyper::body::Body for Download {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let frame = match &mut this.via {
+            Via::Http1(connection) => driven(&mut this.incoming, connection, context),
+            Via::Shared(_) | Via::Done => Pin::new(&mut this.incoming).poll_frame(context).map_err(BodyError::from),
+        };
+        match &frame {
+            Poll::Ready(Some(Ok(_))) => {
+                this.since = None;
+                if this.incoming.is_end_stream() {
+                    this.give_back(context);
+                }
+            }
+            Poll::Ready(Some(Err(_))) => this.via = Via::Done,
+            Poll::Ready(None) => this.give_back(context),
+            Poll::Pending => {
+                if this.late(context).is_ready() {
+                    this.via = Via::Done;
+                    return Poll::Ready(Some(Err("the target stood still".into())));
+                }
+            }
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.via, Via::Done) && self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+/// What is there, or what driving the connection brings: nothing else does, so that looking needs no waker.
+fn driven(
+    incoming: &mut Incoming,
+    connection: &mut Http1,
+    context: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    let mut quiet = Context::from_waker(Waker::noop());
+    if let Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(&mut quiet) {
+        return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)));
+    }
+    let over = connection.drive(context).is_ready();
+    match Pin::new(incoming).poll_frame(&mut quiet) {
+        Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from))),
+        Poll::Pending if over => Poll::Ready(Some(Err("the connection is over".into()))),
+        Poll::Pending => Poll::Pending,
+    }
+}

@@ -1,0 +1,114 @@
+//! One target as the forwarder sees it: where it is, and how one speaks to it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+use http::uri::{Authority, Uri};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+
+use super::failure::What;
+use super::stream::Stream;
+use crate::config::Service;
+
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+/// A target.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    /// Its number; connections are kept by it.
+    pub(crate) id: u64,
+    /// Its host and port as the URL has them.
+    pub(crate) authority: Authority,
+    /// The same as a header.
+    pub(crate) host: HeaderValue,
+    /// What is put in front of each request's path; without a slash at its end.
+    pub(crate) prefix: String,
+    /// Idle connections at most, in each pool.
+    pub(crate) max_idle: usize,
+    /// How long an idle connection is kept.
+    pub(crate) keep: Duration,
+    name: String,
+    port: u16,
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    http2: bool,
+    connect: Duration,
+}
+
+impl Endpoint {
+    /// A target from its URL. The error says what is wrong with the URL.
+    pub(crate) fn new(url: &str, service: &Service, tls: Option<&Arc<ClientConfig>>) -> Result<Self, String> {
+        let uri: Uri = url.parse().map_err(|error| format!("`{url}` is no URL: {error}"))?;
+        let authority =
+            uri.authority().ok_or_else(|| format!("`{url}` names no host; write http://host:port"))?.clone();
+        if authority.as_str().contains('@') {
+            return Err(format!("`{url}` has a user in it; credentials belong in a header"));
+        }
+        if uri.query().is_some() {
+            return Err(format!("`{url}` has a query; a target is a base URL"));
+        }
+        let name = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let (port, tls) = match uri.scheme_str() {
+            Some("http") => (80, None),
+            Some("https") => {
+                let shown = service.tls.server_name.clone().unwrap_or_else(|| name.clone());
+                let server = ServerName::try_from(shown.clone())
+                    .map_err(|_| format!("`{shown}` is no name that a certificate can show"))?;
+                let config = tls.ok_or_else(|| format!("`{url}` needs TLS, which is not set up"))?;
+                (443, Some((Arc::clone(config), server)))
+            }
+            _ => return Err(format!("`{url}` is neither http nor https")),
+        };
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|error| format!("`{url}`: {error}"))?;
+        Ok(Self {
+            id: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            port: authority.port_u16().unwrap_or(port),
+            host,
+            prefix: uri.path().trim_end_matches('/').to_owned(),
+            max_idle: usize::try_from(service.pool.max_idle).unwrap_or(usize::MAX),
+            keep: service.pool.idle.0,
+            name,
+            tls,
+            http2: service.http2,
+            connect: service.timeouts.connect.0,
+            authority,
+        })
+    }
+
+    /// `http` or `https`.
+    pub(crate) const fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Whether HTTP/2 is wanted.
+    pub(crate) const fn wants_http2(&self) -> bool {
+        self.http2
+    }
+
+    /// A new connection, and whether HTTP/2 is spoken over it. It has to be there before `until`.
+    pub(crate) async fn connect(&self, until: Option<Instant>) -> Result<(Stream, bool), What> {
+        let own = Instant::now() + self.connect;
+        let deadline = until.map_or(own, |until| until.min(own));
+        match tokio::time::timeout_at(deadline.into(), self.dial()).await {
+            Ok(Ok(connected)) => Ok(connected),
+            Ok(Err(error)) => Err(What::Connect(error.to_string())),
+            Err(_) if deadline < own => Err(What::TotalTimeout),
+            Err(_) => Err(What::ConnectTimeout),
+        }
+    }
+
+    async fn dial(&self) -> std::io::Result<(Stream, bool)> {
+        let stream = TcpStream::connect((self.name.as_str(), self.port)).await?;
+        stream.set_nodelay(true)?;
+        let Some((config, server)) = &self.tls else {
+            return Ok((Stream::Tcp(stream), self.http2));
+        };
+        let connector = tokio_rustls::TlsConnector::from(Arc::clone(config));
+        let stream = connector.connect(server.clone(), stream).await?;
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        Ok((Stream::Tls(Box::new(stream)), http2))
+    }
+}

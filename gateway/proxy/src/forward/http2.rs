@@ -1,0 +1,71 @@
+//! One HTTP/2 connection to a target, shared by all requests of a worker. A task of its own drives it.
+
+use std::future::Future as _;
+use std::pin::pin;
+use std::task::Poll;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+
+use super::alarm::Alarm;
+use super::failure::{Failure, What};
+use super::pool::Open;
+use super::stream::Stream;
+use super::{Limits, client_fault};
+use crate::Body;
+
+/// A connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Http2(SendRequest<Body>);
+
+impl Http2 {
+    /// Over a stream.
+    pub(crate) async fn new(stream: Stream, open: Open) -> Result<Self, What> {
+        let (send, drive) = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| What::Broken(error.to_string()))?;
+        tokio::spawn(async move {
+            if let Err(error) = drive.await {
+                tracing::debug!(%error, "an HTTP/2 connection to a target ended");
+            }
+            drop(open);
+        });
+        Ok(Self(send))
+    }
+
+    /// Whether it takes no more requests.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    pub(crate) async fn exchange(
+        &mut self,
+        request: Request<Body>,
+        limits: &Limits,
+    ) -> Result<Response<Incoming>, Failure> {
+        let mut reply = pin!(self.0.try_send_request(request));
+        let mut alarm = Alarm::default();
+        std::future::poll_fn(|context| {
+            if let Poll::Ready(result) = reply.as_mut().poll(context) {
+                return Poll::Ready(result.map_err(|mut error| {
+                    let unsent = error.take_message().map(Box::new);
+                    let what = client_fault(limits.upload.as_deref())
+                        .unwrap_or_else(|| What::Broken(error.into_error().to_string()));
+                    Failure { what, unsent }
+                }));
+            }
+            if let Some((deadline, what)) = limits.deadline()
+                && alarm.poll(deadline, context).is_ready()
+            {
+                return Poll::Ready(Err(Failure { what, unsent: None }));
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}

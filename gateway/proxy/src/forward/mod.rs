@@ -1,0 +1,305 @@
+//! The exchange with a target: connections that are kept, time limits, second tries, upgrades. What is decided here is only how a request reaches a target
+//! and what becomes of its answer; which target it is, `upstream` says.
+//!
+//! Bodies are streamed both ways, one frame at a time: a side that does not take what it is sent stops the other by TCP's own means.
+
+mod alarm;
+mod download;
+mod endpoint;
+mod failure;
+pub(crate) mod hop;
+mod http1;
+mod http2;
+mod pool;
+mod retry;
+mod stream;
+pub(crate) mod tls;
+mod tunnel;
+mod upload;
+mod upstream;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::uri::{PathAndQuery, Scheme, Uri};
+use http::{HeaderValue, Request, Response, Version, header};
+use hyper::body::{Body as _, Incoming};
+
+use download::{Download, Via};
+use endpoint::Endpoint;
+use failure::{Failure, What};
+use http1::Http1;
+use http2::Http2;
+use upload::{Stage, Upload};
+
+pub(crate) use alarm::Alarm;
+pub(crate) use pool::Pool;
+pub(crate) use upstream::Upstream;
+
+use crate::config::HostHeader;
+use crate::{Body, Refusal};
+
+/// What is asked of the forwarder beside the request.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    /// The worker's connections.
+    pub(crate) pool: &'a Arc<Pool>,
+    /// The service.
+    pub(crate) upstream: &'a Upstream,
+    /// When the request's head was there.
+    pub(crate) at: Instant,
+    /// For the whole exchange, instead of the service's.
+    pub(crate) total: Option<Duration>,
+    /// The largest request body.
+    pub(crate) max_body: Option<u64>,
+    /// How long the client may stand still within its body.
+    pub(crate) patience: Duration,
+    /// The protocol that the client asks for instead of HTTP.
+    pub(crate) upgrade: Option<HeaderValue>,
+}
+
+/// The times that hold for one try.
+#[derive(Debug)]
+struct Limits {
+    started: Instant,
+    first_byte: Duration,
+    idle: Duration,
+    until: Option<Instant>,
+    upload: Option<Arc<Upload>>,
+}
+
+impl Limits {
+    /// When the wait for the answer's head is over, and what that means.
+    fn deadline(&self) -> Option<(Instant, What)> {
+        let head = |since: Instant, limit: Duration| (!limit.is_zero()).then_some(since + limit);
+        let own = match self.upload.as_ref().map(|upload| upload.stage()) {
+            None => head(self.started, self.first_byte),
+            Some(Stage::Target(since)) => head(since, self.idle),
+            Some(Stage::Ended(at)) => head(at, self.first_byte),
+            Some(Stage::Client | Stage::StoodStill | Stage::TooLarge | Stage::Broken) => None,
+        };
+        match (own, self.until) {
+            (Some(own), Some(until)) if until < own => Some((until, What::TotalTimeout)),
+            (Some(own), _) => Some((own, What::FirstByteTimeout)),
+            (None, until) => until.map(|until| (until, What::TotalTimeout)),
+        }
+    }
+}
+
+/// What the client did to its body, if that is why an exchange failed.
+fn client_fault(upload: Option<&Upload>) -> Option<What> {
+    match upload?.stage() {
+        Stage::StoodStill => Some(What::ClientTimeout),
+        Stage::TooLarge => Some(What::TooLarge),
+        Stage::Broken => Some(What::ClientBroken),
+        Stage::Client | Stage::Target(_) | Stage::Ended(_) => None,
+    }
+}
+
+/// Sends a request to one of a service's targets and hands back the answer's head with a body that streams.
+pub(crate) async fn send(call: &Call<'_>, mut request: Request<Body>) -> Result<Response<Body>, Refusal> {
+    let upstream = call.upstream;
+    let on_upgrade = call.upgrade.as_ref().map(|_| hyper::upgrade::on(&mut request));
+    let total = call.total.unwrap_or(upstream.timeouts.total.0);
+    let until = (!total.is_zero()).then(|| call.at + total);
+    let upload = watch(call, &mut request);
+    let mut tries = retry::Tries::new(upstream, &request);
+    let path = request.uri().path_and_query().cloned();
+    let host = request.headers().get(header::HOST).cloned();
+    loop {
+        let Some(endpoint) = upstream.pick() else {
+            return Err(Refusal::new(
+                http::StatusCode::SERVICE_UNAVAILABLE,
+                "no_target",
+                "The service behind this address has no target that takes requests. Try again later.",
+            ));
+        };
+        let limits = Limits {
+            started: Instant::now(),
+            first_byte: upstream.timeouts.first_byte.0,
+            idle: upstream.timeouts.idle.0,
+            until,
+            upload: upload.clone(),
+        };
+        aim(&mut request, &endpoint, upstream.host, path.as_ref(), host.as_ref());
+        let failure = match attempt(call, &endpoint, request, &limits).await {
+            Ok((mut answer, via)) => {
+                if let Some(again) = tries.after_answer(upstream, answer.status()) {
+                    request = again;
+                    continue;
+                }
+                let wanted = answer.status() == http::StatusCode::SWITCHING_PROTOCOLS;
+                if let Some(client) = on_upgrade.filter(|_| wanted) {
+                    let target = hyper::upgrade::on(&mut answer);
+                    tunnel::spawn(client, target, upstream.timeouts.idle.0);
+                }
+                return finish(call, &endpoint, answer, via, until);
+            }
+            Err(failure) => failure,
+        };
+        tracing::debug!(target = %endpoint.authority, what = ?failure.what, "an exchange with a target failed");
+        match tries.after_failure(upstream, failure) {
+            Ok(again) => request = again,
+            Err(what) => return Err(what.refusal()),
+        }
+    }
+}
+
+/// Makes a body tell how far it is; none that is empty.
+fn watch(call: &Call<'_>, request: &mut Request<Body>) -> Option<Arc<Upload>> {
+    if request.body().is_end_stream() {
+        return None;
+    }
+    let upload = Upload::new(Instant::now());
+    let body = std::mem::take(request.body_mut());
+    *request.body_mut() =
+        Body::new(upload::Watched::new(body, Arc::clone(&upload), call.max_body, call.patience));
+    Some(upload)
+}
+
+/// One try with one target.
+async fn attempt(
+    call: &Call<'_>,
+    endpoint: &Arc<Endpoint>,
+    mut request: Request<Body>,
+    limits: &Limits,
+) -> Result<(Response<Incoming>, Via), Failure> {
+    let unsent = |what, request| Failure { what, unsent: Some(Box::new(request)) };
+    if endpoint.wants_http2() && call.upgrade.is_none() && let Some(mut connection) = call.pool.shared(endpoint.id) {
+        let answer = connection.exchange(for_http2(request, endpoint), limits).await?;
+        return Ok((answer, Via::Shared(Alarm::default())));
+    }
+    if let Some(upgrade) = &call.upgrade {
+        for_upgrade(&mut request, upgrade);
+    } else {
+        // One that waited may have been closed meanwhile; then nothing was sent over it, and the next is taken.
+        while let Some(mut connection) = call.pool.take(endpoint.id, limits.started) {
+            match connection.exchange(request, limits).await {
+                Ok(answer) => return Ok((answer, Via::Http1(connection))),
+                Err(Failure { unsent: Some(again), .. }) => request = *again,
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+    let (stream, http2) = match endpoint.connect(limits.until).await {
+        Ok(connected) => connected,
+        Err(what) => return Err(unsent(what, request)),
+    };
+    let open = call.pool.opened();
+    if http2 {
+        let mut connection = match Http2::new(stream, open).await {
+            Ok(connection) => connection,
+            Err(what) => return Err(unsent(what, request)),
+        };
+        call.pool.share(endpoint.id, connection.clone());
+        let answer = connection.exchange(for_http2(request, endpoint), limits).await?;
+        return Ok((answer, Via::Shared(Alarm::default())));
+    }
+    let mut connection = match Http1::new(stream, open).await {
+        Ok(connection) => connection,
+        Err(what) => return Err(unsent(what, request)),
+    };
+    if call.upgrade.is_some() {
+        return upgraded(connection, request, limits).await;
+    }
+    let answer = connection.exchange(request, limits).await?;
+    Ok((answer, Via::Http1(connection)))
+}
+
+/// A request for another protocol has a connection of its own, with a task that hands the stream over.
+async fn upgraded(
+    connection: Box<Http1>,
+    request: Request<Body>,
+    limits: &Limits,
+) -> Result<(Response<Incoming>, Via), Failure> {
+    let (mut send, drive) = connection.into_upgradeable();
+    tokio::spawn(async move {
+        if let Err(error) = drive.await {
+            tracing::debug!(%error, "a connection for an upgrade ended");
+        }
+    });
+    let broken = |what| Failure { what, unsent: None };
+    let reply = send.send_request(request);
+    let answer = match limits.deadline() {
+        Some((deadline, what)) => match tokio::time::timeout_at(deadline.into(), reply).await {
+            Ok(answer) => answer,
+            Err(_) => return Err(broken(what)),
+        },
+        None => reply.await,
+    };
+    answer.map(|answer| (answer, Via::Shared(Alarm::default()))).map_err(|error| broken(What::Broken(error.to_string())))
+}
+
+/// Turns a request to a target: its path under the target's, its host as the service wants it. A try before may have turned it elsewhere.
+fn aim(
+    request: &mut Request<Body>,
+    endpoint: &Endpoint,
+    wanted: HostHeader,
+    path: Option<&PathAndQuery>,
+    host: Option<&HeaderValue>,
+) {
+    *request.version_mut() = Version::HTTP_11;
+    let host = if wanted == HostHeader::Target { Some(&endpoint.host) } else { host };
+    if let Some(host) = host
+        && request.headers().get(header::HOST) != Some(host)
+    {
+        request.headers_mut().insert(header::HOST, host.clone());
+    }
+    let uri = if endpoint.prefix.is_empty() {
+        if request.uri().scheme().is_none() && request.uri().path_and_query() == path {
+            return;
+        }
+        path.cloned().map(Uri::from)
+    } else {
+        Uri::try_from(format!("{}{}", endpoint.prefix, path.map_or("/", PathAndQuery::as_str))).ok()
+    };
+    if let Some(uri) = uri {
+        *request.uri_mut() = uri;
+    }
+}
+
+/// HTTP/2 has the host in `:authority`.
+fn for_http2(mut request: Request<Body>, endpoint: &Endpoint) -> Request<Body> {
+    let host = request.headers_mut().remove(header::HOST);
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    parts.scheme = Some(if endpoint.scheme() == "https" { Scheme::HTTPS } else { Scheme::HTTP });
+    parts.authority = host
+        .and_then(|host| host.as_bytes().try_into().ok())
+        .or_else(|| Some(endpoint.authority.clone()));
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    *request.version_mut() = Version::HTTP_2;
+    request
+}
+
+fn for_upgrade(request: &mut Request<Body>, upgrade: &HeaderValue) {
+    let headers = request.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, upgrade.clone());
+}
+
+/// The answer as the client is to see it, without what belongs to the hop.
+fn finish(
+    call: &Call<'_>,
+    endpoint: &Arc<Endpoint>,
+    answer: Response<Incoming>,
+    via: Via,
+    until: Option<Instant>,
+) -> Result<Response<Body>, Refusal> {
+    let (mut head, incoming) = answer.into_parts();
+    head.version = Version::HTTP_11;
+    let hop = hop::strip(&mut head.headers);
+    if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
+        let Some(upgrade) = hop.upgrade.filter(|_| call.upgrade.is_some()) else {
+            return Err(What::Broken("an upgrade that nobody asked for".to_owned()).refusal());
+        };
+        head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        head.headers.insert(header::UPGRADE, upgrade);
+        return Ok(Response::from_parts(head, Body::empty()));
+    }
+    let patience = call.upstream.timeouts.idle.0;
+    let mut download = Download::new(incoming, via, call.pool, endpoint, patience, until);
+    let body = if download.settle() { Body::empty() } else { Body::new(download) };
+    Ok(Response::from_parts(head, body))
+}

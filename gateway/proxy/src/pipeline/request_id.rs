@@ -1,0 +1,64 @@
+//! `X-Request-Id`: one name for a request in every log on its way.
+
+use std::cell::Cell;
+use std::fmt::Write as _;
+
+use http::HeaderMap;
+
+use super::X_REQUEST_ID;
+
+/// The longest that is taken over from a client.
+const LONGEST: usize = 128;
+
+/// The client's, where it is 1 to 128 letters, digits, `-`, `_`, `.`; else a new one of 32 hexadecimal digits.
+pub(crate) fn of(headers: &HeaderMap) -> String {
+    let given = headers.get(X_REQUEST_ID).map(http::HeaderValue::as_bytes);
+    match given.and_then(|given| std::str::from_utf8(given).ok()).filter(|given| well_formed(given)) {
+        Some(given) => given.to_owned(),
+        None => fresh(),
+    }
+}
+
+fn well_formed(id: &str) -> bool {
+    (1..=LONGEST).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+thread_local! {
+    /// Where a thread's numbers began, and the next.
+    static NEXT: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
+}
+
+fn fresh() -> String {
+    let (thread, number) = NEXT.get().unwrap_or_else(|| {
+        use std::hash::{BuildHasher as _, RandomState};
+        (RandomState::new().hash_one(1_u8), RandomState::new().hash_one(2_u8))
+    });
+    NEXT.set(Some((thread, number.wrapping_add(1))));
+    let mut id = String::with_capacity(32);
+    // Neighbours in time are to look different: the numbers are stirred (SplitMix64), which keeps them apart.
+    let mut stirred = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    stirred = (stirred ^ (stirred >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    stirred = (stirred ^ (stirred >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    stirred ^= stirred >> 31;
+    let _ = write!(id, "{thread:016x}{stirred:016x}");
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_well_formed_id_is_kept_and_any_other_replaced() {
+        let mut headers = HeaderMap::new();
+        headers.insert(X_REQUEST_ID, http::HeaderValue::from_static("req_01.A-z"));
+        assert_eq!(of(&headers), "req_01.A-z");
+        for bad in ["", "a b", "a\"b", "{}"] {
+            headers.insert(X_REQUEST_ID, http::HeaderValue::from_static(bad));
+            assert_eq!(of(&headers).len(), 32, "{bad}");
+        }
+        let mut seen = std::collections::HashSet::new();
+        assert!((0..1000).all(|_| seen.insert(fresh())));
+    }
+}

@@ -1,0 +1,7 @@
+//! The proxy on real sockets.
+
+mod faults;
+mod normal;
+mod support;
+mod swap;
+mod wire;
