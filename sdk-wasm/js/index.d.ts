@@ -1,56 +1,46 @@
-/** Header names and values, one after the other. */
-export type FlatHeaders = string[];
-
-/** What to do next: send, read, wait, or nothing more. Times are in milliseconds. */
-export type Step =
-  | [kind: 0, method: string, url: string, headers: FlatHeaders, attempt: number, timeout: number]
-  | [kind: 1, limit: number, timeout: number]
-  | [kind: 2, wait: number]
-  | [kind: 3, answer: Done]
-  | [kind: 4, report: Record<string, unknown>];
-
-/** The end of a call that succeeded. */
-export interface Done {
-  status: number;
-  headers: FlatHeaders;
-  request_id: string | null;
-  attempts: unknown[];
-  from_cache: boolean;
-  /** The body is the caller's to read, piece by piece. */
-  streams: boolean;
-  /** The body, where it comes from the cache; of any other the caller has it. */
-  body: Uint8Array | null;
-  /** Without secrets. */
-  url: string;
-  /** How long a streamed answer may stand still, in milliseconds. */
-  idle: number;
+/** What an exchange with the engine gives back: its number, three more, and a text. Which of them mean what is said at each exchange. */
+export interface Told {
+  readonly number: number;
+  readonly first: number;
+  readonly second: number;
+  readonly third: number;
+  readonly text: string;
 }
 
-/** What happened, and its particulars. */
-export type Event =
-  | [event: "slept", elapsed: number, unix: number]
-  | [event: "head", elapsed: number, unix: number, status: number, headers: FlatHeaders]
-  | [event: "body", elapsed: number, unix: number, bytes: Uint8Array, cut: boolean]
-  | [event: "failure", elapsed: number, unix: number, kind: string, bytesSent: boolean, message: string]
-  | [event: "cancelled", elapsed: number, unix: number];
+/** Texts to the engine; null and undefined are texts that are not there. */
+export type Texts = readonly (string | null | undefined)[];
 
-/** The engine: it plans calls and makes none. Its clock and its randomness are the caller's. */
+/**
+ * The engine: it plans calls and makes none. Its clock and its randomness are the caller's. What the numbers are is said beside their names in the crate
+ * `waypost-wasm` (`src/lib.rs`, `src/engine.rs`); times are milliseconds, and `NaN` is a number that is not given.
+ */
 export interface Engine {
   readonly version: string;
-  client(settings: readonly unknown[]): [report: null, client: number] | [report: Record<string, unknown>];
+  /** The operation of this id: its number (-1: there is none), its properties as the first number, its method as the text. */
+  operation(id: string): Told;
+  /** Adds an operation; tells the same of it. */
+  define(row: string): Told;
+  /** Makes a client: its number, or -1 and what is wrong with its headers. */
+  client(numbers: readonly (number | null | undefined)[], texts: Texts): Told;
   close(client: number): void;
+  /**
+   * Begins a call: the first step, the call's number as the third number; the text is its URL and then the names and values of its headers, each ended by
+   * NUL.
+   */
   start(
-    client: number,
-    operation: string,
-    parameters: readonly string[],
-    body: "json" | "bytes" | null,
-    options: readonly unknown[] | null,
     seed: Uint8Array,
+    texts: Texts,
+    client: number,
+    operation: number,
+    body: number,
+    headers: number,
+    timeout: number,
+    deadline: number,
+    retries: number,
     elapsed: number,
-    unix: number,
-  ): [call: number | null, step: Step];
-  next(call: number, ...event: Event): Step;
-  define(operation: object): void;
+  ): Told;
+  /** Tells a call what happened: the next step. */
+  next(texts: Texts, call: number, event: number, first: number, second: number, elapsed: number, unix: number): Told;
 }
 
 /** What the module can be made of. */

@@ -1,156 +1,405 @@
-//! What the module remembers: clients, calls that are under way, operations that were described. JavaScript names each by a number.
+//! What the module remembers: operations that were asked for, clients, and calls that are under way. JavaScript names each by a number.
 
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use waypost::engine::course::{Course, Happened, Next, Reason, Terms, Word};
+use waypost::engine::operation::{Body, ResultKind, Retry};
+use waypost::engine::plan::Own;
+use waypost::engine::policy::breaker::BreakerOptions;
+use waypost::engine::policy::budget::BudgetOptions;
+use waypost::engine::policy::gates::Gates;
+use waypost::engine::policy::{retry, retry_after};
 use waypost::engine::{
-    Arguments, AttemptLoop, Event, FailureKind, Headers, Now, Operation, Plan, ResponseHead, Seed, Shared,
-    Step, TransportFailure,
+    Arguments, ClientCredentials, Credentials, FailureKind, Headers, Operation, Seed, TraceParent,
 };
-use waypost::{ClientOptions, Error, operations};
+use waypost::engine::{build, encode};
+use waypost::packed;
 
-use crate::answer;
-use crate::operation;
-use crate::settings::{self, milliseconds_of};
-use crate::value::{Value, Writer};
+use crate::Answer;
+use crate::texts::Texts;
 
-/// Everything that lives longer than one message.
+/// Everything that lives longer than one exchange.
 #[derive(Debug, Default)]
 pub(crate) struct Engine {
-    clients: Slab<Client>,
-    calls: Slab<AttemptLoop>,
-    defined: Vec<&'static Operation>,
+    operations: Vec<&'static Operation>,
+    clients: Slab<Rc<Client>>,
+    calls: Slab<Call>,
 }
 
 #[derive(Debug)]
 struct Client {
-    options: ClientOptions,
-    shared: Arc<Shared>,
+    /// Origin and prefix, as JavaScript found them.
+    base: String,
+    credentials: Credentials,
+    /// Sent with every request.
+    headers: Headers,
+    terms: Terms,
+    trace: bool,
+    gates: Gates,
+}
+
+#[derive(Debug)]
+struct Call {
+    client: Rc<Client>,
+    course: Course,
+    trace: Option<TraceParent>,
+}
+
+/// The numbers of [`start`](crate::start).
+#[derive(Debug)]
+pub(crate) struct Begin {
+    pub(crate) client: usize,
+    pub(crate) operation: usize,
+    /// 0 none, 1 JSON, 2 bytes, 3 a form.
+    pub(crate) body: u32,
+    pub(crate) headers: usize,
+    pub(crate) timeout: f64,
+    pub(crate) deadline: f64,
+    pub(crate) retries: f64,
+    pub(crate) elapsed: f64,
+}
+
+/// What [`next`](crate::next) is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    /// 0 slept; 1 head: status, whether it confirms a stored answer; 2 body: whether it is usable, the seconds that it asks to wait; 3 failed: its
+    /// kind, whether bytes were sent; 4 cancelled.
+    pub(crate) event: u32,
+    pub(crate) first: f64,
+    pub(crate) second: f64,
+    pub(crate) elapsed: f64,
+    pub(crate) unix: f64,
 }
 
 impl Engine {
-    /// Makes a client of its settings; `[null, its number]` or `[report]`.
-    pub(crate) fn client(&mut self, settings: &Value<'_>, writer: &mut Writer) {
-        match settings::client(settings) {
-            Ok(options) => {
-                let shared = Arc::new(Shared::new(&options));
-                let number = self.clients.insert(Client { options, shared });
-                writer.list(2);
-                writer.null();
-                writer.number(f64::from(number));
-            }
-            Err(error) => {
-                writer.list(1);
-                answer::report(&error, writer);
-            }
-        }
+    /// The number of an operation. Its properties: bits 0 and 1 are its retry class (safe, idempotent, never), bit 2: its result is JSON, bit 3: its
+    /// answers may be kept, bit 4: its body is a form.
+    pub(crate) fn operation(&mut self, mut texts: Texts<'_>, answer: &mut Answer) -> i32 {
+        let id = texts.text();
+        let known = self.operations.iter().rposition(|operation| operation.id == id);
+        let place = known.or_else(|| {
+            let row = packed::ROWS.iter().find(|row| Operation::id_of(row) == id)?;
+            Some(self.add(row))
+        });
+        self.properties(place, answer)
     }
 
-    /// Begins a call: `[client, operation, pairs, body kind, options, seed, elapsed ms, unix ms]`. `[its number, step]`; a call that is refused has no
-    /// number.
-    pub(crate) fn start(&mut self, message: &Value<'_>, writer: &mut Writer) {
-        writer.list(2);
-        let now = now(message, 6);
-        match self.plan(message) {
-            Ok((plan, shared)) => {
-                let idle = plan.timeout;
-                let mut call = AttemptLoop::new(plan, shared, now);
-                let step = call.next(Event::Start, now);
-                match &step {
-                    Step::Done(_) => writer.null(),
-                    _ => writer.number(f64::from(self.calls.insert(call))),
-                }
-                answer::step(&step, idle, writer);
-            }
-            Err(error) => {
-                writer.null();
-                answer::step(&Step::Done(Box::new(Err(error))), Duration::ZERO, writer);
-            }
-        }
+    /// Adds an operation; one of the same name that was added before is not found any more.
+    pub(crate) fn define(&mut self, mut texts: Texts<'_>, answer: &mut Answer) -> i32 {
+        let place = self.add(Box::leak(texts.text().into()));
+        self.properties(Some(place), answer)
     }
 
-    fn plan(&self, message: &Value<'_>) -> Result<(Plan, Arc<Shared>), Error> {
-        let client = self.clients.get(message.at(0)).ok_or_else(|| Error::config("the client is closed"))?;
-        let id = message.at(1).text().unwrap_or_default();
-        let operation = operations::find(id)
-            .or_else(|| self.defined.iter().copied().find(|operation| operation.id == id))
-            .ok_or_else(|| {
-                Error::config(format!(
-                    "there is no operation `{id}` in version {} of the engine; install `waypost` and `@waypost/wasm` of one version",
-                    env!("CARGO_PKG_VERSION")
-                ))
-            })?;
-        let arguments = Arguments::of_pairs(operation, message.at(2).pairs());
-        // The body itself stays with JavaScript: nothing here reads it, so nothing is copied.
-        let arguments = match message.at(3).text() {
-            Some("json") => arguments.json_bytes(Bytes::new()),
-            Some("bytes") => arguments.bytes(Bytes::new()),
-            _ => arguments,
+    fn add(&mut self, row: &'static str) -> usize {
+        self.operations.push(Box::leak(Box::new(Operation::read(row))));
+        self.operations.len() - 1
+    }
+
+    fn properties(&self, place: Option<usize>, answer: &mut Answer) -> i32 {
+        let Some((place, operation)) = place.and_then(|place| Some((place, self.operations.get(place)?)))
+        else {
+            return -1;
         };
-        let options = settings::call(message.at(4))?;
-        let mut seed = [0; 32];
-        for (place, byte) in seed.iter_mut().zip(message.at(5).bytes().unwrap_or_default()) {
-            *place = *byte;
-        }
-        let plan = Plan::new(operation, &arguments, &client.options, &options, Seed(seed))?;
-        Ok((plan, Arc::clone(&client.shared)))
+        let json = operation.result == ResultKind::Json;
+        let kept = json || matches!(operation.result, ResultKind::Text(_));
+        let kept = kept && operation.method == "GET" && operation.retry == Retry::Safe;
+        let form = operation.body == Body::Form;
+        let properties =
+            operation.retry as u32 | u32::from(json) << 2 | u32::from(kept) << 3 | u32::from(form) << 4;
+        answer.numbers = [f64::from(properties), 0.0, 0.0, 0.0];
+        answer.text.push_str(operation.method);
+        place as i32
     }
 
-    /// Tells a call what happened: `[call, event, elapsed ms, unix ms, …]`. The next step.
-    pub(crate) fn next(&mut self, message: &Value<'_>, writer: &mut Writer) {
-        let Some(call) = self.calls.get_mut(message.at(0)) else {
-            let over = Error::config("the call is over");
-            return answer::step(&Step::Done(Box::new(Err(over))), Duration::ZERO, writer);
-        };
-        let idle = call.plan().timeout;
-        let step = call.next(event(message), now(message, 2));
-        if matches!(step, Step::Done(_)) {
-            self.calls.remove(message.at(0));
+    /// Makes a client. The settings begin with these numbers; one that is none stands for the default: timeout, deadline, base and cap of the backoff,
+    /// retries, the largest answer, pacing, tracing; whether there is a budget, its capacity, refill, successes for a refill; whether there is a breaker,
+    /// its percentage, window, least attempts, reset, longest reset, probes. Then come the base URL, an API key, an access token, a client's id and
+    /// secret, the user agent, API version, tenant, and the names and values of headers.
+    pub(crate) fn client(&mut self, mut texts: Texts<'_>, answer: &mut Answer) -> i32 {
+        let mut terms = Terms::new("");
+        set_time(&mut terms.timeout, &mut texts);
+        set_time(&mut terms.deadline, &mut texts);
+        set_time(&mut terms.backoff.base, &mut texts);
+        set_time(&mut terms.backoff.cap, &mut texts);
+        set(&mut terms.max_retries, &mut texts);
+        terms.max_answer_bytes = number(&mut texts).map_or(terms.max_answer_bytes, |bytes| bytes as usize);
+        terms.pacing = number(&mut texts).is_none_or(|flag| flag != 0.0);
+        let trace = number(&mut texts) == Some(1.0);
+        let has_budget = number(&mut texts).is_none_or(|flag| flag != 0.0);
+        let mut budget = BudgetOptions::default();
+        set(&mut budget.capacity, &mut texts);
+        set_time(&mut budget.refill_every, &mut texts);
+        set(&mut budget.refill_after_successes, &mut texts);
+        let has_breaker = number(&mut texts) == Some(1.0);
+        let mut breaker = BreakerOptions::default();
+        set(&mut breaker.failure_percent, &mut texts);
+        set_time(&mut breaker.window, &mut texts);
+        set(&mut breaker.minimum_attempts, &mut texts);
+        set_time(&mut breaker.reset, &mut texts);
+        set_time(&mut breaker.reset_cap, &mut texts);
+        set(&mut breaker.probes, &mut texts);
+
+        let base = texts.text().to_owned();
+        let mut credentials = Credentials::none();
+        if let Some(key) = texts.maybe() {
+            credentials = credentials.with_header("x-api-key", key);
         }
-        answer::step(&step, idle, writer);
+        if let Some(token) = texts.maybe() {
+            credentials = credentials.with_bearer(token);
+        }
+        if let (Some(id), Some(secret)) = (texts.maybe(), texts.maybe()) {
+            credentials =
+                credentials.with_client(ClientCredentials { id: id.to_owned(), secret: secret.into() });
+        }
+        let mut headers = Headers::new();
+        for name in ["user-agent", "x-api-version", "x-tenant-id"] {
+            if let Some(value) = texts.maybe() {
+                headers.insert(name, value);
+            }
+        }
+        let mut given = Headers::new();
+        while let Some((name, value)) = texts.pair() {
+            given.append(name.to_owned(), value);
+        }
+        headers.merge(&given);
+        let mut mistakes = Vec::new();
+        encode::check_headers(headers.iter().chain(credentials.headers()), &mut mistakes);
+        if !mistakes.is_empty() {
+            tell(&mistakes, answer);
+            return -1;
+        }
+        let gates = Gates::new(has_budget.then_some(budget), has_breaker.then_some(breaker));
+        self.clients.insert(Rc::new(Client { base, credentials, headers, terms, trace, gates })) as i32
     }
 
     /// Forgets a client. Its calls go on.
-    pub(crate) fn close(&mut self, client: &Value<'_>, writer: &mut Writer) {
+    pub(crate) fn close(&mut self, client: usize) {
         self.clients.remove(client);
-        writer.null();
     }
 
-    /// Describes an operation. One of the same name that was described before is forgotten.
-    pub(crate) fn define(&mut self, map: &Value<'_>, writer: &mut Writer) {
-        let defined = operation::define(map);
-        self.defined.retain(|operation| operation.id != defined.id);
-        self.defined.push(defined);
-        writer.text(defined.id);
+    /// Begins a call. The text is its URL, and the names and values of its headers, each ended by NUL; or what is wrong with it.
+    pub(crate) fn start(&mut self, mut texts: Texts<'_>, begin: &Begin, answer: &mut Answer) -> i32 {
+        let (Some(client), Some(operation)) =
+            (self.clients.get(begin.client), self.operations.get(begin.operation))
+        else {
+            return Fail::Over as i32;
+        };
+        let mut seed = [0; 32];
+        for (place, byte) in seed.iter_mut().zip(texts.bytes(32)) {
+            *place = *byte;
+        }
+        let seed = Seed(seed);
+        let (key, accept, parent) = (texts.maybe(), texts.maybe(), texts.maybe());
+        let mut own = Headers::new();
+        for _ in 0..begin.headers {
+            own.append(texts.text().to_owned(), texts.text());
+        }
+        let arguments = Arguments::of_pairs(operation, std::iter::from_fn(|| texts.pair()));
+        // The body itself stays with JavaScript: nothing here reads it, so nothing is copied.
+        let arguments = match begin.body {
+            1 => arguments.json_bytes(Bytes::new()),
+            2 => arguments.bytes(Bytes::new()),
+            3 => arguments.form_bytes(Bytes::new()),
+            _ => arguments,
+        };
+
+        let mut mistakes = Vec::new();
+        let mut request = Headers::new();
+        let mut url = client.base.clone();
+        build::write(operation, &arguments, &mut url, &mut request, &mut mistakes);
+        let mut headers = client.headers.clone();
+        headers.merge(&request);
+        let own = Own { accept, idempotency_key: key, headers: &own };
+        let Ok(headers) = own.complete(operation, headers, &client.credentials, seed, &mut mistakes) else {
+            return Fail::NoToken as i32;
+        };
+        let read = parent.or_else(|| headers.get("traceparent")).and_then(TraceParent::parse);
+        if parent.is_some() && read.is_none() {
+            mistakes.push("`trace_parent` is not a W3C traceparent".to_owned());
+        }
+        if !mistakes.is_empty() {
+            tell(&mistakes, answer);
+            return Fail::Mistakes as i32;
+        }
+        let started = || TraceParent::start(&mut seed.trace_generator());
+        let trace = read.or_else(|| client.trace.then(started));
+
+        let mut terms = client.terms;
+        terms.operation = operation.id;
+        terms.timeout = time(begin.timeout).unwrap_or(terms.timeout);
+        terms.deadline = time(begin.deadline).unwrap_or(terms.deadline);
+        terms.max_retries = given(begin.retries).map_or(terms.max_retries, |retries| retries as u32);
+        terms.resend = retry::may_resend(operation, headers.contains("idempotency-key"), true);
+        terms.streams = matches!(operation.result, ResultKind::Bytes(_) | ResultKind::EventStream);
+        let now = time(begin.elapsed).unwrap_or_default();
+        answer.text.push_str(&url);
+        for (name, value) in headers.iter() {
+            push(&mut answer.text, name);
+            push(&mut answer.text, value);
+        }
+        let course = Course::new(terms, seed.generator(), now);
+        let mut call = Call { client: Rc::clone(client), course, trace };
+        let next = call.course.next(Happened::Started, &call.client.gates, now);
+        let step = call.step(next, now, true, answer);
+        let place = self.calls.insert(call);
+        let [_, _, number, _] = &mut answer.numbers;
+        *number = place as f64;
+        if step > Fail::LAST_STEP {
+            self.calls.remove(place);
+        }
+        step
+    }
+
+    /// Tells a call what happened. Of a head the texts are its `Retry-After`, `Date` and `RateLimit`.
+    pub(crate) fn next(
+        &mut self,
+        mut texts: Texts<'_>,
+        place: usize,
+        told: Told,
+        answer: &mut Answer,
+    ) -> i32 {
+        let Some(call) = self.calls.get_mut(place) else { return Fail::Over as i32 };
+        let happened = match told.event {
+            0 => Happened::Slept,
+            1 => {
+                let mut word = Headers::new();
+                for name in ["retry-after", "date", "ratelimit"] {
+                    if let Some(value) = texts.maybe() {
+                        word.append(name, value);
+                    }
+                }
+                let asked = retry_after::retry_after(&word, time(told.unix).unwrap_or_default());
+                let word = Word { asked, exhausted: retry_after::exhausted(&word) };
+                Happened::Head { status: told.first as u16, confirms: told.second != 0.0, word }
+            }
+            2 => Happened::Body {
+                usable: told.first != 0.0,
+                asked: given(told.second).map(|seconds| Duration::from_secs(seconds as u64)),
+            },
+            3 => Happened::Failed {
+                kind: FailureKind::ALL.get(told.first as usize).copied().unwrap_or(FailureKind::Request),
+                bytes_sent: told.second != 0.0,
+            },
+            _ => Happened::Cancelled,
+        };
+        let now = time(told.elapsed).unwrap_or_default();
+        let next = call.course.next(happened, &call.client.gates, now);
+        let step = call.step(next, now, false, answer);
+        if step > Fail::LAST_STEP {
+            self.calls.remove(place);
+        }
+        step
     }
 }
 
-fn event(message: &Value<'_>) -> Event {
-    match message.at(1).text() {
-        Some("slept") => Event::Slept,
-        Some("head") => Event::Head(ResponseHead {
-            status: message.at(4).number().unwrap_or_default() as u16,
-            headers: message.at(5).pairs().map(|(name, value)| (name.to_owned(), value)).collect::<Headers>(),
-        }),
-        Some("body") => Event::Body {
-            bytes: Bytes::copy_from_slice(message.at(4).bytes().unwrap_or_default()),
-            cut: message.at(5).flag().unwrap_or_default(),
-        },
-        Some("failure") => Event::Failure(TransportFailure::new(
-            message.at(4).text().and_then(FailureKind::parse).unwrap_or(FailureKind::Request),
-            message.at(5).flag().unwrap_or(true),
-            message.at(6).text().unwrap_or_default(),
-        )),
-        Some("cancelled") => Event::Cancelled,
-        _ => Event::Start,
+impl Call {
+    /// A step as its number: 0 send (attempt, timeout), 1 read (limit, timeout), 2 sleep (how long), above them the ends: 3 success, and [`Fail`]. An
+    /// attempt's `traceparent` is the text, or the last header of it. The number of a success is how long its stream may stand still.
+    fn step(&mut self, next: Next, now: Duration, first: bool, answer: &mut Answer) -> i32 {
+        let mut limit = 0.0;
+        let (step, one, two) = match next {
+            Next::Send(attempt, timeout) => {
+                if let Some(parent) = self.trace {
+                    if first {
+                        push(&mut answer.text, "traceparent");
+                        answer.text.push('\0');
+                    }
+                    answer.text.push_str(&parent.child(&mut self.course.random).header());
+                }
+                (0, f64::from(attempt), milliseconds(timeout))
+            }
+            Next::Read(limit, timeout) => (1, limit as f64, milliseconds(timeout)),
+            Next::Sleep(wait) => (2, milliseconds(wait), 0.0),
+            // A stream may stand still as long as an attempt may take; of any other answer nothing more comes.
+            Next::Succeed => (
+                3,
+                if self.course.terms().streams { milliseconds(self.course.terms().timeout) } else { 0.0 },
+                0.0,
+            ),
+            Next::Fail(reason) => {
+                let (fail, wait) = match reason {
+                    Reason::Attempt { over_budget: false } => (Fail::Attempt, self.course.asked()),
+                    Reason::Attempt { over_budget: true } => (Fail::OverBudget, self.course.asked()),
+                    Reason::Cancelled => (Fail::Cancelled, None),
+                    Reason::Late => (Fail::Late, None),
+                    Reason::Held(wait) => (Fail::Held, Some(wait)),
+                    Reason::Open(wait) => (Fail::Open, Some(wait)),
+                    Reason::Broken | Reason::Over => (Fail::Over, None),
+                };
+                let late = self.course.remaining(now).is_zero();
+                let Terms { timeout, deadline, .. } = *self.course.terms();
+                limit = milliseconds(if late { deadline } else { timeout });
+                (fail as i32, wait.map_or(-1.0, milliseconds), f64::from(u8::from(late)))
+            }
+        };
+        answer.numbers = [one, two, limit, 0.0];
+        step
     }
 }
 
-/// The moment that a message was sent at, on both clocks.
-fn now(message: &Value<'_>, place: usize) -> Now {
-    let clock = |place| milliseconds_of(message.at(place).number().unwrap_or_default());
-    Now::new(clock(place), clock(place + 1))
+/// Why a call ends without an answer, as a step. The first number is how long the server asked to wait, or -1; the second, whether the deadline is over;
+/// the third, the limit that the attempt had.
+#[derive(Debug, Clone, Copy)]
+enum Fail {
+    Attempt = 4,
+    OverBudget,
+    Cancelled,
+    Late,
+    Held,
+    Open,
+    Over,
+    Mistakes,
+    NoToken,
+}
+
+impl Fail {
+    /// Steps above it end a call.
+    const LAST_STEP: i32 = 2;
+}
+
+/// Every mistake, as one text.
+fn tell(mistakes: &[String], answer: &mut Answer) {
+    for mistake in mistakes {
+        if !answer.text.is_empty() {
+            answer.text.push_str("; ");
+        }
+        answer.text.push_str(mistake);
+    }
+}
+
+/// Adds a text after another one.
+fn push(text: &mut String, more: &str) {
+    text.push('\0');
+    text.push_str(more);
+}
+
+/// A number that was given: JavaScript's `NaN` is none.
+fn given(number: f64) -> Option<f64> {
+    (!number.is_nan()).then_some(number)
+}
+
+/// The next number of a message, if it was given.
+fn number(texts: &mut Texts<'_>) -> Option<f64> {
+    given(f64::from_le_bytes(texts.bytes(8).try_into().ok()?))
+}
+
+/// The engine's time from JavaScript's, if it was given. The cast saturates: what is negative is zero, and 584 years are the most.
+fn time(milliseconds: f64) -> Option<Duration> {
+    given(milliseconds).map(|milliseconds| Duration::from_nanos((milliseconds * 1_000_000.0) as u64))
+}
+
+fn set_time(place: &mut Duration, texts: &mut Texts<'_>) {
+    *place = number(texts).and_then(time).unwrap_or(*place);
+}
+
+fn set(place: &mut u32, texts: &mut Texts<'_>) {
+    *place = number(texts).map_or(*place, |number| number as u32);
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
 }
 
 /// Things with numbers. A number is used again once its thing is gone.
@@ -166,31 +415,27 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
-    fn insert(&mut self, thing: T) -> u32 {
+    fn insert(&mut self, thing: T) -> usize {
         let free = self.places.iter().position(Option::is_none);
         let place = free.unwrap_or(self.places.len());
         match self.places.get_mut(place) {
             Some(free) => *free = Some(thing),
             None => self.places.push(Some(thing)),
         }
-        u32::try_from(place).unwrap_or(u32::MAX)
+        place
     }
 
-    fn get(&self, number: &Value<'_>) -> Option<&T> {
-        self.places.get(place(number)?)?.as_ref()
+    fn get(&self, place: usize) -> Option<&T> {
+        self.places.get(place)?.as_ref()
     }
 
-    fn get_mut(&mut self, number: &Value<'_>) -> Option<&mut T> {
-        self.places.get_mut(place(number)?)?.as_mut()
+    fn get_mut(&mut self, place: usize) -> Option<&mut T> {
+        self.places.get_mut(place)?.as_mut()
     }
 
-    fn remove(&mut self, number: &Value<'_>) {
-        if let Some(place) = place(number).and_then(|place| self.places.get_mut(place)) {
+    fn remove(&mut self, place: usize) {
+        if let Some(place) = self.places.get_mut(place) {
             *place = None;
         }
     }
-}
-
-fn place(number: &Value<'_>) -> Option<usize> {
-    number.number().map(|number| number as usize)
 }

@@ -1,27 +1,27 @@
-//! The engine as a wasm module: it plans, JavaScript makes the requests. One message goes in, one comes out, and between the two runs nothing but the
-//! attempt loop of the crate `waypost`: no `fetch`, no timer, no clock and no randomness is imported, so the module imports nothing at all. Time and random
-//! bytes come with the messages.
+//! The engine as a wasm module: it plans, JavaScript makes the requests. Between the two runs nothing but what must be one behaviour in every language:
+//! the operation table, the writing of requests, and the course of a call. The module imports nothing: time and random bytes come with the calls, and
+//! what every runtime has already (a URL parser, a JSON reader), and what is only said (the texts of errors), is JavaScript's.
 //!
 //! ```text
-//! JavaScript: room(length) -> where to write the message -> one of client, start, next, close, define -> length of the answer, at answer()
+//! JavaScript: room(bytes) -> where to write texts -> one of operation, define, client, start, next, close -> numbers(), text()
 //! ```
 //!
-//! Why there is no wasm-bindgen: the border is these eight functions of numbers. Written by hand it has a quarter of the glue, needs no tool of a very version
+//! Numbers cross as arguments, texts as UTF-8 at `room`, each ended by a byte that UTF-8 has not. What comes back is a number, four more of them at
+//! `numbers`, the last of which is the length of the text at `text`.
+//!
+//! Why there is no wasm-bindgen: the border is these functions of numbers. Written by hand it has a quarter of the glue, needs no tool of a very version
 //! (minutes of building on every machine that builds this), and the module loads the same way in a page, a worker, an edge runtime and Node.
 
 // An exported name is the module's border to JavaScript, which has no types for Rust to check: that is the "unsafe" of it. There is no other.
 #![allow(unsafe_code)]
 
-mod answer;
 mod engine;
-mod operation;
-mod settings;
-mod value;
+mod texts;
 
 use std::cell::RefCell;
 
 use engine::Engine;
-use value::{Value, Writer};
+use texts::Texts;
 
 // SAFETY: the module is built without threads, so no two of them can allocate at once.
 #[cfg(target_arch = "wasm32")]
@@ -35,7 +35,14 @@ struct Border {
     /// JavaScript writes here.
     message: Vec<u8>,
     /// And reads here.
-    writer: Writer,
+    answer: Answer,
+}
+
+/// What an exchange gives back besides its number.
+#[derive(Debug, Default)]
+struct Answer {
+    numbers: [f64; 4],
+    text: String,
 }
 
 // A wasm module has one thread, so this is its one state.
@@ -43,64 +50,111 @@ thread_local! {
     static BORDER: RefCell<Border> = RefCell::default();
 }
 
-/// Hands a message to the engine. The length of its answer.
-fn exchange(handle: fn(&mut Engine, &Value<'_>, &mut Writer)) -> usize {
+fn exchange(length: usize, handle: impl FnOnce(&mut Engine, Texts<'_>, &mut Answer) -> i32) -> i32 {
     BORDER.with_borrow_mut(|border| {
-        let Border { engine, message, writer } = border;
-        writer.message.clear();
-        handle(engine, &Value::read(message).unwrap_or(Value::Null), writer);
-        writer.message.len()
+        let Border { engine, message, answer } = border;
+        answer.text.clear();
+        let told = handle(engine, Texts::of(message.get(..length).unwrap_or_default()), answer);
+        let [.., length] = &mut answer.numbers;
+        *length = answer.text.len() as f64;
+        told
     })
 }
 
-/// Makes room for a message of this many bytes, to be written there before the next exchange.
+/// Room for texts of this many bytes, to be written there before the next exchange.
 #[unsafe(no_mangle)]
 pub extern "C" fn room(length: usize) -> *mut u8 {
     BORDER.with_borrow_mut(|border| {
-        border.message.clear();
-        border.message.resize(length, 0);
+        if border.message.len() < length {
+            border.message.resize(length, 0);
+        }
         border.message.as_mut_ptr()
     })
 }
 
-/// Where the last answer lies, until the next exchange.
+/// Where the numbers of the last exchange lie.
 #[unsafe(no_mangle)]
-pub extern "C" fn answer() -> *const u8 {
-    BORDER.with_borrow(|border| border.writer.message.as_ptr())
+pub extern "C" fn numbers() -> *const f64 {
+    BORDER.with_borrow(|border| border.answer.numbers.as_ptr())
 }
 
-/// The version, as a message.
+/// Where its text lies, until the next exchange.
 #[unsafe(no_mangle)]
-pub extern "C" fn version() -> usize {
-    exchange(|_, _, writer| writer.text(env!("CARGO_PKG_VERSION")))
+pub extern "C" fn text() -> *const u8 {
+    BORDER.with_borrow(|border| border.answer.text.as_ptr())
 }
 
-/// Makes a client.
+/// The version, as the text.
 #[unsafe(no_mangle)]
-pub extern "C" fn client() -> usize {
-    exchange(Engine::client)
+pub extern "C" fn version() -> i32 {
+    exchange(0, |_, _, answer| {
+        answer.text.push_str(env!("CARGO_PKG_VERSION"));
+        0
+    })
+}
+
+/// The number of the operation of this id, -1 where there is none. Its properties are the first number, its method is the text.
+#[unsafe(no_mangle)]
+pub extern "C" fn operation(length: usize) -> i32 {
+    exchange(length, |engine, texts, answer| engine.operation(texts, answer))
+}
+
+/// Describes an operation that is not in the table, by a row as the table has them.
+#[unsafe(no_mangle)]
+pub extern "C" fn define(length: usize) -> i32 {
+    exchange(length, |engine, texts, answer| engine.define(texts, answer))
+}
+
+/// Makes a client of its settings, which begin with numbers: see [`Engine::client`]. Its number; -1 where a header cannot be sent, with the reasons as the
+/// text.
+#[unsafe(no_mangle)]
+pub extern "C" fn client(length: usize) -> i32 {
+    exchange(length, |engine, texts, answer| engine.client(texts, answer))
 }
 
 /// Forgets a client.
 #[unsafe(no_mangle)]
-pub extern "C" fn close() -> usize {
-    exchange(Engine::close)
+pub extern "C" fn close(client: usize) {
+    exchange(0, |engine, _, _| {
+        engine.close(client);
+        0
+    });
 }
 
-/// Begins a call.
+/// Begins a call: the first step, and the call's number as the third number. The texts are the seed's 32 bytes and then: idempotency key, media type,
+/// trace parent, the names and values of so many `headers`, and those of the arguments.
 #[unsafe(no_mangle)]
-pub extern "C" fn start() -> usize {
-    exchange(Engine::start)
+#[allow(
+    clippy::too_many_arguments,
+    reason = "an argument costs a page less than a message that is taken apart"
+)]
+pub extern "C" fn start(
+    length: usize,
+    client: usize,
+    operation: usize,
+    body: u32,
+    headers: usize,
+    timeout: f64,
+    deadline: f64,
+    retries: f64,
+    elapsed: f64,
+) -> i32 {
+    let begin = engine::Begin { client, operation, body, headers, timeout, deadline, retries, elapsed };
+    exchange(length, |engine, texts, answer| engine.start(texts, &begin, answer))
 }
 
-/// Tells a call what happened.
+/// Tells a call what happened: the next step.
 #[unsafe(no_mangle)]
-pub extern "C" fn next() -> usize {
-    exchange(Engine::next)
-}
-
-/// Describes an operation that is not in the table.
-#[unsafe(no_mangle)]
-pub extern "C" fn define() -> usize {
-    exchange(Engine::define)
+pub extern "C" fn next(
+    length: usize,
+    call: usize,
+    event: u32,
+    first: f64,
+    second: f64,
+    elapsed: f64,
+    unix: f64,
+) -> i32 {
+    exchange(length, |engine, texts, answer| {
+        engine.next(texts, call, engine::Told { event, first, second, elapsed, unix }, answer)
+    })
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::operation::{Location, Operation, Parameter};
+use super::text;
 
 /// The arguments of one call.
 ///
@@ -51,7 +52,7 @@ impl Arguments {
             };
             let found = operation.parameters.iter().find(|known| same(known.name) || header(known));
             let Some(parameter) = found else {
-                arguments.mistakes.push(format!("there is no parameter `{name}`"));
+                arguments.mistakes.push(text::concat(&["there is no parameter `", name, "`"]));
                 continue;
             };
             let place = match parameter.location {
@@ -119,6 +120,13 @@ impl Arguments {
             Ok(text) => self.body = Some(Payload::Form(text.into())),
             Err(reason) => self.mistakes.push(format!("the body cannot be written as a form: {reason}")),
         }
+        self
+    }
+
+    /// Sets a form body that is written already.
+    #[must_use]
+    pub fn form_bytes(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = Some(Payload::Form(body.into()));
         self
     }
 

@@ -7,6 +7,7 @@ use super::encode::{self, BaseUrl};
 use super::error::Error;
 use super::message::{Headers, Request};
 use super::operation::{Body, Location, Operation, ResultKind};
+use super::text;
 
 /// Builds the request of an operation: URL, the headers that its arguments and its body make, and the body.
 ///
@@ -36,8 +37,7 @@ pub(crate) fn build_on(
     arguments: &Arguments,
     base: Result<&BaseUrl, &'static str>,
 ) -> Result<Request, Error> {
-    let mut mistakes = arguments.mistakes.clone();
-    check_names(operation, arguments, &mut mistakes);
+    let mut mistakes = Vec::new();
     let mut url = match base {
         Ok(base) => {
             let mut url = String::with_capacity(256);
@@ -50,21 +50,35 @@ pub(crate) fn build_on(
             String::new()
         }
     };
-    path(operation, arguments, &mut url, &mut mistakes);
-    query(operation, arguments, &mut url);
     let mut headers = Headers::new();
-    headers.insert("accept", accept(operation.result));
-    for (name, value) in &arguments.headers {
-        if let Some(reason) = encode::header_value_mistake(value) {
-            mistakes.push(format!("header `{name}` {reason}"));
-        }
-        headers.append(*name, value.clone());
-    }
-    let body = body(operation, arguments, &mut headers, &mut mistakes);
+    let body = write(operation, arguments, &mut url, &mut headers, &mut mistakes);
     match Error::config_of(operation.id, &mistakes) {
         None => Ok(Request { method: operation.method, url, headers, body }),
         Some(error) => Err(error.of_operation(operation.id)),
     }
+}
+
+/// Appends to the base URL what an operation and its arguments make of it, adds the headers that they make, and answers the body. What is wrong with
+/// the arguments is told in `mistakes`.
+pub fn write(
+    operation: &Operation,
+    arguments: &Arguments,
+    url: &mut String,
+    headers: &mut Headers,
+    mistakes: &mut Vec<String>,
+) -> Bytes {
+    mistakes.extend_from_slice(&arguments.mistakes);
+    check_names(operation, arguments, mistakes);
+    path(operation, arguments, url, mistakes);
+    query(operation, arguments, url);
+    headers.insert("accept", accept(operation.result));
+    for (name, value) in &arguments.headers {
+        if let Some(reason) = encode::header_value_mistake(value) {
+            mistakes.push(text::concat(&["header `", name, "` ", reason]));
+        }
+        headers.append(*name, value.clone());
+    }
+    body(operation, arguments, headers, mistakes)
 }
 
 /// What to ask for. A problem is JSON too, so an operation without a result asks for JSON.
@@ -91,7 +105,7 @@ fn check_names(operation: &Operation, arguments: &Arguments, mistakes: &mut Vec<
         let mut declared = operation.parameters.iter().filter(|parameter| parameter.location == location);
         for (name, _) in arguments {
             if !declared.clone().any(|parameter| same(parameter.name, name)) {
-                mistakes.push(format!("there is no {} parameter `{name}`", location.word()));
+                mistakes.push(text::concat(&["there is no ", location.word(), " parameter `", name, "`"]));
             }
         }
         // A missing path argument is told where the path is written.
@@ -101,7 +115,13 @@ fn check_names(operation: &Operation, arguments: &Arguments, mistakes: &mut Vec<
                 && !engine_made
                 && !arguments.iter().any(|(name, _)| same(parameter.name, name))
             {
-                mistakes.push(format!("the {} parameter `{}` is missing", location.word(), parameter.name));
+                mistakes.push(text::concat(&[
+                    "the ",
+                    location.word(),
+                    " parameter `",
+                    parameter.name,
+                    "` is missing",
+                ]));
             }
         }
     }
@@ -109,14 +129,14 @@ fn check_names(operation: &Operation, arguments: &Arguments, mistakes: &mut Vec<
 
 fn path(operation: &Operation, arguments: &Arguments, url: &mut String, mistakes: &mut Vec<String>) {
     let mut rest = operation.path;
-    while let Some((before, after)) = rest.split_once('{') {
+    while let Some((before, after)) = text::cut(rest, b'{') {
         url.push_str(before);
-        let (name, after) = after.split_once('}').unwrap_or((after, ""));
+        let (name, after) = text::cut(after, b'}').unwrap_or((after, ""));
         rest = after;
-        match arguments.path.iter().find(|(key, _)| *key == name).map(|(_, value)| encode::segment(value)) {
-            Some(Ok(segment)) => url.push_str(&segment),
-            Some(Err(reason)) => mistakes.push(format!("the path parameter `{name}` {reason}")),
-            None => mistakes.push(format!("the path parameter `{name}` is missing")),
+        let value = arguments.path.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
+        let written = value.map_or(Err("is missing"), |value| encode::push_segment(url, value));
+        if let Err(reason) = written {
+            mistakes.push(text::concat(&["the path parameter `", name, "` ", reason]));
         }
     }
     url.push_str(rest);
@@ -147,11 +167,11 @@ fn body(
         // Its own mistake is already told.
         (_, None) if !arguments.mistakes.is_empty() => return Bytes::new(),
         (wanted, None) => {
-            mistakes.push(format!("the body is missing: it takes {}", wanted.word()));
+            mistakes.push(text::concat(&["the body is missing: it takes ", wanted.word()]));
             return Bytes::new();
         }
         (wanted, Some(given)) => {
-            mistakes.push(format!("the body is {}: it takes {}", given.word(), wanted.word()));
+            mistakes.push(text::concat(&["the body is ", given.word(), ": it takes ", wanted.word()]));
             return Bytes::new();
         }
     };

@@ -40,6 +40,23 @@ pub struct Terms {
     pub streams: bool,
 }
 
+impl Terms {
+    /// The defaults of the behaviour table, for this operation.
+    pub fn new(operation: &'static str) -> Self {
+        Self {
+            operation,
+            timeout: Duration::from_secs(15),
+            deadline: Duration::from_secs(60),
+            max_retries: 2,
+            backoff: Backoff::default(),
+            pacing: true,
+            max_answer_bytes: 64 * 1024 * 1024,
+            resend: false,
+            streams: false,
+        }
+    }
+}
+
 /// What an answer says about when the next request may come.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Word {
@@ -203,6 +220,11 @@ impl Course {
         self.report(Health::Unknown, gates, now);
     }
 
+    /// What holds for it.
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
     /// How long the last answer asked to wait.
     pub const fn asked(&self) -> Option<Duration> {
         self.asked
@@ -276,7 +298,7 @@ impl Course {
     fn again(&mut self, may: bool, gates: &Gates, now: Duration) -> Next {
         let mut over_budget = false;
         if may && self.attempts <= self.terms.max_retries {
-            let backoff = self.terms.backoff.delay(self.attempts, self.random.next());
+            let backoff = self.terms.backoff.delay(self.attempts, self.random.draw());
             let wait = backoff.max(self.asked.unwrap_or_default());
             if wait < self.remaining(now) {
                 if gates.withdraw_retry(now) {

@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::error::{Error, Failure};
 use super::message::Headers;
 use super::operation::{Operation, Scheme};
 use super::redact::{REDACTED, Secret};
+use super::text;
 
 /// What a client may show a server. Several can be set; each operation takes the first alternative of its schemes that is complete.
 ///
@@ -32,6 +32,10 @@ pub struct ClientCredentials {
     /// Its secret.
     pub secret: Secret,
 }
+
+/// The operation needs an access token, and there is only an OAuth client's id and secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoToken;
 
 impl Credentials {
     /// None at all.
@@ -83,7 +87,7 @@ impl Credentials {
     }
 
     /// Every header that may be sent, for a check of the values.
-    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let bearer = self.bearer.iter().map(|token| ("authorization", token.expose()));
         let headers = self.headers.iter().map(|(name, value)| (name.as_ref(), value.expose()));
         bearer.chain(headers).chain(self.cookies.iter().map(|(_, value)| ("cookie", value.expose())))
@@ -98,30 +102,23 @@ impl Credentials {
     /// server's 401 says best what it takes.
     ///
     /// # Errors
-    /// [`Error::OAuth`] when all there is for the operation is a client's id and secret, which are no credential before they are exchanged.
-    pub fn apply(&self, operation: &Operation, headers: &mut Headers) -> Result<(), Error> {
+    /// [`NoToken`] when all there is for the operation is a client's id and secret, which are no credential before they are exchanged.
+    pub fn apply(&self, operation: &Operation, headers: &mut Headers) -> Result<(), NoToken> {
         let complete =
             operation.security.iter().find(|schemes| schemes.iter().all(|scheme| self.has(scheme)));
         let Some(schemes) = complete else {
             let needs_token = operation.security.iter().any(|schemes| schemes.contains(&Scheme::Bearer));
-            return match &self.client {
-                Some(client) if needs_token && !headers.contains("authorization") => {
-                    let message = format!(
-                        "{} needs an access token, and none was had for the client `{}`",
-                        operation.id, client.id
-                    );
-                    let advice = "Exchange the client's id and secret at the token endpoint, and give the client the access token";
-                    Err(Error::OAuth(Box::new(Failure::new(message).advise(advice)))
-                        .of_operation(operation.id))
-                }
-                _ => Ok(()),
+            return if needs_token && self.client.is_some() && !headers.contains("authorization") {
+                Err(NoToken)
+            } else {
+                Ok(())
             };
         };
         for scheme in *schemes {
             let (name, value): (Cow<'static, str>, String) = match scheme {
                 Scheme::Bearer => {
                     let Some(token) = &self.bearer else { continue };
-                    ("authorization".into(), format!("Bearer {}", token.expose()))
+                    ("authorization".into(), text::concat(&["Bearer ", token.expose()]))
                 }
                 Scheme::Header(name) => {
                     let Some(value) = find(&self.headers, name) else { continue };
@@ -129,9 +126,9 @@ impl Credentials {
                 }
                 Scheme::Cookie(name) => {
                     let Some(value) = find(&self.cookies, name) else { continue };
-                    let pair = format!("{name}={}", value.expose());
+                    let pair = text::concat(&[name, "=", value.expose()]);
                     let joined = match headers.get("cookie") {
-                        Some(present) => format!("{present}; {pair}"),
+                        Some(present) => text::concat(&[present, "; ", &pair]),
                         None => pair,
                     };
                     headers.insert("cookie", joined);

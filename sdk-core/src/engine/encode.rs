@@ -1,13 +1,9 @@
 //! From values to the characters of a URL, a form and a header. No URL library: what a base URL may be is a short rule that is checked, and
 //! everything that a caller passes is percent-encoded, so there is nothing left to parse or normalise.
 
-use std::fmt::Write as _;
-
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-/// Everything but the unreserved characters of RFC 3986, section 2.3.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use super::text;
 
 /// One value, for a path segment or for either side of a query pair.
 ///
@@ -15,7 +11,23 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// assert_eq!(waypost::engine::encode::component("a b/c?é"), "a%20b%2Fc%3F%C3%A9");
 /// ```
 pub fn component(value: &str) -> String {
-    utf8_percent_encode(value, RESERVED).to_string()
+    let mut text = String::with_capacity(value.len());
+    push(&mut text, value);
+    text
+}
+
+/// Appends a value with everything but the unreserved characters of RFC 3986, section 2.3, percent-encoded. Not by a formatter: a browser would have
+/// to download it for this alone.
+fn push(text: &mut String, value: &str) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let digit = |number: u8| char::from(DIGITS.get(usize::from(number)).copied().unwrap_or_default());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
 }
 
 /// A value as one path segment.
@@ -23,18 +35,28 @@ pub fn component(value: &str) -> String {
 /// # Errors
 /// Says why when it is empty, `.` or `..`: servers and proxies take these out of a path and arrive at another operation, encoded or not.
 pub fn segment(value: &str) -> Result<String, &'static str> {
+    let mut text = String::new();
+    push_segment(&mut text, value).map(|()| text)
+}
+
+/// Appends a value as [`segment`] has it.
+pub(crate) fn push_segment(text: &mut String, value: &str) -> Result<(), &'static str> {
     match value {
         "" => Err("is empty"),
         "." | ".." => Err("is a dot segment, which would lead to another path"),
-        value => Ok(component(value)),
+        value => {
+            push(text, value);
+            Ok(())
+        }
     }
 }
 
 /// Appends `name=value` to a URL or form.
 pub(crate) fn pair(text: &mut String, separator: Option<char>, name: &str, value: &str) {
     text.extend(separator);
-    // Writing to a string cannot fail.
-    let _ = write!(text, "{}={}", utf8_percent_encode(name, RESERVED), utf8_percent_encode(value, RESERVED));
+    push(text, name);
+    text.push('=');
+    push(text, value);
 }
 
 /// An object of scalars and arrays of scalars as `application/x-www-form-urlencoded`. Null members are left out.
@@ -97,7 +119,19 @@ pub(crate) fn header_value_mistake(value: &str) -> Option<&'static str> {
     if value.bytes().any(|byte| !(0x20..0x7f).contains(&byte) && byte != b'\t') {
         return Some("has a character outside visible ASCII; encode it");
     }
-    (value.trim() != value).then_some("begins or ends with white space")
+    // Of white space only these two are left.
+    let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let edge = blank(value.as_bytes().first()) || blank(value.as_bytes().last());
+    edge.then_some("begins or ends with white space")
+}
+
+/// Finds what is wrong with headers.
+pub fn check_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a str)>, mistakes: &mut Vec<String>) {
+    for (name, value) in headers {
+        for reason in [header_name_mistake(name), header_value_mistake(value)].into_iter().flatten() {
+            mistakes.push(text::concat(&["header `", &printed(name), "` ", reason]));
+        }
+    }
 }
 
 /// Where the API is: an origin, and perhaps a path prefix.

@@ -38,19 +38,20 @@ impl FailureKind {
         }
     }
 
+    /// Every kind, in the order of their numbers at the border to a browser.
+    pub const ALL: [Self; 7] = [
+        Self::Connect,
+        Self::Tls,
+        Self::Reset,
+        Self::Interrupted,
+        Self::Timeout,
+        Self::Protocol,
+        Self::Request,
+    ];
+
     /// The kind that [`Self::as_str`] names.
     pub fn parse(word: &str) -> Option<Self> {
-        [
-            Self::Connect,
-            Self::Tls,
-            Self::Reset,
-            Self::Interrupted,
-            Self::Timeout,
-            Self::Protocol,
-            Self::Request,
-        ]
-        .into_iter()
-        .find(|kind| kind.as_str() == word)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 

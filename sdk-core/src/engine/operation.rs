@@ -1,5 +1,9 @@
 //! The operation table's row types. `generated/operations.rs` is one static array of these; the engine runs on it and
 //! nothing else, in every language. Everything is `'static` and const, so that the table costs no start-up time.
+//!
+//! Where size counts for more, in a browser, the table is text (`generated/packed.rs`), and [`Operation::read`] makes a row of it when it is asked for.
+
+use super::text::{cut, pieces};
 
 /// One operation of the contract, as much of it as sending a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,4 +115,125 @@ pub enum ResultKind {
     Bytes(&'static [&'static str]),
     /// Server-sent events.
     EventStream,
+}
+
+impl Operation {
+    /// The id of a row that is written as text.
+    pub fn id_of(row: &str) -> &str {
+        pieces(row, b'\t').next().unwrap_or_default()
+    }
+
+    /// Reads a row that is written as text: its parts, each ended by a tab but the last.
+    ///
+    /// ```text
+    /// id | method | path | retry class, `+key` where a key is made | body | result | security | parameters, each a part
+    ///
+    /// body      = none | json | form | a media type
+    /// result    = none | json | events | text: a media type | media types, with commas between them
+    /// security  = alternatives with commas between them, each of schemes with `+` between them: bearer | header: name | cookie: name
+    /// parameter = `/` (path), `?` (query) or `#` (header), its name, and `!` where it is required
+    /// ```
+    ///
+    /// Pagination and the status of a success are not in it: nothing that sends a request asks for them. What it makes lives for ever, as a table does.
+    pub fn read(row: &'static str) -> Self {
+        let mut parts = pieces(row, b'\t');
+        let mut part = || parts.next().unwrap_or_default();
+        let (id, method, path) = (part(), part(), part());
+        let (retry, key) = halves(part(), b'+');
+        let body = match part() {
+            "json" => Body::Json,
+            "form" => Body::Form,
+            "" | "none" => Body::None,
+            media => Body::Bytes(media),
+        };
+        let result = match halves(part(), b':') {
+            ("json", _) => ResultKind::Json,
+            ("events", _) => ResultKind::EventStream,
+            ("" | "none", _) => ResultKind::None,
+            ("text", media) => ResultKind::Text(media),
+            (media, _) => ResultKind::Bytes(leak(pieces(media, b',').collect())),
+        };
+        let alternatives = pieces(part(), b',').filter(|schemes| !schemes.is_empty());
+        let security = alternatives.map(|schemes| leak(pieces(schemes, b'+').map(Scheme::read).collect()));
+        Self {
+            id,
+            method,
+            path,
+            body,
+            idempotency_key: !key.is_empty(),
+            retry: match retry {
+                "safe" => Retry::Safe,
+                "idempotent" => Retry::Idempotent,
+                _ => Retry::Never,
+            },
+            security: leak(security.collect()),
+            paginate: None,
+            result,
+            status: 200,
+            parameters: leak(parts.map(Parameter::read).collect()),
+        }
+    }
+}
+
+impl Parameter {
+    fn read(text: &'static str) -> Self {
+        let name = text.get(1..).unwrap_or_default();
+        let plain = name.strip_suffix('!');
+        Self {
+            name: plain.unwrap_or(name),
+            location: match text.as_bytes().first() {
+                Some(b'/') => Location::Path,
+                Some(b'#') => Location::Header,
+                _ => Location::Query,
+            },
+            required: plain.is_some(),
+        }
+    }
+}
+
+impl Scheme {
+    fn read(text: &'static str) -> Self {
+        match halves(text, b':') {
+            ("header", name) => Self::Header(name),
+            ("cookie", name) => Self::Cookie(name),
+            _ => Self::Bearer,
+        }
+    }
+}
+
+/// A text before and after a mark; all of it where there is none.
+fn halves(text: &'static str, mark: u8) -> (&'static str, &'static str) {
+    cut(text, mark).unwrap_or((text, ""))
+}
+
+fn leak<T>(items: Vec<T>) -> &'static [T] {
+    Vec::leak(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generated::{operations, packed};
+
+    #[test]
+    fn a_packed_row_reads_as_the_row_of_the_table() {
+        assert_eq!(packed::ROWS.len(), operations::OPERATIONS.len());
+        for (row, operation) in packed::ROWS.iter().zip(operations::OPERATIONS) {
+            assert_eq!(Operation::read(row), Operation { paginate: None, status: 200, ..**operation });
+        }
+    }
+
+    #[test]
+    fn each_word_of_a_row_has_its_meaning() {
+        let row = "a\tPUT\t/a/{b}\tidempotent+key\ttext/csv\ttext:text/html\tbearer+cookie:c,header:X-H\t/b!\t?q\t#X-T";
+        let read = Operation::read(row);
+        assert_eq!((read.method, read.path, read.retry), ("PUT", "/a/{b}", Retry::Idempotent));
+        assert_eq!((read.body, read.result), (Body::Bytes("text/csv"), ResultKind::Text("text/html")));
+        let security: &[&[Scheme]] = &[&[Scheme::Bearer, Scheme::Cookie("c")], &[Scheme::Header("X-H")]];
+        assert_eq!((read.security, read.idempotency_key), (security, true));
+        let [path, query, header] = read.parameters else { panic!("{:?}", read.parameters) };
+        assert_eq!((path.name, path.location, path.required), ("b", Location::Path, true));
+        assert_eq!((query.name, query.location, query.required), ("q", Location::Query, false));
+        assert_eq!((header.name, header.location, header.required), ("X-T", Location::Header, false));
+    }
 }

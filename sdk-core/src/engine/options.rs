@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use super::course::Terms;
 use super::credentials::Credentials;
 use super::encode::{self, BaseUrl};
 use super::environment::Environment;
@@ -15,6 +16,7 @@ use super::policy::backoff::Backoff;
 use super::policy::breaker::BreakerOptions;
 use super::policy::budget::BudgetOptions;
 use super::policy::cache::CacheOptions;
+use super::text;
 use super::trace::TraceParent;
 
 /// Settings of a client.
@@ -63,24 +65,25 @@ pub struct ClientOptions {
 impl ClientOptions {
     /// The defaults, for the API at `base_url`.
     pub fn new(base_url: impl Into<String>) -> Self {
+        let terms = Terms::new("");
         Self {
             base_url: base_url.into(),
             credentials: Credentials::none(),
-            timeout: Duration::from_secs(15),
+            timeout: terms.timeout,
             connect_timeout: Duration::from_secs(5),
-            deadline: Duration::from_secs(60),
-            max_retries: 2,
-            backoff: Backoff::default(),
+            deadline: terms.deadline,
+            max_retries: terms.max_retries,
+            backoff: terms.backoff,
             budget: Some(BudgetOptions::default()),
             breaker: None,
-            pacing: true,
+            pacing: terms.pacing,
             cache: Some(CacheOptions::default()),
             headers: Headers::new(),
             user_agent: Some(concat!("waypost-rust/", env!("CARGO_PKG_VERSION")).to_owned()),
             api_version: None,
             tenant: None,
             trace: true,
-            max_answer_bytes: 64 * 1024 * 1024,
+            max_answer_bytes: terms.max_answer_bytes,
             parsed: OnceLock::new(),
         }
     }
@@ -137,12 +140,8 @@ impl ClientOptions {
             ("x-tenant-id", &self.tenant),
         ];
         let settings = settings.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
-        for (name, value) in settings.chain(self.headers.iter()).chain(self.credentials.headers()) {
-            let name_mistake = encode::header_name_mistake(name);
-            for reason in name_mistake.into_iter().chain(encode::header_value_mistake(value)) {
-                mistakes.push(format!("header `{}` {reason}", encode::printed(name)));
-            }
-        }
+        let headers = settings.chain(self.headers.iter()).chain(self.credentials.headers());
+        encode::check_headers(headers, &mut mistakes);
         Error::config_of("the client cannot be made", &mistakes).map_or(Ok(()), Err)
     }
 
@@ -173,25 +172,39 @@ pub struct CallOptions {
 }
 
 impl CallOptions {
-    /// Finds what is wrong with these options for this operation.
-    pub(crate) fn check(&self, operation: &Operation, mistakes: &mut Vec<String>) {
+    /// Finds what is wrong with the times.
+    pub(crate) fn check_times(&self, mistakes: &mut Vec<String>) {
         for (name, value) in [("timeout", self.timeout), ("deadline", self.deadline)] {
             if value.is_some_and(|value| value.is_zero()) {
                 mistakes.push(format!("the {name} is zero; give it a length, or leave it to the client"));
             }
         }
-        if let Some(key) = &self.idempotency_key {
-            if !operation.idempotency_key {
-                mistakes.push("it takes no idempotency key".to_owned());
-            }
-            if key.is_empty() || key.len() > 255 {
-                mistakes.push("the idempotency key must have 1 to 255 characters".to_owned());
-            }
+    }
+}
+
+/// Finds what is wrong with a call's idempotency key and media type for this operation.
+pub(crate) fn check_words(
+    operation: &Operation,
+    idempotency_key: Option<&str>,
+    accept: Option<&str>,
+    mistakes: &mut Vec<String>,
+) {
+    if let Some(key) = idempotency_key {
+        if !operation.idempotency_key {
+            mistakes.push("it takes no idempotency key".to_owned());
         }
-        if let (Some(media), ResultKind::Bytes(offered)) = (&self.accept, operation.result)
-            && !offered.contains(&media.as_str())
-        {
-            mistakes.push(format!("`{media}` is not offered; it offers {}", offered.join(", ")));
+        if key.is_empty() || key.len() > 255 {
+            mistakes.push("the idempotency key must have 1 to 255 characters".to_owned());
         }
+    }
+    if let (Some(media), ResultKind::Bytes(offered)) = (accept, operation.result)
+        && !offered.contains(&media)
+    {
+        let mut mistake = text::concat(&["`", media, "` is not offered; it offers"]);
+        for (place, media) in offered.iter().enumerate() {
+            mistake.push_str(if place == 0 { " " } else { ", " });
+            mistake.push_str(media);
+        }
+        mistakes.push(mistake);
     }
 }

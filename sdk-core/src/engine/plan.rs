@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::arguments::Arguments;
 use super::build::build_on;
+use super::credentials::{Credentials, NoToken};
 use super::encode;
-use super::error::Error;
+use super::error::{Error, Failure};
 use super::message::{Headers, Request};
 use super::operation::{Operation, ResultKind, Retry};
-use super::options::{CallOptions, ClientOptions};
+use super::options::{CallOptions, ClientOptions, check_words};
 use super::policy::backoff::Backoff;
 use super::random::Seed;
 use super::trace::TraceParent;
@@ -85,7 +86,7 @@ impl Plan {
         seed: Seed,
     ) -> Result<Self, Error> {
         let mut mistakes = Vec::new();
-        call.check(operation, &mut mistakes);
+        call.check_times(&mut mistakes);
         let mut headers = Headers::with_capacity(12);
         let settings = [
             ("user-agent", &client.user_agent),
@@ -99,24 +100,14 @@ impl Plan {
         }
         headers.merge(&client.headers);
         headers.absorb(std::mem::take(&mut request.headers));
-        if let Some(media) = &call.accept {
-            headers.insert("accept", media.clone());
-        }
-        headers.merge(&call.headers);
-        if let Some(key) = &call.idempotency_key {
-            headers.insert("idempotency-key", key.clone());
-        } else if operation.idempotency_key && !headers.contains("idempotency-key") {
-            headers.insert("idempotency-key", seed.idempotency_key());
-        }
-        client.credentials.apply(operation, &mut headers)?;
-        for (name, value) in headers.iter() {
-            if let Some(reason) = encode::header_name_mistake(name) {
-                mistakes.push(format!("header `{}` {reason}", encode::printed(name)));
-            }
-            if let Some(reason) = encode::header_value_mistake(value) {
-                mistakes.push(format!("header `{}` {reason}", encode::printed(name)));
-            }
-        }
+        let own = Own {
+            accept: call.accept.as_deref(),
+            idempotency_key: call.idempotency_key.as_deref(),
+            headers: &call.headers,
+        };
+        let headers = own.complete(operation, headers, &client.credentials, seed, &mut mistakes).map_err(
+            |NoToken| needs_token(operation, client.credentials.client().map_or("", |client| &client.id)),
+        )?;
         if let Some(error) = Error::config_of(operation.id, &mistakes) {
             return Err(error.of_operation(operation.id));
         }
@@ -154,4 +145,53 @@ impl Plan {
             && !headers.contains("range")
             && !headers.get("cache-control").is_some_and(|value| value.contains("no-store"))
     }
+}
+
+/// What one call says itself about its headers.
+#[derive(Debug, Clone, Copy)]
+pub struct Own<'a> {
+    /// The media type to ask for.
+    pub accept: Option<&'a str>,
+    /// In place of a key made for the call.
+    pub idempotency_key: Option<&'a str>,
+    /// They replace others of their names.
+    pub headers: &'a Headers,
+}
+
+impl Own<'_> {
+    /// Completes the headers of the client and of the request: the call's own, the idempotency key, the credentials. What is wrong with them, whoever
+    /// set them, is told in `mistakes`.
+    ///
+    /// # Errors
+    /// See [`Credentials::apply`].
+    pub fn complete(
+        self,
+        operation: &Operation,
+        mut headers: Headers,
+        credentials: &Credentials,
+        seed: Seed,
+        mistakes: &mut Vec<String>,
+    ) -> Result<Headers, NoToken> {
+        check_words(operation, self.idempotency_key, self.accept, mistakes);
+        if let Some(media) = self.accept {
+            headers.insert("accept", media);
+        }
+        headers.merge(self.headers);
+        if let Some(key) = self.idempotency_key {
+            headers.insert("idempotency-key", key);
+        } else if operation.idempotency_key && !headers.contains("idempotency-key") {
+            headers.insert("idempotency-key", seed.idempotency_key());
+        }
+        credentials.apply(operation, &mut headers)?;
+        encode::check_headers(headers.iter(), mistakes);
+        Ok(headers)
+    }
+}
+
+fn needs_token(operation: &Operation, client: &str) -> Error {
+    let message =
+        format!("{} needs an access token, and none was had for the client `{client}`", operation.id);
+    let advice =
+        "Exchange the client's id and secret at the token endpoint, and give the client the access token";
+    Error::OAuth(Box::new(Failure::new(message).advise(advice))).of_operation(operation.id)
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::random::Generator;
+use super::text::pieces;
 
 /// A `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub struct TraceParent {
 impl TraceParent {
     /// Reads a header's value. `None` when the specification calls it invalid; a later version is read by the first version's rules.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.trim().split('-');
+        let mut parts = pieces(text.trim_ascii(), b'-');
         let version = hex(parts.next()?, 2)?;
         let trace_id = hex(parts.next()?, 32)?;
         let span_id = u64::try_from(hex(parts.next()?, 16)?).ok()?;
@@ -31,13 +32,13 @@ impl TraceParent {
 
     /// A new trace.
     pub fn start(random: &mut Generator) -> Self {
-        let trace_id = (u128::from(random.next()) << 64) | u128::from(random.next());
-        Self { trace_id: trace_id.max(1), span_id: random.next().max(1), flags: 1 }
+        let trace_id = (u128::from(random.draw()) << 64) | u128::from(random.draw());
+        Self { trace_id: trace_id.max(1), span_id: random.draw().max(1), flags: 1 }
     }
 
     /// Another span of the same trace.
     pub fn child(self, random: &mut Generator) -> Self {
-        Self { span_id: random.next().max(1), ..self }
+        Self { span_id: random.draw().max(1), ..self }
     }
 }
 

@@ -7,5 +7,7 @@ pub mod client;
 
 pub mod operations;
 
+pub mod packed;
+
 #[cfg(feature = "client")]
 pub mod resources;

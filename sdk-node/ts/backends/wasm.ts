@@ -18,18 +18,19 @@ import {
   type CallSettings,
   type Interceptor,
   type OperationDescription,
-  type Report,
   type Script,
   type ScriptedClient,
   type Settings,
 } from "../backend.js";
 import { version as packageVersion } from "../version.js";
 import { answerOf, streamOf, textOrBytes } from "./wasm/answer.js";
-import { Flight, type Host, type Landed } from "./wasm/drive.js";
+import { Cache } from "./wasm/cache.js";
+import { Flight, type Host, type Landed, type Line, type Row } from "./wasm/drive.js";
 import { Fetching } from "./wasm/fetch.js";
-import { forEngine, formOf, isForm } from "./wasm/form.js";
+import { formOf } from "./wasm/form.js";
+import { packed, rowOf } from "./wasm/row.js";
 import { Scripted } from "./wasm/script.js";
-import { caches, settingsList } from "./wasm/settings.js";
+import { cacheOf, clientList, refuse } from "./wasm/settings.js";
 
 /** What the entries of `@waypost/wasm` export. */
 export interface EnginePackage {
@@ -47,8 +48,7 @@ class WasmBackend implements Backend {
   readonly #load: () => EnginePackage | Promise<EnginePackage>;
   #engine: Engine | undefined;
   #described = new Map<string, string>();
-  /** The ids of those whose bodies are sent as forms. */
-  readonly forms = new Set<string>();
+  readonly #rows = new Map<string, Row>();
 
   constructor(load: () => EnginePackage | Promise<EnginePackage>) {
     this.#load = load;
@@ -93,11 +93,22 @@ class WasmBackend implements Backend {
     let id = this.#described.get(text);
     if (id === undefined) {
       id = operation.id ?? `described_${this.#described.size + 1}`;
-      engine.define(forEngine(operation, id));
-      if (isForm(operation)) this.forms.add(id);
+      this.#rows.set(id, rowOf(id, engine.define(packed(operation, id))));
       this.#described.set(text, id);
     }
     return id;
+  }
+
+  /** The operation of this id. The engine is asked for each one once. */
+  row(engine: Engine, id: string): Row {
+    let row = this.#rows.get(id);
+    if (row === undefined) {
+      row = rowOf(id, engine.operation(id));
+      const versions = `there is no operation \`${id}\` in version ${packageVersion} of the engine; install \`waypost\` and \`@waypost/wasm\` of one version`;
+      if (row.number < 0) refuse(id, [versions], id);
+      this.#rows.set(id, row);
+    }
+    return row;
   }
 
   policy(runner: string): Promise<unknown> {
@@ -111,7 +122,7 @@ class Client implements BackendClient {
   readonly #settings: Settings;
   readonly #host: Host;
   readonly #flights = new Set<Flight>();
-  #number: number | undefined;
+  #line: Line | undefined;
   #closed = false;
 
   constructor(backend: WasmBackend, settings: Settings, host: Host) {
@@ -153,7 +164,7 @@ class Client implements BackendClient {
     if (this.#closed) return;
     this.#closed = true;
     for (const flight of this.#flights) flight.cancel(undefined);
-    if (this.#number !== undefined) this.#backend.engine?.close(this.#number);
+    if (this.#line !== undefined) this.#line.engine.close(this.#line.number);
   }
 
   async #fly(
@@ -165,14 +176,15 @@ class Client implements BackendClient {
   ): Promise<Landed> {
     const engine = this.#backend.engine ?? (await this.#backend.loaded());
     if (this.#closed) {
-      throw failed({ kind: "config", message: `${operation} was not sent: the client is closed`, hint: "Make another client", operation, attempts: [] });
+      throw new CallFailed({ kind: "config", message: `${operation} was not sent: the client is closed`, hint: "Make another client", operation, attempts: [] });
     }
-    const client = this.#number ?? this.#made(engine);
-    const sent = typeof body === "string" && this.#backend.forms.has(operation) ? formOf(operation, body) : body;
-    const flight = new Flight(engine, this.#host, operation, sent, signal, caches(this.#settings));
+    const line = this.#line ?? this.#made(engine);
+    const row = this.#backend.row(engine, operation);
+    const sent = row.form && typeof body === "string" ? formOf(operation, body) : body;
+    const flight = new Flight(line, this.#host, row, sent, signal);
     this.#flights.add(flight);
     try {
-      const landed = await flight.run(client, parameters, options);
+      const landed = await flight.run(parameters, options);
       if (landed.rest !== undefined) {
         // The stream is part of the call until it ends: `close` and the signal end it as well.
         landed.rest.ended(() => this.#flights.delete(flight));
@@ -186,10 +198,14 @@ class Client implements BackendClient {
     }
   }
 
-  #made(engine: Engine): number {
-    const [report, number] = engine.client(settingsList(this.#settings));
-    if (number === undefined) throw failed(report as unknown as Report);
-    return (this.#number = number);
+  #made(engine: Engine): Line {
+    const { numbers, texts, mistakes } = clientList(this.#settings);
+    const { number, text } = engine.client(numbers, texts);
+    const all = number < 0 ? [...mistakes, text] : mistakes;
+    if (all.length > 0 && number >= 0) engine.close(number);
+    refuse("the client cannot be made", all);
+    const sizes = cacheOf(this.#settings);
+    return (this.#line = { engine, number, cache: sizes && new Cache(sizes) });
   }
 }
 
@@ -224,10 +240,6 @@ class ScriptedCalls extends Client implements ScriptedClient {
     this.#last = result.catch(() => undefined);
     return result;
   }
-}
-
-function failed(report: Report): CallFailed {
-  return new CallFailed(report);
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

@@ -2,7 +2,7 @@
 //!
 //! Rows are constants, so the table costs no start-up time and no allocation, and an engine-only build (the browser's) carries it
 //! without the typed client. The list is sorted by id, which makes [`find`](https://doc.rust-lang.org/std/primitive.slice.html#method.binary_search_by)
-//! a binary search for the bindings, which name operations by text.
+//! a binary search for the bindings, which name operations by text. The same table as text is a file of its own, for browsers.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -43,6 +43,7 @@ pub fn write(api: &Api, context: &Context<'_>) -> Result<Vec<File>, Error> {
 
     let mut files = vec![File::new("operations.rs", file_text(WRITER, context, tokens)?)];
     if context.layout == Layout::Repository {
+        files.push(File::new("packed.rs", packed(api, &operations, context)?));
         files.push(File::new("mod.rs", module(context)?));
     }
     Ok(files)
@@ -63,10 +64,76 @@ fn module(context: &Context<'_>) -> Result<String, Error> {
         #[cfg(feature = "client")]
         pub mod client;
         pub mod operations;
+        pub mod packed;
         #[cfg(feature = "client")]
         pub mod resources;
     };
     file_text(WRITER, context, tokens)
+}
+
+/// The same rows as text, for the browser: see `Operation::read` in the engine, whose test holds the two together.
+fn packed(api: &Api, operations: &[&Operation], context: &Context<'_>) -> Result<String, Error> {
+    let rows = operations.iter().map(|operation| text(api, operation)).collect::<Result<Vec<_>, _>>()?;
+    let tokens = quote! {
+        //! The operation table as text, for where its size counts; the engine reads a row when it is asked for.
+
+        /// Every operation, sorted by id.
+        pub static ROWS: &[&str] = &[#(#rows),*];
+    };
+    file_text(WRITER, context, tokens)
+}
+
+fn text(api: &Api, operation: &Operation) -> Result<String, Error> {
+    let key = if operation.idempotency_key { "+key" } else { "" };
+    let retry = match operation.retry {
+        Retry::Safe => "safe",
+        Retry::Idempotent => "idempotent",
+        Retry::Never => "never",
+    };
+    let body = match &operation.body {
+        None => "none",
+        Some(Body::Json(_)) => "json",
+        Some(Body::Form(_)) => "form",
+        Some(Body::Bytes(media_type)) => media_type,
+    };
+    let result = match &operation.success.content {
+        Content::None => "none".to_owned(),
+        Content::Json(_) => "json".to_owned(),
+        Content::Text(media_type) => format!("text:{media_type}"),
+        Content::Bytes(media_types) => media_types.join(","),
+        Content::EventStream(_) => "events".to_owned(),
+    };
+    let security = operation
+        .security
+        .iter()
+        .map(|alternative| {
+            let words = alternative.iter().map(|name| match api.security_schemes.get(name) {
+                Some(SecurityScheme::Bearer | SecurityScheme::OAuth2) => Ok("bearer".to_owned()),
+                Some(SecurityScheme::Header(header)) => Ok(format!("header:{header}")),
+                Some(SecurityScheme::Cookie(cookie)) => Ok(format!("cookie:{cookie}")),
+                None => Err(undeclared(operation, name)),
+            });
+            Ok(words.collect::<Result<Vec<_>, Error>>()?.join("+"))
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    let mut parts = vec![
+        operation.id.clone(),
+        operation.method.to_string(),
+        operation.path.clone(),
+        format!("{retry}{key}"),
+        body.to_owned(),
+        result,
+        security.join(","),
+    ];
+    parts.extend(operation.parameters.iter().map(|parameter| {
+        let place = match parameter.location {
+            Location::Path => '/',
+            Location::Query => '?',
+            Location::Header => '#',
+        };
+        format!("{place}{}{}", parameter.name, if parameter.required { "!" } else { "" })
+    }));
+    Ok(parts.join("\t"))
 }
 
 fn row(api: &Api, operation: &Operation) -> Result<TokenStream, Error> {
@@ -141,11 +208,14 @@ fn scheme(api: &Api, operation: &Operation, name: &str) -> Result<TokenStream, E
         Some(SecurityScheme::Bearer | SecurityScheme::OAuth2) => Ok(quote!(Scheme::Bearer)),
         Some(SecurityScheme::Header(header)) => Ok(quote!(Scheme::Header(#header))),
         Some(SecurityScheme::Cookie(cookie)) => Ok(quote!(Scheme::Cookie(#cookie))),
-        None => Err(Error::new(
-            WRITER,
-            format!("`{}` asks for the security scheme `{name}`, which is not in the model", operation.id),
-        )),
+        None => Err(undeclared(operation, name)),
     }
+}
+
+fn undeclared(operation: &Operation, name: &str) -> Error {
+    let reason =
+        format!("`{}` asks for the security scheme `{name}`, which is not in the model", operation.id);
+    Error::new(WRITER, reason)
 }
 
 #[cfg(test)]

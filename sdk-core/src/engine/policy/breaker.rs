@@ -7,7 +7,6 @@
 //!                                             +----(a probe fails; reset doubles)
 //! ```
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::engine::time::nanos;
@@ -74,7 +73,7 @@ pub struct Breaker {
 
 #[derive(Debug)]
 enum State {
-    Closed { slices: VecDeque<Slice> },
+    Closed { slices: Vec<Slice> },
     Open { until: Duration },
     HalfOpen { in_flight: u32, succeeded: u32 },
 }
@@ -93,7 +92,7 @@ const SLICES: u64 = 10;
 impl Breaker {
     /// A closed breaker.
     pub fn new(options: BreakerOptions) -> Self {
-        Self { options, state: State::Closed { slices: VecDeque::new() }, period: 0, reset: options.reset }
+        Self { options, state: State::Closed { slices: Vec::new() }, period: 0, reset: options.reset }
     }
 
     /// Leave to send one attempt, or how long to wait before asking again.
@@ -131,7 +130,7 @@ impl Breaker {
                         *succeeded += 1;
                         if *succeeded >= self.options.probes.max(1) {
                             self.reset = self.options.reset;
-                            self.enter(State::Closed { slices: VecDeque::new() });
+                            self.enter(State::Closed { slices: Vec::new() });
                         }
                     }
                     Health::Busy | Health::Bad => {
@@ -148,10 +147,10 @@ impl Breaker {
                 };
                 let number = nanos(elapsed) / (nanos(self.options.window) / SLICES).max(1);
                 slices.retain(|slice| slice.number + SLICES > number);
-                if slices.back().is_none_or(|slice| slice.number < number) {
-                    slices.push_back(Slice { number, good: 0, bad: 0 });
+                if slices.last().is_none_or(|slice| slice.number < number) {
+                    slices.push(Slice { number, good: 0, bad: 0 });
                 }
-                if let Some(slice) = slices.back_mut() {
+                if let Some(slice) = slices.last_mut() {
                     *(if bad { &mut slice.bad } else { &mut slice.good }) += 1;
                 }
                 let failures: u64 = slices.iter().map(|slice| u64::from(slice.bad)).sum();

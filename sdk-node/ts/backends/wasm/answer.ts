@@ -1,8 +1,8 @@
 /** Successful answers, as the facade takes them. */
 
-import type { Done } from "@waypost/wasm";
-import type { Answer, AnswerDetails, AnswerStream, AttemptReport } from "../../backend.js";
-import { pairsOf, type StreamedRest } from "./drive.js";
+import type { Answer, AnswerDetails, AnswerStream } from "../../backend.js";
+import type { Done, StreamedRest } from "./drive.js";
+import { pairsOf } from "./flat.js";
 
 /** Text above this stays bytes, as it does behind the addon. */
 const SMALL = 64 * 1024;
@@ -38,6 +38,6 @@ export function streamOf(done: Done, rest: StreamedRest | Uint8Array): AnswerStr
   return { status: done.status, details: () => detailsOf(done), next: () => Promise.resolve(take()), cancel: () => void take() };
 }
 
-function detailsOf({ status, headers, request_id, attempts, from_cache, url }: Done): AnswerDetails {
-  return { status, headers: pairsOf(headers), request_id, attempts: attempts as AttemptReport[], from_cache, url };
+function detailsOf({ headers, ...rest }: Done): AnswerDetails {
+  return { ...rest, headers: pairsOf(headers) };
 }

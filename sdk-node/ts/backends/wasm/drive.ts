@@ -1,13 +1,19 @@
 /**
- * Does as the engine's steps say: one call from its start to its end, on a {@link Host} that has the sockets, the timers and the clock. It decides nothing.
+ * Does as the engine's steps say: one call from its start to its end, on a {@link Host} that has the sockets, the timers and the clock. It decides nothing:
+ * the engine is told what happened, in numbers, and says what comes next.
  *
  * Promises: a cancelled call ends at once and drops its request; whatever an interceptor or a script throws ends the call and is what it rejects with; the
  * engine hears of every end, so that its breaker waits for nobody.
  */
 
-import type { Done, Engine, Event, FlatHeaders, Step } from "@waypost/wasm";
-import { CallFailed, type CallSettings, type HeaderPairs, type Report } from "../../backend.js";
-import { callList } from "./settings.js";
+import type { Engine, Texts, Told } from "@waypost/wasm";
+import { CallFailed, type AttemptReport, type CallSettings, type Report } from "../../backend.js";
+import { redactUrl } from "../../redact.js";
+import { keyOf, refreshed, type Cache, type Stored } from "./cache.js";
+import { headerOf, withHeader, type FlatHeaders } from "./flat.js";
+import { END, FAILURES, mismatch, reportOf, requestIdOf, type Attempted, type Head } from "./outcome.js";
+import { problemOf } from "./problem.js";
+import { checkCall, refuse } from "./settings.js";
 
 /** A request of an attempt. */
 export interface Sending {
@@ -70,6 +76,36 @@ export class Stop {
   now: (() => void) | undefined;
 }
 
+/** An operation as the engine knows it. */
+export interface Row {
+  readonly id: string;
+  readonly number: number;
+  readonly method: string;
+  readonly retry: number;
+  readonly json: boolean;
+  /** Its answers may be kept. */
+  readonly kept: boolean;
+  readonly form: boolean;
+}
+
+/** A client as the engine knows it, and the answers that it keeps. */
+export interface Line {
+  readonly engine: Engine;
+  readonly number: number;
+  readonly cache: Cache | undefined;
+}
+
+/** An answer, and how it came. */
+export interface Done {
+  readonly status: number;
+  readonly headers: FlatHeaders;
+  readonly request_id: string | null;
+  readonly attempts: readonly AttemptReport[];
+  readonly from_cache: boolean;
+  /** What was asked, without secrets. */
+  readonly url: string;
+}
+
 /** The end of a call that succeeded. */
 export interface Landed {
   readonly done: Done;
@@ -79,35 +115,38 @@ export interface Landed {
 }
 
 const NOTHING = new Uint8Array();
-/** More of an answer than this is not shown to the engine, which looks for its first letter and quotes its beginning. */
-const BEGINNING = 4096;
+const NO_TEXTS: Texts = [];
+/** Steps, by the numbers of `sdk-wasm/src/engine.rs`; above them are the ends of {@link END}. */
+const SEND = 0;
+const READ = 1;
+/** What the engine is told, by its numbers. */
+const HAPPENED = { slept: 0, head: 1, body: 2, failed: 3, cancelled: 4 } as const;
 
 /** One call. */
 export class Flight {
   readonly #stop = new Stop();
-  readonly #engine: Engine;
+  readonly #line: Line;
   readonly #host: Host;
-  readonly #operation: string;
+  readonly #row: Row;
   readonly #body: string | Uint8Array | undefined;
   readonly #signal: AbortSignal | undefined;
-  readonly #caches: boolean;
+  readonly #attempts: AttemptReport[] = [];
   #reason: unknown;
-  #call: number | null = null;
+  #call = -1;
+  #url = "";
+  #headers: FlatHeaders = [];
+  #stored: Stored | undefined;
+  #key: string | undefined;
+  /** When the last attempt was sent, and the wait before it. */
+  #sent = 0;
+  #waited = 0;
 
-  constructor(
-    engine: Engine,
-    host: Host,
-    operation: string,
-    body: string | Uint8Array | undefined,
-    signal: AbortSignal | undefined,
-    caches: boolean,
-  ) {
-    this.#engine = engine;
+  constructor(line: Line, host: Host, row: Row, body: string | Uint8Array | undefined, signal: AbortSignal | undefined) {
+    this.#line = line;
     this.#host = host;
-    this.#operation = operation;
+    this.#row = row;
     this.#body = body;
     this.#signal = signal;
-    this.#caches = caches;
   }
 
   /** Ends the call, whatever it is waiting for. */
@@ -121,14 +160,13 @@ export class Flight {
   readonly #aborted = (): void => this.cancel(this.#signal?.reason);
 
   /** Makes the call. */
-  async run(client: number, parameters: readonly string[], settings: CallSettings | undefined): Promise<Landed> {
-    const kind = this.#body === undefined ? null : typeof this.#body === "string" ? "json" : "bytes";
-    const options = callList(settings);
+  async run(parameters: readonly string[], settings: CallSettings | undefined): Promise<Landed> {
+    const first = this.#start(parameters, settings);
     if (this.#signal?.aborted === true) this.#aborted();
     else this.#signal?.addEventListener("abort", this.#aborted);
     let streams = false;
     try {
-      const landed = await this.#steps(this.#engine.start(client, this.#operation, parameters, kind, options, seed(), ...this.#host.now()));
+      const landed = await this.#steps(first);
       streams = landed.rest !== undefined;
       landed.rest?.ended(() => this.#signal?.removeEventListener("abort", this.#aborted));
       return landed;
@@ -137,91 +175,176 @@ export class Flight {
     }
   }
 
-  async #steps([call, first]: [number | null, Step]): Promise<Landed> {
-    this.#call = call;
+  #start(parameters: readonly string[], settings: CallSettings = {}): Told {
+    checkCall(settings);
+    const { idempotency_key, accept, trace_parent, headers = [], timeout_ms = NaN, deadline_ms = NaN, max_retries = NaN } = settings;
+    const { id, number, form, kept } = this.#row;
+    const texts = [idempotency_key, accept, trace_parent, ...headers.flat(), ...parameters];
+    const body = this.#body === undefined ? 0 : form ? 3 : typeof this.#body === "string" ? 1 : 2;
+    const { engine, cache, number: client } = this.#line;
+    const step = engine.start(seed(), texts, client, number, body, headers.length, timeout_ms, deadline_ms, max_retries, this.#host.now()[0]);
+    if (step.number === END.mistakes) refuse(id, [step.text], id);
+    if (step.number === END.noToken) throw new CallFailed({ kind: "oauth", message: `${id} needs an access token, and none was had for the client`, hint: TOKEN, operation: id, attempts: [] });
+    const [url = "", ...given] = step.text.split("\0");
+    this.#url = url;
+    this.#headers = given;
+    this.#call = step.third;
+    if (kept && cache !== undefined) {
+      this.#key = keyOf(url, given);
+      this.#stored = this.#key === undefined ? undefined : cache.get(this.#key);
+      if (this.#stored !== undefined) this.#headers = withHeader(given, "if-none-match", this.#stored.etag);
+    }
+    // The first attempt's trace is among its headers already.
+    return { ...step, text: "" };
+  }
+
+  async #steps(first: Told): Promise<Landed> {
     let step = first;
     let received: Received | undefined;
     let body: Uint8Array = NOTHING;
-    let url = "";
+    let last: Attempted | undefined;
     for (;;) {
-      switch (step[0]) {
-        case 3:
-          return this.#landed(step[1], received, body, url);
-        case 4:
-          received?.drop();
-          throw this.#failed(step[1] as unknown as Report);
+      if (step.number === END.success) {
+        return this.#landed(received as Received, body, step.first);
+      }
+      if (step.number > END.success) {
+        received?.drop();
+        throw this.#failed(reportOf(this.#about(), step, last));
       }
       if (this.#stop.stopped) {
         received?.drop();
         received = undefined;
-        step = this.#next("cancelled");
+        step = this.#next(HAPPENED.cancelled);
         continue;
       }
       try {
-        switch (step[0]) {
-          case 0: {
-            const [, method, address, headers, attempt, timeout] = step;
-            url = address;
-            const sending = { operation: this.#operation, attempt, method, url, headers, body: this.#body, timeout };
-            received = await this.#host.send(sending, this.#stop);
-            step = this.#stop.stopped ? step : this.#next("head", received.status, received.headers);
-            break;
-          }
-          case 1: {
-            const [, limit, timeout] = step;
-            const { bytes, cut } = (await received?.read(limit, timeout)) ?? { bytes: NOTHING, cut: false };
-            body = bytes;
-            const whole = this.#caches || received === undefined || received.status >= 300;
-            step = this.#stop.stopped ? step : this.#next("body", whole ? bytes : beginning(bytes), cut);
-            break;
-          }
-          default:
-            received?.drop();
-            received = undefined;
-            await this.#host.sleep(step[1], this.#stop);
-            step = this.#stop.stopped ? step : this.#next("slept");
+        if (step.number === SEND) {
+          received = await this.#send(step);
+          if (!this.#stop.stopped) step = this.#head(received);
+        } else if (step.number === READ) {
+          const head = received as Received;
+          const read = await head.read(step.first, step.second);
+          if (this.#stop.stopped) continue;
+          body = read.bytes;
+          [step, last] = this.#read(head, body, read.cut ? step.first : undefined);
+        } else {
+          received?.drop();
+          received = undefined;
+          this.#waited += step.first;
+          await this.#host.sleep(step.first, this.#stop);
+          if (!this.#stop.stopped) step = this.#next(HAPPENED.slept);
         }
       } catch (error) {
         // Its own failure and the end of waiting are one moment for a request that is dropped.
         if (this.#stop.stopped) continue;
         if (!(error instanceof Failed)) {
-          this.#next("cancelled");
+          this.#next(HAPPENED.cancelled);
           throw error instanceof Thrown ? error.error : error;
         }
-        step = this.#next("failure", error.kind, error.sent, error.message);
+        [step, last] = this.#broke(error, step.number === READ ? received : undefined);
       }
     }
   }
 
-  #next(event: string, ...more: unknown[]): Step {
-    return this.#engine.next(this.#call as number, ...([event, ...this.#host.now(), ...more] as unknown as Event));
+  #send({ first: attempt, second: timeout, text }: Told): Promise<Received> {
+    if (text !== "") this.#headers = withHeader(this.#headers, "traceparent", text);
+    this.#sent = this.#host.now()[0];
+    const { id: operation, method } = this.#row;
+    return this.#host.send({ operation, attempt, method, url: this.#url, headers: this.#headers, body: this.#body, timeout }, this.#stop);
   }
 
-  #landed(done: Done, received: Received | undefined, body: Uint8Array, url: string): Landed {
-    if (!done.streams) {
-      if (done.body !== null) received?.drop();
-      return { done, body: done.body ?? body };
+  #head(head: Head): Told {
+    const { status, headers } = head;
+    const asked = headerOf(headers, "retry-after");
+    const limits = headerOf(headers, "ratelimit");
+    const confirms = status === 304 && (this.#stored !== undefined || headerOf(this.#headers, "if-none-match") !== undefined);
+    const texts = asked === undefined && limits === undefined ? NO_TEXTS : [asked, headerOf(headers, "date"), limits];
+    const step = this.#next(HAPPENED.head, status, Number(confirms), texts);
+    if (step.number === END.success) this.#record(head, null);
+    return step;
+  }
+
+  /** A whole body; more than `limit` bytes, where that is said. */
+  #read(head: Head, body: Uint8Array, limit: number | undefined): [Told, Attempted | undefined] {
+    if (isSuccess(head)) {
+      const unusable = limit !== undefined ? `more than ${limit} bytes` : this.#row.json ? mismatch(head, body) : undefined;
+      this.#record(head, unusable === undefined ? null : "decode");
+      const step = this.#next(HAPPENED.body, Number(unusable === undefined), NaN);
+      if (unusable !== undefined) return [step, { head, body, unusable }];
+      if (this.#key !== undefined) this.#line.cache?.put(this.#key, head.status, head.headers, body);
+      return [step, undefined];
     }
-    if (received === undefined) return { done, body };
-    const pieces = received.pieces(done.idle);
-    return { done, body: NOTHING, rest: new StreamedRest(pieces, this.#stop, (failure) => this.#broken(done, url, failure)) };
+    const problem = problemOf(body);
+    this.#record(head, "status");
+    return [this.#next(HAPPENED.body, 0, problem?.retry_after ?? NaN), { head, body, problem }];
+  }
+
+  /** No complete answer. */
+  #broke(failure: Failed, head: Head | undefined): [Told, Attempted] {
+    // Of a refusal the status alone decides; that its body cannot be had takes nothing from it.
+    if (head !== undefined && !isSuccess(head)) return this.#read(head, NOTHING, undefined) as [Told, Attempted];
+    this.#record(head, failure.kind);
+    return [this.#next(HAPPENED.failed, FAILURES.indexOf(failure.kind), Number(failure.sent)), { head, failure }];
+  }
+
+  #next(happened: number, first = 0, second = 0, texts = NO_TEXTS): Told {
+    return this.#line.engine.next(texts, this.#call, happened, first, second, ...this.#host.now());
+  }
+
+  #record(head: Head | undefined, cause: string | null): void {
+    // The difference of two moments, to the nanosecond: what floating point adds to it is no time.
+    const duration = Math.round((this.#host.now()[0] - this.#sent) * 1e6) / 1e6;
+    const request_id = (head && requestIdOf(head)) ?? null;
+    this.#attempts.push({ number: this.#attempts.length + 1, delay_ms: this.#waited, duration_ms: duration, status: head?.status ?? null, cause, request_id });
+    this.#waited = 0;
+  }
+
+  #landed(received: Received, body: Uint8Array, idle: number): Landed {
+    const stored = received.status === 304 ? this.#stored : undefined;
+    const headers = stored === undefined ? received.headers : refreshed(stored.headers, received.headers);
+    const done: Done = {
+      status: stored === undefined ? received.status : 200,
+      headers,
+      request_id: requestIdOf({ status: 0, headers }) ?? null,
+      attempts: this.#attempts,
+      from_cache: stored !== undefined,
+      url: redactUrl(this.#url),
+    };
+    if (stored !== undefined || received.status === 304) {
+      received.drop();
+      return { done, body: stored?.body ?? NOTHING };
+    }
+    if (idle === 0) return { done, body };
+    return { done, body: NOTHING, rest: new StreamedRest(received.pieces(idle), this.#stop, (failure) => this.#broken(done, failure)) };
+  }
+
+  #about(): Parameters<typeof reportOf>[0] {
+    const { id: operation, retry, method } = this.#row;
+    return { operation, retry, method, url: this.#url, headers: this.#headers, attempts: this.#attempts };
   }
 
   #failed(report: Report): CallFailed {
     return new CallFailed(report, report.kind === "cancelled" && this.#reason !== undefined ? { cause: this.#reason } : undefined);
   }
 
-  /** A stream that broke after its head: the engine, which is done with the call, says how that is told. */
-  #broken(done: Done, url: string, failure: Failed | undefined): CallFailed {
+  /** A stream that broke after its head: the engine is done with the call. */
+  #broken(done: Done, failure: Failed | undefined): CallFailed {
+    const { id: operation } = this.#row;
     const [kind, message] =
       failure === undefined
-        ? (["cancelled", `${this.#operation} was given up by its caller`] as const)
+        ? (["cancelled", `${operation} was given up by its caller`] as const)
         : failure.kind === "timeout"
-          ? (["timeout", `${this.#operation}: the stream stood still: ${failure.message}`] as const)
-          : (["connection", `${this.#operation}: the connection ended within the answer: ${failure.message}`] as const);
-    const { status, request_id, attempts } = done;
-    return this.#failed({ kind, message, hint: "Try again", operation: this.#operation, status, url: done.url || url, request_id, attempts: attempts as never[] });
+          ? (["timeout", `${operation}: the stream stood still: ${failure.message}`] as const)
+          : (["connection", `${operation}: the connection ended within the answer: ${failure.message}`] as const);
+    const { status, request_id, attempts, url } = done;
+    return this.#failed({ kind, message, hint: "Try again", operation, status, url, request_id, attempts });
   }
+}
+
+const TOKEN = "Exchange the client's id and secret at the token endpoint, and give the client the access token";
+
+function isSuccess({ status }: Head): boolean {
+  return status >= 200 && status < 300;
 }
 
 /** The body of a streamed answer, as part of its call. */
@@ -269,20 +392,6 @@ export class StreamedRest {
   }
 }
 
-/** Flat names and values as pairs. */
-export function pairsOf(flat: FlatHeaders): HeaderPairs {
-  const pairs: [string, string][] = [];
-  for (let place = 0; place + 1 < flat.length; place += 2) pairs.push([flat[place] as string, flat[place + 1] as string]);
-  return pairs;
-}
-
 function seed(): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(32));
-}
-
-/** From the first byte that is no white space. */
-function beginning(bytes: Uint8Array): Uint8Array {
-  if (bytes.length <= BEGINNING) return bytes;
-  const first = bytes.findIndex((byte) => byte !== 32 && (byte < 9 || byte > 13));
-  return bytes.subarray(Math.max(first, 0), Math.max(first, 0) + BEGINNING);
 }

@@ -6,7 +6,8 @@
  */
 
 import type { HeaderPairs, Interceptor } from "../../backend.js";
-import { Failed, pairsOf, Thrown, type Host, type Pieces, type Received, type Sending, type Stop } from "./drive.js";
+import { Failed, Thrown, type Host, type Pieces, type Received, type Sending, type Stop } from "./drive.js";
+import { pairsOf } from "./flat.js";
 
 /**
  * An answer that says it is at most so long is read in one go, which is quicker than piece by piece, where as much as `LARGE` may be read: should it be

@@ -4,7 +4,8 @@
  */
 
 import type { Interceptor, Script, ScriptedAnswer, ScriptedFailure } from "../../backend.js";
-import { Failed, pairsOf, Thrown, type Host, type Pieces, type Received, type Sending, type Stop } from "./drive.js";
+import { Failed, Thrown, type Host, type Pieces, type Received, type Sending, type Stop } from "./drive.js";
+import { pairsOf } from "./flat.js";
 
 /** 2023-11-14T22:13:20Z: what the calendar says when a script begins, in every language. */
 const BEGIN = 1_700_000_000_000;

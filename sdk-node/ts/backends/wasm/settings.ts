@@ -1,38 +1,21 @@
 /**
- * Settings by the places that the WebAssembly engine reads them from. What is sent to a browser has no names in it; they are here, with the code that gives
- * them, and the engine decides over the values.
+ * Settings as the WebAssembly engine takes them, numbers and texts in an order that it knows. Their names, and that there is no other, are known here, with
+ * the code that gives them.
  */
 
 import { CallFailed, type CallSettings, type Settings } from "../../backend.js";
+import { baseOf, WrongAddress } from "./address.js";
 
-/** `~`: a whole number; `+`: milliseconds. The order is that of `sdk-wasm/src/settings.rs`. */
-const SETTINGS = [
-  "base_url",
-  "api_key",
-  "access_token",
-  "client_id",
-  "client_secret",
-  "tenant",
-  "api_version",
-  "user_agent",
-  "timeout_ms",
-  "connect_timeout_ms",
-  "deadline_ms",
-  "backoff_base_ms",
-  "backoff_cap_ms",
-  "max_retries",
-  "max_answer_bytes",
-  "pacing",
-  "trace",
-  "budget",
-  "breaker",
-  "cache",
-  "headers",
-] as const;
 const BUDGET = ["capacity", "refill_every_ms", "refill_after_successes"];
 const BREAKER = ["failure_percent", "window_ms", "minimum_attempts", "reset_ms", "reset_cap_ms", "probes"];
 const CACHE = ["entries", "bytes"];
-const CALL = ["timeout_ms", "deadline_ms", "max_retries", "idempotency_key", "accept", "trace_parent", "headers"] as const;
+const TEXTS = ["api_key", "access_token", "client_id", "client_secret", "user_agent", "api_version", "tenant"] as const;
+const KNOWN = [
+  ...["base_url", "timeout_ms", "connect_timeout_ms", "deadline_ms", "backoff_base_ms", "backoff_cap_ms", "max_retries", "max_answer_bytes"],
+  ...["pacing", "trace", "budget", "breaker", "cache", "headers"],
+  ...TEXTS,
+];
+const CALL = ["timeout_ms", "deadline_ms", "max_retries", "idempotency_key", "accept", "trace_parent", "headers"];
 /** What only a client with its own sockets can follow. */
 const NATIVE = ["proxy", "ca_bundle", "ca_pem"];
 const VARIABLES = {
@@ -48,13 +31,20 @@ const WHOLE = ["max_retries", "max_answer_bytes"];
 /** A page's rules hold here: a header that a plain CORS set-up does not expect costs a preflight or the answer. Node, Deno and edge runtimes have none. */
 const inBrowser = typeof (globalThis as { location?: { origin?: unknown } }).location?.origin === "string";
 
-/** Are answers kept by the engine? In browsers, which keep them themselves, only where it is asked for. */
-export function caches({ cache }: Settings): boolean {
-  return cache === undefined ? !inBrowser : cache !== false;
+/** The sizes of the cache, where answers are kept. In browsers, which keep them themselves, only where it is asked for. */
+export function cacheOf({ cache }: Settings): { entries?: number; bytes?: number } | undefined {
+  return cache === undefined ? (inBrowser ? undefined : {}) : cache === false ? undefined : cache;
 }
 
-/** A client's settings as the engine reads them. Throws {@link CallFailed} of kind `config` that names every mistake. */
-export function settingsList(settings: Settings): unknown[] {
+/** A client's settings as the engine takes them, and what is wrong with them. */
+export interface ClientList {
+  readonly numbers: readonly (number | undefined)[];
+  readonly texts: readonly (string | undefined)[];
+  readonly mistakes: readonly string[];
+}
+
+/** A client's settings as the engine takes them. Throws {@link CallFailed} of kind `config` where there are settings that are none. */
+export function clientList(settings: Settings): ClientList {
   const { environment, ...given } = settings;
   const credentials = given.api_key ?? given.access_token ?? given.client_id ?? given.client_secret;
   for (const [name, variable] of Object.entries(VARIABLES) as [keyof typeof VARIABLES, string][]) {
@@ -63,54 +53,70 @@ export function settingsList(settings: Settings): unknown[] {
     const value = mixes ? undefined : environment?.[variable];
     if (value !== undefined && value !== "") given[name] ??= value;
   }
-  const mistakes: string[] = [];
-  const list = inOrder(given, SETTINGS, "", mistakes);
-  const parts = [
-    [17, "budget", BUDGET],
-    [18, "breaker", BREAKER],
-    [19, "cache", CACHE],
-  ] as const;
-  for (const [place, name, names] of parts) {
+  const wrong = [...mistakesIn(given, KNOWN, "")];
+  for (const [name, names] of [["budget", BUDGET], ["breaker", BREAKER], ["cache", CACHE]] as const) {
     const part = given[name];
-    if (typeof part === "object") list[place] = inOrder(part, names, `${name}: `, mistakes);
+    if (typeof part === "object") wrong.push(...mistakesIn(part, names, `${name}: `));
   }
-  list[20] = given.headers?.flat() ?? null;
-  list[16] ??= !inBrowser;
-  if (caches(settings) && list[19] === null) list[19] = [];
-  if (given.base_url === undefined) mistakes.push("there is no base URL; give the client one (`baseUrl`), or set WAYPOST_BASE_URL");
-  refuse("the client's settings", mistakes);
-  return list;
-}
+  if (given.base_url === undefined) wrong.push("there is no base URL; give the client one (`baseUrl`), or set WAYPOST_BASE_URL");
+  refuse("the client's settings", wrong);
 
-/** One call's settings as the engine reads them. */
-export function callList(settings: CallSettings | undefined): unknown[] | null {
-  if (settings === undefined) return null;
   const mistakes: string[] = [];
-  const list = inOrder(settings, CALL, "", mistakes);
-  list[6] = settings.headers?.flat() ?? null;
-  refuse("the call's settings", mistakes);
-  return list;
+  for (const name of ["timeout_ms", "connect_timeout_ms", "deadline_ms"] as const) {
+    if (given[name] === 0) mistakes.push(`the ${name.slice(0, -3).replace("_", " ")} is zero; give it a length`);
+  }
+  if (given.max_answer_bytes === 0) mistakes.push("the largest answer is zero bytes; give it a size");
+  if ((given.client_id === undefined) !== (given.client_secret === undefined)) mistakes.push("of `client_id` and `client_secret` one is missing; give both, or none");
+  const { breaker } = given;
+  const budget = given.budget === false ? undefined : given.budget;
+  const numbers = [
+    ...[given.timeout_ms, given.deadline_ms, given.backoff_base_ms, given.backoff_cap_ms, given.max_retries, given.max_answer_bytes],
+    ...[flag(given.pacing), flag(given.trace ?? !inBrowser)],
+    ...[flag(given.budget !== false), budget?.capacity, budget?.refill_every_ms, budget?.refill_after_successes],
+    ...[flag(breaker !== undefined), breaker?.failure_percent, breaker?.window_ms, breaker?.minimum_attempts],
+    ...[breaker?.reset_ms, breaker?.reset_cap_ms, breaker?.probes],
+  ];
+  const base = ((): string => {
+    try {
+      return baseOf(given.base_url ?? "");
+    } catch (error) {
+      if (!(error instanceof WrongAddress)) throw error;
+      mistakes.push(`the base URL ${error.reason}`);
+      return "";
+    }
+  })();
+  return { numbers, texts: [base, ...TEXTS.map((name) => given[name]), ...(given.headers?.flat() ?? [])], mistakes };
 }
 
-function inOrder(given: object, names: readonly string[], about: string, mistakes: string[]): unknown[] {
-  const list: unknown[] = names.map(() => null);
+/** Throws where one call's settings hold what is none. */
+export function checkCall(settings: CallSettings): void {
+  const mistakes = [...mistakesIn(settings, CALL, "")];
+  for (const name of ["timeout", "deadline"] as const) {
+    if (settings[`${name}_ms`] === 0) mistakes.push(`the ${name} is zero; give it a length, or leave it to the client`);
+  }
+  refuse("the call's settings", mistakes);
+}
+
+function* mistakesIn(given: object, names: readonly string[], about: string): Iterable<string> {
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || value === null) continue;
-    const place = names.indexOf(name);
-    if (place < 0) {
+    if (!names.includes(name)) {
       const native = NATIVE.includes(name);
-      mistakes.push(about + (native ? `\`${name}\` is for the native engine: here the host's fetch makes the connections` : `\`${name}\` is not known`));
+      yield about + (native ? `\`${name}\` is for the native engine: here the host's fetch makes the connections` : `\`${name}\` is not known`);
     } else if (name.endsWith("_ms") && !(typeof value === "number" && value >= 0 && value < Infinity)) {
-      mistakes.push(`${about}\`${name}\` is no number of milliseconds`);
+      yield `${about}\`${name}\` is no number of milliseconds`;
     } else if ((about !== "" || WHOLE.includes(name)) && !name.endsWith("_ms") && !(Number.isInteger(value) && value >= 0)) {
-      mistakes.push(`${about}\`${name}\` is no whole number from 0`);
+      yield `${about}\`${name}\` is no whole number from 0`;
     }
-    list[place] = value;
   }
-  return list;
 }
 
-function refuse(about: string, mistakes: readonly string[]): void {
+function flag(value: boolean | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
+}
+
+/** Throws one error that names every mistake. */
+export function refuse(about: string, mistakes: readonly string[], operation?: string): void {
   if (mistakes.length === 0) return;
-  throw new CallFailed({ kind: "config", message: `${about}: ${mistakes.join("; ")}`, attempts: [] });
+  throw new CallFailed({ kind: "config", message: `${about}: ${mistakes.join("; ")}`, ...(operation !== undefined && { operation }), attempts: [] });
 }
