@@ -24,6 +24,7 @@
 //! Policies are pure: time comes in as an argument.
 
 pub mod body;
+pub mod breaker;
 pub mod config;
 pub mod edge;
 pub mod exchange;
@@ -31,6 +32,7 @@ mod forward;
 mod listener;
 mod pipeline;
 pub mod problem;
+pub mod upstream;
 mod proxy;
 mod snapshot;
 pub mod route;
