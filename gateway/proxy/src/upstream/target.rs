@@ -178,7 +178,6 @@ impl Target {
 
     /// Peak-EWMA: the expected wait of one more request, in nanoseconds. A slower answer counts at once and whole, a faster one by and by; without answers
     /// the average falls, so that one which was slow is tried again.
-    #[expect(clippy::cast_precision_loss, reason = "counts and nanoseconds")]
     pub(super) fn load(&self, now: Instant) -> f64 {
         let average = self.average_at(nanos(now.saturating_duration_since(self.made)));
         let waiting = f64::from(self.in_flight());
