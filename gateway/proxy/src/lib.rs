@@ -29,6 +29,7 @@ pub mod config;
 pub mod edge;
 pub mod exchange;
 mod forward;
+pub mod identity;
 pub mod limit;
 mod listener;
 pub mod observe;

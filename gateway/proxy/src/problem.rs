@@ -7,9 +7,13 @@ use serde_json::{Map, Value};
 
 use crate::Body;
 
-/// A request that goes no further. Cheap to make: the document is written when it is answered.
+/// A request that goes no further. Cheap to make: the document is written when it is answered. One word large, so that a stage that refuses nothing
+/// returns little.
 #[derive(Debug, Clone)]
-pub struct Refusal {
+pub struct Refusal(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
     status: StatusCode,
     code: &'static str,
     detail: Cow<'static, str>,
@@ -20,55 +24,57 @@ pub struct Refusal {
 impl Refusal {
     /// A status of 4xx or 5xx, a stable code in snake_case, and what happened and what to do, for a person.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), headers: Vec::new(), members: Map::new() }
+        let detail = detail.into();
+        Self(Box::new(Inner { status, code, detail, headers: Vec::new(), members: Map::new() }))
     }
 
     /// With a header: `Retry-After`, `WWW-Authenticate`.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.0.headers.push((name, value));
         self
     }
 
     /// With a member of its own in the document: `policy`, `state`.
     #[must_use]
     pub fn member(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(name.to_owned(), value.into());
+        self.0.members.insert(name.to_owned(), value.into());
         self
     }
 
     /// The status.
-    pub const fn status(&self) -> StatusCode {
-        self.status
+    pub fn status(&self) -> StatusCode {
+        self.0.status
     }
 
     /// The stable code.
-    pub const fn code(&self) -> &'static str {
-        self.code
+    pub fn code(&self) -> &'static str {
+        self.0.code
     }
 
     /// The text for a person.
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 
     /// The answer to a request for `path`.
     pub fn answer(self, request_id: &str, path: &str) -> Response<Body> {
+        let Inner { status, code, detail, headers: own, members } = *self.0;
         let mut document = Map::new();
-        document.insert("type".to_owned(), Value::from(format!("urn:waypost:problem:{}", self.code)));
-        document.insert("title".to_owned(), Value::from(self.status.canonical_reason().unwrap_or("Error")));
-        document.insert("status".to_owned(), Value::from(self.status.as_u16()));
-        document.insert("detail".to_owned(), Value::from(self.detail.into_owned()));
+        document.insert("type".to_owned(), Value::from(format!("urn:waypost:problem:{}", code)));
+        document.insert("title".to_owned(), Value::from(status.canonical_reason().unwrap_or("Error")));
+        document.insert("status".to_owned(), Value::from(status.as_u16()));
+        document.insert("detail".to_owned(), Value::from(detail.into_owned()));
         document.insert("instance".to_owned(), Value::from(path));
-        document.insert("code".to_owned(), Value::from(self.code));
+        document.insert("code".to_owned(), Value::from(code));
         document.insert("request_id".to_owned(), Value::from(request_id));
-        document.extend(self.members);
+        document.extend(members);
         let mut answer = Response::new(Body::full(Value::Object(document).to_string()));
-        *answer.status_mut() = self.status;
+        *answer.status_mut() = status;
         let headers = answer.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        for (name, value) in self.headers {
+        for (name, value) in own {
             headers.append(name, value);
         }
         answer

@@ -10,25 +10,34 @@
 //!
 //! The types here hold what was written, no more; what they mean is compiled in the room that carries it out.
 
+pub mod check;
 mod fault;
+mod form;
 mod identity;
 mod limit;
 mod listener;
 mod observe;
+mod read;
 mod route;
 mod service;
 mod value;
+pub mod watch;
+mod yaml;
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use check::check;
 pub use fault::{Fault, Level, Mark, Step};
 pub use identity::*;
 pub use limit::*;
 pub use listener::*;
 pub use observe::*;
+pub(crate) use form::no_such;
+pub(crate) use read::read_list;
+pub use read::{Faulty, Read, read, read_file, read_with, schema};
 pub use route::*;
 pub use service::*;
 pub use value::*;

@@ -19,3 +19,6 @@ pub use pattern::{Pattern, REST};
 pub use rewrite::Rewrite;
 pub use table::{Found, Missed, RequestHead, Table};
 pub use template::Template;
+
+#[cfg(test)]
+mod tests;

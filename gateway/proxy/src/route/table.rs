@@ -91,6 +91,8 @@ pub struct Table {
 pub(super) struct Compiled {
     pub(super) name: Arc<str>,
     pub(super) conditions: Conditions,
+    /// All that it says was understood.
+    sound: bool,
 }
 
 /// A place in a path.
@@ -127,8 +129,9 @@ impl Table {
         for (index, route) in routes.iter().enumerate() {
             let mut own = Vec::new();
             let conditions = Conditions::new(route, versions, &mut own);
+            let sound = own.is_empty();
             faults.extend(own.into_iter().map(|fault| fault.under(index).under("routes")));
-            table.routes.push(Compiled { name: Arc::from(route.name.as_str()), conditions });
+            table.routes.push(Compiled { name: Arc::from(route.name.as_str()), conditions, sound });
         }
         let mut ranked = Vec::new();
         for (index, (route, compiled)) in routes.iter().zip(&table.routes).enumerate() {
@@ -237,7 +240,11 @@ impl Table {
         let mut shadowed = Vec::new();
         for ((hidden, route), (first, _)) in routes() {
             let by = routes().find(|((other, shadow), (_, last))| {
-                *other != hidden && *last < first && shadow.conditions.covers(&route.conditions)
+                *other != hidden
+                    && shadow.sound
+                    && route.sound
+                    && *last < first
+                    && shadow.conditions.covers(&route.conditions)
             });
             shadowed.extend(by.map(|((by, _), _)| (by, hidden)));
         }

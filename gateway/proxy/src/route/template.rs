@@ -69,6 +69,18 @@ impl Template {
         filled
     }
 
+    /// Fills in with texts that are made for it.
+    pub(crate) fn fill_with(&self, mut value: impl FnMut(&str) -> Option<String>) -> String {
+        let mut filled = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => filled.push_str(text),
+                Part::Blank(name) => filled.push_str(&value(name).unwrap_or_default()),
+            }
+        }
+        filled
+    }
+
     /// The text in front of the first blank, which is always the same.
     pub fn fixed(&self) -> &str {
         match self.parts.first() {

@@ -1,0 +1,90 @@
+//! What services are told of a caller: `X-Waypost-Caller`, `-Tenant`, `-Permissions` and `-Tier`. Whatever a client sends under such a name is taken away
+//! first, `_` for `-` included: many a service's framework reads both alike.
+
+use http::{HeaderMap, HeaderName};
+
+use crate::Exchange;
+use crate::edge::headers::value;
+
+const CALLER: HeaderName = HeaderName::from_static("x-waypost-caller");
+const TENANT: HeaderName = HeaderName::from_static("x-waypost-tenant");
+const PERMISSIONS: HeaderName = HeaderName::from_static("x-waypost-permissions");
+const TIER: HeaderName = HeaderName::from_static("x-waypost-tier");
+
+/// Whether only the gateway says this.
+pub(crate) fn is_ours(name: &str) -> bool {
+    const OURS: &[u8] = b"x-waypost-";
+    name.as_bytes().get(..OURS.len()).is_some_and(|beginning| {
+        beginning
+            .iter()
+            .zip(OURS)
+            .all(|(byte, ours)| byte.eq_ignore_ascii_case(ours) || *ours == b'-' && *byte == b'_')
+    })
+}
+
+/// Takes away what only the gateway says. For every request, before anything reads its headers.
+pub fn strip(headers: &mut HeaderMap) {
+    if headers.keys().any(|name| is_ours(name.as_str())) {
+        let forged: Vec<_> = headers.keys().filter(|name| is_ours(name.as_str())).cloned().collect();
+        for name in forged {
+            headers.remove(name);
+        }
+    }
+}
+
+/// Tells a service who calls.
+pub fn forward(exchange: &Exchange, headers: &mut HeaderMap) {
+    let Some(caller) = exchange.caller.as_deref() else { return };
+    let mut tell = |name: HeaderName, text: &str| {
+        if let Some(value) = value(text).filter(|_| !text.is_empty()) {
+            headers.insert(name, value);
+        }
+    };
+    tell(CALLER, &caller.name);
+    tell(TENANT, caller.tenant.as_deref().unwrap_or_default());
+    tell(TIER, caller.tier.as_deref().unwrap_or_default());
+    tell(PERMISSIONS, &caller.permissions.join(" "));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Caller;
+
+    #[test]
+    fn a_client_cannot_say_who_it_is() {
+        let mut headers = HeaderMap::new();
+        for name in
+            ["X-Waypost-Caller", "x_waypost_tenant", "X-WAYPOST_Permissions", "X-Waypost-Anything", "X-Way"]
+        {
+            headers.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_static("forged"));
+            headers.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_static("twice"));
+        }
+        strip(&mut headers);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["x-way"]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_caller_is_called_it_is_one_line(name in any::<String>(), tenant in any::<String>()) {
+            let caller = Caller { name, tenant: Some(tenant), permissions: vec!["a:*".into(), "b".into()], ..Default::default() };
+            let exchange = Exchange {
+                request_id: String::new(), at: Instant::now(), client: [127, 0, 0, 1].into(), secure: false,
+                host: String::new(), path: String::new(), version: None, parameters: Vec::new(),
+                caller: Some(Arc::new(caller)),
+            };
+            let mut headers = HeaderMap::new();
+            forward(&exchange, &mut headers);
+            prop_assert_eq!(headers.get(PERMISSIONS).unwrap(), "a:* b");
+            for value in headers.values() {
+                prop_assert!(value.as_bytes().iter().all(|byte| (b' '..=b'~').contains(byte)));
+            }
+        }
+    }
+}
