@@ -439,3 +439,102 @@ impl<T> Slab<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts as JavaScript writes them.
+    fn message(first: &[u8], texts: &[Option<&str>]) -> Vec<u8> {
+        let mut message = first.to_vec();
+        for text in texts {
+            match text {
+                Some(text) => message.extend_from_slice(text.as_bytes()),
+                None => message.push(0xfe),
+            }
+            message.push(0xff);
+        }
+        message
+    }
+
+    /// An engine with a client whose settings are the defaults but for tracing, and a wait before a retry that is none.
+    fn engine() -> Engine {
+        let mut numbers = [f64::NAN; 19];
+        [numbers[2], numbers[3], numbers[7]] = [0.0, 0.0, 1.0];
+        let numbers: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let texts =
+            [Some("https://api.example/base"), Some("key-1"), None, None, None, None, None, Some("acme")];
+        let mut engine = Engine::default();
+        let message = message(&numbers, &texts);
+        assert_eq!(engine.client(Texts::of(&message), &mut Answer::default()), 0);
+        engine
+    }
+
+    fn operation(engine: &mut Engine, id: &str, answer: &mut Answer) -> i32 {
+        engine.operation(Texts::of(&message(&[], &[Some(id)])), answer)
+    }
+
+    fn start(engine: &mut Engine, operation: i32, arguments: &[&str], answer: &mut Answer) -> i32 {
+        let texts: Vec<_> =
+            [None, None, None].into_iter().chain(arguments.iter().copied().map(Some)).collect();
+        let message = message(&[7; 32], &texts);
+        let (timeout, deadline, retries) = (f64::NAN, f64::NAN, 1.0);
+        let operation = usize::try_from(operation).unwrap();
+        let begin =
+            Begin { client: 0, operation, body: 0, headers: 0, timeout, deadline, retries, elapsed: 0.0 };
+        engine.start(Texts::of(&message), &begin, answer)
+    }
+
+    #[test]
+    fn an_operation_is_known_by_its_number_and_its_properties() {
+        let (mut engine, mut answer) = (engine(), Answer::default());
+        let number = operation(&mut engine, "wallets_get", &mut answer);
+        assert_eq!((answer.text.as_str(), answer.numbers[0]), ("GET", f64::from(0b1100)));
+        assert_eq!(operation(&mut engine, "wallets_get", &mut Answer::default()), number);
+        assert_eq!(operation(&mut engine, "wallets_fly", &mut Answer::default()), -1);
+        let row = message(&[], &[Some("forms_send\tPOST\t/v1/forms\tnever\tform\tnone\t")]);
+        let mut answer = Answer::default();
+        assert_ne!(engine.define(Texts::of(&row), &mut answer), number);
+        assert_eq!((answer.text.as_str(), answer.numbers[0]), ("POST", f64::from(0b1_0010)));
+    }
+
+    #[test]
+    fn a_call_has_its_url_and_its_headers_and_each_attempt_a_span_of_its_own() {
+        let (mut engine, mut answer) = (engine(), Answer::default());
+        let number = operation(&mut engine, "wallets_get", &mut Answer::default());
+        assert_eq!(start(&mut engine, number, &["wallet_id", "a/b"], &mut answer), 0);
+        let parts: Vec<&str> = answer.text.split('\0').collect();
+        assert_eq!(parts[0], "https://api.example/base/v1/wallets/a%2Fb");
+        for (name, value) in [("x-tenant-id", "acme"), ("x-api-key", "key-1"), ("accept", "application/json")]
+        {
+            assert!(parts.windows(2).any(|pair| pair == [name, value]), "{parts:?}");
+        }
+        let [.., name, first] = parts.as_slice() else { panic!("{parts:?}") };
+        assert_eq!((*name, first.len()), ("traceparent", 55));
+        assert_eq!(answer.numbers[..2], [1.0, 15_000.0]);
+
+        let call = answer.numbers[2] as usize;
+        let mut told = |event, first, second| {
+            let mut answer = Answer::default();
+            let told = Told { event, first, second, elapsed: 10.0, unix: 0.0 };
+            let step = engine.next(Texts::of(&[]), call, told, &mut answer);
+            (step, answer)
+        };
+        assert_eq!(told(1, 503.0, 0.0).0, 1, "its body is read");
+        assert_eq!(told(2, 0.0, f64::NAN).0, 2, "it is waited");
+        let (step, answer) = told(0, 0.0, 0.0);
+        assert_eq!((step, answer.numbers[0], answer.text.len()), (0, 2.0, 55));
+        assert_ne!(answer.text, *first);
+        let (step, answer) = told(3, 2.0, 1.0);
+        assert_eq!((step, answer.numbers[0], answer.numbers[2]), (Fail::Attempt as i32, -1.0, 15_000.0));
+        assert_eq!(told(0, 0.0, 0.0).0, Fail::Over as i32);
+    }
+
+    #[test]
+    fn every_mistake_of_a_call_is_told_at_once() {
+        let (mut engine, mut answer) = (engine(), Answer::default());
+        let number = operation(&mut engine, "wallets_get", &mut Answer::default());
+        assert_eq!(start(&mut engine, number, &["wallet", "x"], &mut answer), Fail::Mistakes as i32);
+        assert_eq!(answer.text, "there is no parameter `wallet`; the path parameter `wallet_id` is missing");
+    }
+}
