@@ -1,19 +1,28 @@
 //! The proxy itself: the snapshot that holds at the moment, what outlives it, and the two ways in: over sockets ([`Proxy::serve`]), or without
 //! ([`Proxy::handle`]).
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use http::{Request, Response};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 
+use crate::breaker::Breakers;
 use crate::config::Fault;
-use crate::forward::Pool;
+use crate::forward::{Asking, Pool};
+use crate::identity::Memory;
+use crate::limit::Link;
 use crate::listener::{self, Listening};
+use crate::observe::{Recorder, Seen};
 use crate::pipeline::{self, Peer};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Lasting, Snapshot};
+use crate::upstream::{Asker, Service, Services};
 use crate::{Body, Config, Host};
 
 /// A reverse proxy. A clone is the same proxy.
@@ -40,8 +49,27 @@ pub(crate) struct Shared {
     pub(crate) snapshot: ArcSwap<Snapshot>,
     /// The program around the proxy.
     pub(crate) host: Option<Arc<dyn Host>>,
+    pub(crate) lasting: Lasting,
     /// The connections of requests that came without a socket.
     pool: Arc<Pool>,
+    background: Mutex<Background>,
+    applying: Mutex<()>,
+}
+
+/// What runs beside requests: questions of health, discovery.
+#[derive(Default)]
+struct Background {
+    runtime: Option<Handle>,
+    tasks: HashMap<Arc<str>, (Arc<Service>, Vec<AbortHandle>)>,
+    recorder: Option<AbortHandle>,
+    link: Option<(Arc<Link>, AbortHandle)>,
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.tasks.values().flat_map(|(_, tasks)| tasks).for_each(AbortHandle::abort);
+        self.recorder.iter().chain(self.link.iter().map(|(_, task)| task)).for_each(AbortHandle::abort);
+    }
 }
 
 impl std::fmt::Debug for Shared {
@@ -57,12 +85,24 @@ impl Proxy {
     ///
     /// Everything that is wrong with the configuration.
     pub fn new(config: Config, host: Option<Arc<dyn Host>>) -> Result<Self, Vec<Fault>> {
-        let snapshot = Snapshot::new(config, None)?;
-        Ok(Self(Arc::new(Shared {
+        let lasting = Lasting {
+            services: Services::new(sticky_key()),
+            breakers: Breakers::default(),
+            limiter: Arc::default(),
+            recorder: Arc::default(),
+            memory: Memory::default(),
+        };
+        let snapshot = Snapshot::new(config, None, &lasting)?;
+        let proxy = Self(Arc::new(Shared {
             snapshot: ArcSwap::from_pointee(snapshot),
             host,
+            lasting,
             pool: Arc::new(Pool::default()),
-        })))
+            background: Mutex::default(),
+            applying: Mutex::default(),
+        }));
+        proxy.tend();
+        Ok(proxy)
     }
 
     /// Puts a configuration in the place of the one before. Requests under way end as they began. Addresses of listeners are those that [`Proxy::bind`]
@@ -72,14 +112,83 @@ impl Proxy {
     ///
     /// Everything that is wrong with the configuration; then the one before stays.
     pub fn apply(&self, config: Config) -> Result<(), Vec<Fault>> {
-        let snapshot = Snapshot::new(config, Some(&self.0.snapshot.load()))?;
+        // One at a time: what outlives snapshots is brought to one configuration before the next.
+        let _turn = self.0.applying.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = Snapshot::new(config, Some(&self.0.snapshot.load()), &self.0.lasting)?;
         self.0.snapshot.store(Arc::new(snapshot));
+        self.tend();
         Ok(())
+    }
+
+    /// Starts what runs beside requests for services that are new, and stops it for those that are gone. Without a runtime it is put off until there is one.
+    fn tend(&self) {
+        let mut background = self.0.background.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(runtime) = Handle::try_current() {
+            background.runtime.get_or_insert(runtime);
+        }
+        let Some(runtime) = background.runtime.clone() else { return };
+        let lasting = &self.0.lasting;
+        background
+            .recorder
+            .get_or_insert_with(|| runtime.spawn(Arc::clone(&lasting.recorder).run()).abort_handle());
+        let link = self.0.snapshot.load().link.clone();
+        if background.link.as_ref().map(|(link, _)| Arc::as_ptr(link)) != link.as_ref().map(Arc::as_ptr) {
+            if let Some((_, task)) = background.link.take() {
+                task.abort();
+            }
+            background.link = link.map(|link| {
+                let task = runtime.spawn(Arc::clone(&lasting.limiter).run(Arc::clone(&link))).abort_handle();
+                (link, task)
+            });
+        }
+        let services = lasting.services.list();
+        background.tasks.retain(|_, (service, tasks)| {
+            let stays = services.iter().any(|known| Arc::ptr_eq(known, service));
+            if !stays {
+                tasks.iter().for_each(AbortHandle::abort);
+            }
+            stays
+        });
+        for service in services {
+            if background.tasks.contains_key(service.name()) {
+                continue;
+            }
+            let asker = Asking::new(&self.0, Arc::clone(service.name()));
+            let run =
+                runtime.spawn(Arc::clone(&service).run(Arc::clone(&asker) as Arc<dyn Asker>)).abort_handle();
+            let mut tasks = vec![run];
+            let snapshot = self.0.snapshot.load();
+            if let Some(upstream) = snapshot.upstream(service.name())
+                && let Some(path) = &upstream.written.breaker.probe_path
+            {
+                let probe = Arc::clone(&service).probe(asker, Arc::clone(&upstream.breaker), path.clone());
+                tasks.push(runtime.spawn(probe).abort_handle());
+            }
+            background.tasks.insert(Arc::clone(service.name()), (service, tasks));
+        }
     }
 
     /// The configuration that holds at the moment.
     pub fn config(&self) -> Arc<Config> {
         Arc::clone(&self.0.snapshot.load().config)
+    }
+
+    /// What was seen of requests: metrics, analytics.
+    pub fn recorder(&self) -> &Arc<Recorder> {
+        &self.0.lasting.recorder
+    }
+
+    /// What has a state of its own, as it is now: services and their targets, breakers, limits.
+    pub fn seen(&self) -> Seen {
+        let lasting = &self.0.lasting;
+        let now = Instant::now();
+        Seen {
+            services: lasting.services.list().iter().map(|service| service.status(now)).collect(),
+            breakers: lasting.breakers.list(now),
+            limit_keys: lasting.limiter.len(),
+            limit_link: self.0.snapshot.load().link.as_ref().map(|link| link.status()),
+            ..Seen::default()
+        }
     }
 
     /// Takes the addresses of all listeners; nothing is accepted before [`Listening::serve`].
@@ -88,6 +197,7 @@ impl Proxy {
     ///
     /// An address that cannot be taken, or a certificate that cannot be read.
     pub fn bind(&self) -> io::Result<Listening> {
+        self.tend();
         listener::bind(&self.0)
     }
 
@@ -105,4 +215,14 @@ impl Proxy {
     pub async fn handle(&self, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
         pipeline::answer(&self.0, &self.0.pool, &Peer::plain(peer), request).await
     }
+}
+
+/// A key that this process alone has: callers keep their targets until it ends.
+fn sticky_key() -> [u8; 32] {
+    let mut key = [0; 32];
+    if let Err(error) = getrandom::fill(&mut key) {
+        // Cookies could be forged then, which leads to nothing but another target.
+        tracing::warn!(%error, "no random key for sticky cookies");
+    }
+    key
 }

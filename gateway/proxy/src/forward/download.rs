@@ -15,6 +15,7 @@ use super::endpoint::Endpoint;
 use super::http1::Http1;
 use super::pool::Pool;
 use crate::body::BodyError;
+use crate::upstream::Picked;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -28,6 +29,10 @@ pub(crate) struct Download {
     /// When the whole exchange has to be over.
     until: Option<Instant>,
     since: Option<Instant>,
+    /// What is told at the next look.
+    broken: Option<BodyError>,
+    /// The target has the request until this is dropped.
+    _picked: Picked,
 }
 
 /// What an answer comes over.
@@ -50,9 +55,10 @@ impl Download {
         endpoint: &Arc<Endpoint>,
         patience: Duration,
         until: Option<Instant>,
+        picked: Picked,
     ) -> Self {
         let (pool, endpoint) = (Arc::clone(pool), Arc::clone(endpoint));
-        Self { incoming, via, pool, endpoint, patience, until, since: None }
+        Self { incoming, via, pool, endpoint, patience, until, since: None, broken: None, _picked: picked }
     }
 
     /// Whether there is nothing to stream; then the connection is free at once.
@@ -74,6 +80,13 @@ impl Download {
                 self.pool.put(self.endpoint.id, connection, self.endpoint.max_idle, self.endpoint.keep);
             }
         }
+    }
+
+    /// Tells of an end that came too early only at the next look: the client is to have what was there before.
+    fn fail<T>(&mut self, error: BodyError, context: &Context<'_>) -> Poll<T> {
+        self.broken = Some(error);
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn late(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -99,31 +112,43 @@ impl hyper::body::Body for Download {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        if let Some(error) = this.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let frame = match &mut this.via {
             Via::Http1(connection) => driven(&mut this.incoming, connection, context),
-            Via::Shared(_) | Via::Done => Pin::new(&mut this.incoming).poll_frame(context).map_err(BodyError::from),
+            Via::Shared(_) | Via::Done => {
+                Pin::new(&mut this.incoming).poll_frame(context).map_err(BodyError::from)
+            }
         };
-        match &frame {
-            Poll::Ready(Some(Ok(_))) => {
+        match frame {
+            Poll::Ready(Some(Ok(frame))) => {
                 this.since = None;
                 if this.incoming.is_end_stream() {
                     this.give_back(context);
                 }
+                Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(_))) => this.via = Via::Done,
-            Poll::Ready(None) => this.give_back(context),
+            Poll::Ready(Some(Err(error))) => {
+                this.via = Via::Done;
+                this.fail(error, context)
+            }
+            Poll::Ready(None) => {
+                this.give_back(context);
+                Poll::Ready(None)
+            }
             Poll::Pending => {
                 if this.late(context).is_ready() {
                     this.via = Via::Done;
-                    return Poll::Ready(Some(Err("the target stood still".into())));
+                    return this.fail("the target stood still".into(), context);
                 }
+                Poll::Pending
             }
         }
-        frame
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.via, Via::Done) && self.incoming.is_end_stream()
+        self.broken.is_none() && matches!(self.via, Via::Done) && self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
-use http::uri::{Authority, Uri};
+use http::uri::Authority;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use super::failure::What;
 use super::stream::Stream;
 use crate::config::Service;
+use crate::upstream::Target;
 
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
@@ -39,42 +40,37 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// A target from its URL. The error says what is wrong with the URL.
-    pub(crate) fn new(url: &str, service: &Service, tls: Option<&Arc<ClientConfig>>) -> Result<Self, String> {
-        let uri: Uri = url.parse().map_err(|error| format!("`{url}` is no URL: {error}"))?;
+    /// How one speaks to a target. The error says why nobody can.
+    pub(crate) fn new(
+        target: &Target,
+        service: &Service,
+        tls: Option<&Arc<ClientConfig>>,
+    ) -> Result<Self, String> {
         let authority =
-            uri.authority().ok_or_else(|| format!("`{url}` names no host; write http://host:port"))?.clone();
-        if authority.as_str().contains('@') {
-            return Err(format!("`{url}` has a user in it; credentials belong in a header"));
-        }
-        if uri.query().is_some() {
-            return Err(format!("`{url}` has a query; a target is a base URL"));
-        }
-        let name = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let (port, tls) = match uri.scheme_str() {
-            Some("http") => (80, None),
-            Some("https") => {
-                let shown = service.tls.server_name.clone().unwrap_or_else(|| name.clone());
-                let server = ServerName::try_from(shown.clone())
-                    .map_err(|_| format!("`{shown}` is no name that a certificate can show"))?;
-                let config = tls.ok_or_else(|| format!("`{url}` needs TLS, which is not set up"))?;
-                (443, Some((Arc::clone(config), server)))
-            }
-            _ => return Err(format!("`{url}` is neither http nor https")),
+            target.authority().cloned().ok_or_else(|| format!("`{}` names no host", target.key()))?;
+        let name = target.url().host().unwrap_or_default().trim_matches(['[', ']']);
+        let tls = if target.secure() {
+            let shown = service.tls.server_name.as_deref().unwrap_or(name).to_owned();
+            let server = ServerName::try_from(shown.clone())
+                .map_err(|_| format!("`{shown}` is no name that a certificate can show"))?;
+            let config = tls.ok_or_else(|| format!("`{}` needs TLS, which is not set up", target.key()))?;
+            Some((Arc::clone(config), server))
+        } else {
+            None
         };
-        let host = HeaderValue::from_str(authority.as_str()).map_err(|error| format!("`{url}`: {error}"))?;
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|error| error.to_string())?;
         Ok(Self {
             id: NUMBERS.fetch_add(1, Ordering::Relaxed),
-            port: authority.port_u16().unwrap_or(port),
+            authority,
             host,
-            prefix: uri.path().trim_end_matches('/').to_owned(),
+            prefix: target.prefix().to_owned(),
             max_idle: usize::try_from(service.pool.max_idle).unwrap_or(usize::MAX),
             keep: service.pool.idle.0,
-            name,
+            name: target.host(),
+            port: target.port(),
             tls,
             http2: service.http2,
             connect: service.timeouts.connect.0,
-            authority,
         })
     }
 

@@ -1,5 +1,7 @@
 //! What can go wrong between the proxy and a target, and what a client is told of it.
 
+use std::fmt;
+
 use http::{Request, StatusCode};
 
 use crate::{Body, Refusal};
@@ -34,6 +36,17 @@ pub(crate) enum What {
     ClientBroken,
 }
 
+impl fmt::Display for What {
+    /// For the log.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(text) => write!(formatter, "no connection: {text}"),
+            Self::Broken(text) => write!(formatter, "no answer: {text}"),
+            other => formatter.write_str(other.refusal().code()),
+        }
+    }
+}
+
 impl What {
     /// Whether it is the client's doing and none of the target's.
     pub(crate) const fn of_client(&self) -> bool {
@@ -61,9 +74,11 @@ impl What {
             Self::ClientTimeout => {
                 (StatusCode::REQUEST_TIMEOUT, "body_timeout", "The request's body did not arrive in time.")
             }
-            Self::TooLarge => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The request's body is larger than this route takes.")
-            }
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                "The request's body is larger than this route takes.",
+            ),
             Self::ClientBroken => {
                 (StatusCode::BAD_REQUEST, "body_broken", "The request's body ended early or was malformed.")
             }

@@ -88,7 +88,8 @@ impl Http1 {
                 }));
             }
             if let Poll::Ready(result) = over {
-                let text = result.err().map_or_else(|| "connection closed".to_owned(), |error| error.to_string());
+                let text =
+                    result.err().map_or_else(|| "connection closed".to_owned(), |error| error.to_string());
                 return Poll::Ready(Err(Failure { what: What::Broken(text), unsent: None }));
             }
             if let Some((deadline, what)) = limits.deadline()

@@ -4,6 +4,7 @@
 //! Bodies are streamed both ways, one frame at a time: a side that does not take what it is sent stops the other by TCP's own means.
 
 mod alarm;
+mod ask;
 mod download;
 mod endpoint;
 mod failure;
@@ -33,11 +34,14 @@ use http2::Http2;
 use upload::{Stage, Upload};
 
 pub(crate) use alarm::Alarm;
+pub(crate) use ask::Asking;
 pub(crate) use pool::Pool;
-pub(crate) use upstream::Upstream;
+pub(crate) use upstream::{Draft, Upstream};
 
 use crate::config::HostHeader;
-use crate::{Body, Refusal};
+use crate::pipeline::Notes;
+use crate::upstream::{Outcome, PickBy, Picked, Target};
+use crate::{Body, Exchange, Refusal};
 
 /// What is asked of the forwarder beside the request.
 #[derive(Debug)]
@@ -46,8 +50,8 @@ pub(crate) struct Call<'a> {
     pub(crate) pool: &'a Arc<Pool>,
     /// The service.
     pub(crate) upstream: &'a Upstream,
-    /// When the request's head was there.
-    pub(crate) at: Instant,
+    /// What is known of the request.
+    pub(crate) exchange: &'a Exchange,
     /// For the whole exchange, instead of the service's.
     pub(crate) total: Option<Duration>,
     /// The largest request body.
@@ -60,7 +64,7 @@ pub(crate) struct Call<'a> {
 
 /// The times that hold for one try.
 #[derive(Debug)]
-struct Limits {
+pub(crate) struct Limits {
     started: Instant,
     first_byte: Duration,
     idle: Duration,
@@ -96,53 +100,100 @@ fn client_fault(upload: Option<&Upload>) -> Option<What> {
     }
 }
 
+/// A request that no target answered.
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    /// What the client is told.
+    pub(crate) refusal: Refusal,
+    /// Whether the service failed; else the client did, or nobody was asked.
+    pub(crate) failed: bool,
+    /// The request, if no target could be asked at all.
+    pub(crate) unasked: Option<Box<Request<Body>>>,
+}
+
 /// Sends a request to one of a service's targets and hands back the answer's head with a body that streams.
-pub(crate) async fn send(call: &Call<'_>, mut request: Request<Body>) -> Result<Response<Body>, Refusal> {
+pub(crate) async fn send(
+    call: &Call<'_>,
+    mut request: Request<Body>,
+    notes: &mut Notes,
+) -> Result<Response<Body>, Unanswered> {
     let upstream = call.upstream;
+    let settings = &upstream.written;
     let on_upgrade = call.upgrade.as_ref().map(|_| hyper::upgrade::on(&mut request));
-    let total = call.total.unwrap_or(upstream.timeouts.total.0);
-    let until = (!total.is_zero()).then(|| call.at + total);
+    let total = call.total.unwrap_or(settings.timeouts.total.0);
+    let until = (!total.is_zero()).then(|| call.exchange.at + total);
     let upload = watch(call, &mut request);
     let mut tries = retry::Tries::new(upstream, &request);
     let path = request.uri().path_and_query().cloned();
     let host = request.headers().get(header::HOST).cloned();
+    let mut tried: Vec<Arc<Target>> = Vec::new();
     loop {
-        let Some(endpoint) = upstream.pick() else {
-            return Err(Refusal::new(
-                http::StatusCode::SERVICE_UNAVAILABLE,
-                "no_target",
-                "The service behind this address has no target that takes requests. Try again later.",
-            ));
+        let started = Instant::now();
+        let by = PickBy {
+            client: call.exchange.client,
+            secure: call.exchange.secure,
+            caller: call.exchange.caller.as_ref().map(|caller| caller.name.as_str()),
+            path: &call.exchange.path,
+            query: path.as_ref().and_then(PathAndQuery::query),
+            headers: request.headers(),
+        };
+        let Some(picked) = upstream.service.pick(started, &by, &tried) else {
+            return Err(Unanswered { refusal: no_target(), failed: false, unasked: Some(Box::new(request)) });
         };
         let limits = Limits {
-            started: Instant::now(),
-            first_byte: upstream.timeouts.first_byte.0,
-            idle: upstream.timeouts.idle.0,
+            started,
+            first_byte: settings.timeouts.first_byte.0,
+            idle: settings.timeouts.idle.0,
             until,
             upload: upload.clone(),
         };
-        aim(&mut request, &endpoint, upstream.host, path.as_ref(), host.as_ref());
-        let failure = match attempt(call, &endpoint, request, &limits).await {
-            Ok((mut answer, via)) => {
+        let result = match upstream.endpoint(picked.target()) {
+            Ok(endpoint) => {
+                aim(&mut request, &endpoint, settings.host, path.as_ref(), host.as_ref());
+                attempt(call, &endpoint, request, &limits).await.map(|answer| (answer, endpoint))
+            }
+            Err(what) => Err(Failure { what, unsent: Some(Box::new(request)) }),
+        };
+        let now = Instant::now();
+        let latency = now.saturating_duration_since(started);
+        notes.target = Some(Arc::clone(picked.target().key()));
+        notes.upstream = Some(latency);
+        let failure = match result {
+            Ok(((mut answer, via), endpoint)) => {
+                picked.report(Outcome::Answered(answer.status()), latency, now);
                 if let Some(again) = tries.after_answer(upstream, answer.status()) {
+                    tried.push(Arc::clone(picked.target()));
                     request = again;
                     continue;
                 }
                 let wanted = answer.status() == http::StatusCode::SWITCHING_PROTOCOLS;
                 if let Some(client) = on_upgrade.filter(|_| wanted) {
                     let target = hyper::upgrade::on(&mut answer);
-                    tunnel::spawn(client, target, upstream.timeouts.idle.0);
+                    tunnel::spawn(client, target, settings.timeouts.idle.0);
                 }
-                return finish(call, &endpoint, answer, via, until);
+                return finish(call, &endpoint, answer, via, until, picked);
             }
             Err(failure) => failure,
         };
-        tracing::debug!(target = %endpoint.authority, what = ?failure.what, "an exchange with a target failed");
+        tracing::debug!(target = %picked.target().key(), what = %failure.what, "an exchange with a target failed");
+        let of_client = failure.what.of_client();
+        picked.report(if of_client { Outcome::Cancelled } else { Outcome::Failed }, latency, now);
         match tries.after_failure(upstream, failure) {
             Ok(again) => request = again,
-            Err(what) => return Err(what.refusal()),
+            Err(what) => {
+                return Err(Unanswered { refusal: what.refusal(), failed: !of_client, unasked: None });
+            }
         }
+        tried.push(Arc::clone(picked.target()));
     }
+}
+
+fn no_target() -> Refusal {
+    Refusal::new(
+        http::StatusCode::SERVICE_UNAVAILABLE,
+        "no_target",
+        "The service behind this address has no target that takes requests. Try again later.",
+    )
 }
 
 /// Makes a body tell how far it is; none that is empty.
@@ -165,7 +216,10 @@ async fn attempt(
     limits: &Limits,
 ) -> Result<(Response<Incoming>, Via), Failure> {
     let unsent = |what, request| Failure { what, unsent: Some(Box::new(request)) };
-    if endpoint.wants_http2() && call.upgrade.is_none() && let Some(mut connection) = call.pool.shared(endpoint.id) {
+    if endpoint.wants_http2()
+        && call.upgrade.is_none()
+        && let Some(mut connection) = call.pool.shared(endpoint.id)
+    {
         let answer = connection.exchange(for_http2(request, endpoint), limits).await?;
         return Ok((answer, Via::Shared(Alarm::default())));
     }
@@ -227,7 +281,9 @@ async fn upgraded(
         },
         None => reply.await,
     };
-    answer.map(|answer| (answer, Via::Shared(Alarm::default()))).map_err(|error| broken(What::Broken(error.to_string())))
+    answer
+        .map(|answer| (answer, Via::Shared(Alarm::default())))
+        .map_err(|error| broken(What::Broken(error.to_string())))
 }
 
 /// Turns a request to a target: its path under the target's, its host as the service wants it. A try before may have turned it elsewhere.
@@ -263,9 +319,8 @@ fn for_http2(mut request: Request<Body>, endpoint: &Endpoint) -> Request<Body> {
     let host = request.headers_mut().remove(header::HOST);
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
     parts.scheme = Some(if endpoint.scheme() == "https" { Scheme::HTTPS } else { Scheme::HTTP });
-    parts.authority = host
-        .and_then(|host| host.as_bytes().try_into().ok())
-        .or_else(|| Some(endpoint.authority.clone()));
+    parts.authority =
+        host.and_then(|host| host.as_bytes().try_into().ok()).or_else(|| Some(endpoint.authority.clone()));
     if let Ok(uri) = Uri::from_parts(parts) {
         *request.uri_mut() = uri;
     }
@@ -286,20 +341,25 @@ fn finish(
     answer: Response<Incoming>,
     via: Via,
     until: Option<Instant>,
-) -> Result<Response<Body>, Refusal> {
+    picked: Picked,
+) -> Result<Response<Body>, Unanswered> {
     let (mut head, incoming) = answer.into_parts();
     head.version = Version::HTTP_11;
     let hop = hop::strip(&mut head.headers);
     if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
         let Some(upgrade) = hop.upgrade.filter(|_| call.upgrade.is_some()) else {
-            return Err(What::Broken("an upgrade that nobody asked for".to_owned()).refusal());
+            let refusal = What::Broken("an upgrade that nobody asked for".to_owned()).refusal();
+            return Err(Unanswered { refusal, failed: true, unasked: None });
         };
         head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(header::UPGRADE, upgrade);
         return Ok(Response::from_parts(head, Body::empty()));
     }
-    let patience = call.upstream.timeouts.idle.0;
-    let mut download = Download::new(incoming, via, call.pool, endpoint, patience, until);
+    if let Some(cookie) = picked.cookie() {
+        head.headers.append(header::SET_COOKIE, cookie.clone());
+    }
+    let patience = call.upstream.written.timeouts.idle.0;
+    let mut download = Download::new(incoming, via, call.pool, endpoint, patience, until, picked);
     let body = if download.settle() { Body::empty() } else { Body::new(download) };
     Ok(Response::from_parts(head, body))
 }

@@ -88,7 +88,11 @@ impl hyper::body::Body for Watched {
                 };
                 this.left = left;
                 let now = Instant::now();
-                this.upload.set(if this.body.is_end_stream() { Stage::Ended(now) } else { Stage::Target(now) });
+                this.upload.set(if this.body.is_end_stream() {
+                    Stage::Ended(now)
+                } else {
+                    Stage::Target(now)
+                });
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {

@@ -1,59 +1,97 @@
-//! A service as the forwarder sees it.
+//! A service as the forwarder sees it: how one speaks to its targets. Which of them it is, and how they are, is the matter of [`Service`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use rustls::ClientConfig;
 
 use super::endpoint::Endpoint;
-use super::retry::Budget;
+use super::failure::What;
 use super::tls;
-use crate::config::{Fault, HostHeader, Retry, Service, Target, Timeouts};
+use crate::breaker::{self, Breaker};
+use crate::config::{self, Fault};
+use crate::upstream::{self, Service, Target};
+
+/// A service, checked; it becomes an [`Upstream`] once the whole configuration is good.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) targets: upstream::Policy,
+    pub(crate) breaker: breaker::Policy,
+    tls: Option<Arc<ClientConfig>>,
+}
 
 /// A service.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    pub(crate) timeouts: Timeouts,
-    pub(crate) retry: Retry,
-    pub(crate) host: HostHeader,
-    pub(crate) budget: Budget,
-    endpoints: Vec<Arc<Endpoint>>,
-    next: AtomicUsize,
+    pub(crate) service: Arc<Service>,
+    pub(crate) breaker: Arc<Breaker>,
+    pub(crate) written: config::Service,
+    tls: Option<Arc<ClientConfig>>,
+    endpoints: ArcSwap<HashMap<Arc<str>, Arc<Endpoint>>>,
+}
+
+impl Draft {
+    /// From what was written of it.
+    pub(crate) fn new(service: &config::Service) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let targets = upstream::Policy::new(service).map_err(|found| faults.extend(found)).ok();
+        let breaker =
+            breaker::Policy::new(&service.breaker).map_err(|fault| faults.push(fault.under("breaker"))).ok();
+        // The system's certificates are many: they are only read where they can be of use.
+        let secure =
+            service.discover.is_some()
+                || service.targets.iter().any(|target| {
+                    let (config::Target::Url(url)
+                    | config::Target::Weighted(config::WeightedTarget { url, .. })) = target;
+                    url.starts_with("https:")
+                });
+        let tls = if secure {
+            tls::client(&service.tls, service.http2)
+                .map_err(|fault| faults.push(fault.under("tls")))
+                .ok()
+                .map(Arc::new)
+        } else {
+            None
+        };
+        match (targets, breaker) {
+            (Some(targets), Some(breaker)) if faults.is_empty() => Ok(Self { targets, breaker, tls }),
+            _ => Err(faults),
+        }
+    }
 }
 
 impl Upstream {
-    /// From what was written of it.
-    pub(crate) fn new(service: &Service) -> Result<Self, Vec<Fault>> {
-        let mut faults = Vec::new();
-        let tls = tls::client(&service.tls, service.http2)
-            .map(Arc::new)
-            .map_err(|fault| faults.push(fault.under("tls")))
-            .ok();
-        let mut endpoints = Vec::new();
-        for (index, target) in service.targets.iter().enumerate() {
-            let url = match target {
-                Target::Url(url) => url,
-                Target::Weighted(target) => &target.url,
-            };
-            match Endpoint::new(url, service, tls.as_ref()) {
-                Ok(endpoint) => endpoints.push(Arc::new(endpoint)),
-                Err(message) => faults.push(Fault::at(index, message).under("targets")),
-            }
-        }
-        if !faults.is_empty() {
-            return Err(faults);
-        }
-        Ok(Self {
-            timeouts: service.timeouts.clone(),
-            retry: service.retry.clone(),
-            host: service.host,
-            budget: Budget::new(service.retry.budget),
-            endpoints,
-            next: AtomicUsize::new(0),
-        })
+    /// A service at work.
+    pub(crate) fn new(
+        service: Arc<Service>,
+        breaker: Arc<Breaker>,
+        written: &config::Service,
+        draft_tls: Option<Arc<ClientConfig>>,
+    ) -> Self {
+        let endpoints = ArcSwap::from_pointee(HashMap::new());
+        Self { service, breaker, written: written.clone(), tls: draft_tls, endpoints }
     }
 
-    /// The target for a request.
-    pub(crate) fn pick(&self) -> Option<Arc<Endpoint>> {
-        let next = self.next.fetch_add(1, Ordering::Relaxed);
-        self.endpoints.get(next.checked_rem(self.endpoints.len())?).cloned()
+    /// How one speaks to a target.
+    pub(crate) fn endpoint(&self, target: &Target) -> Result<Arc<Endpoint>, What> {
+        if let Some(known) = self.endpoints.load().get(target.key()) {
+            return Ok(Arc::clone(known));
+        }
+        let made = Endpoint::new(target, &self.written, self.tls.as_ref()).map_err(What::Connect)?;
+        let made = Arc::new(made);
+        self.endpoints.rcu(|known| {
+            let mut known = HashMap::clone(known);
+            known.entry(Arc::clone(target.key())).or_insert_with(|| Arc::clone(&made));
+            known
+        });
+        Ok(self.endpoints.load().get(target.key()).map_or(made, Arc::clone))
+    }
+}
+
+impl Draft {
+    /// What is needed to speak TLS to the targets.
+    pub(crate) fn tls(&self) -> Option<Arc<ClientConfig>> {
+        self.tls.clone()
     }
 }

@@ -71,7 +71,9 @@ fn config(written: &ServerTls) -> Result<ServerConfig, String> {
         .map_err(|error| error.to_string())?
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .map_err(|error| format!("`{}` and `{}`: {error}", written.certificate.display(), written.key.display()))?;
+        .map_err(|error| {
+            format!("`{}` and `{}`: {error}", written.certificate.display(), written.key.display())
+        })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }

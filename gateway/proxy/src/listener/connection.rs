@@ -36,15 +36,16 @@ pub(super) async fn serve(seat: Seat, mut stream: TcpStream, peer: SocketAddr) {
     if config.proxy_protocol {
         match tokio::time::timeout(limit, preface::read(&mut stream)).await {
             Ok(Ok(said)) => peer = said.map_or(peer, |said| said.ip()),
-            Ok(Err(error)) => return tracing::debug!(%error, "a connection without a PROXY header was closed"),
+            Ok(Err(error)) => {
+                return tracing::debug!(%error, "a connection without a PROXY header was closed");
+            }
             Err(_) => return,
         }
     }
-    let peer = Arc::new(Peer::new(
-        peer.to_canonical(),
-        seat.settings.certificate.is_some(),
-        config.body_timeout.0,
-    ));
+    let secure = seat.settings.certificate.is_some();
+    let mut peer = Peer::new(peer.to_canonical(), secure, config.body_timeout.0);
+    peer.redirect_https = config.redirect_https;
+    let peer = Arc::new(peer);
     let patience = config.body_timeout.0;
     let Some(certificate) = &seat.settings.certificate else {
         let stream = Sturdy::new(stream, patience);
@@ -65,7 +66,8 @@ pub(super) async fn serve(seat: Seat, mut stream: TcpStream, peer: SocketAddr) {
 macro_rules! answering {
     ($seat:ident, $peer:ident) => {
         service_fn(|request: Request<Incoming>| {
-            let (shared, pool, peer) = (Arc::clone(&$seat.shared), Arc::clone(&$seat.pool), Arc::clone(&$peer));
+            let (shared, pool, peer) =
+                (Arc::clone(&$seat.shared), Arc::clone(&$seat.pool), Arc::clone(&$peer));
             async move {
                 Ok::<_, Infallible>(pipeline::answer(&shared, &pool, &peer, request.map(Body::from)).await)
             }
@@ -92,9 +94,7 @@ async fn two(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send + '
     let (shared, pool) = (Arc::clone(&seat.shared), Arc::clone(&seat.pool));
     let service = service_fn(move |request: Request<Incoming>| {
         let (shared, pool, peer) = (Arc::clone(&shared), Arc::clone(&pool), Arc::clone(&peer));
-        async move {
-            Ok::<_, Infallible>(pipeline::answer(&shared, &pool, &peer, request.map(Body::from)).await)
-        }
+        async move { Ok::<_, Infallible>(pipeline::answer(&shared, &pool, &peer, request.map(Body::from)).await) }
     });
     let config = &seat.settings.config;
     let head = u32::try_from(config.max_head.0).unwrap_or(u32::MAX);
@@ -112,9 +112,7 @@ async fn either(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send 
     let (shared, pool) = (Arc::clone(&seat.shared), Arc::clone(&seat.pool));
     let service = service_fn(move |request: Request<Incoming>| {
         let (shared, pool, peer) = (Arc::clone(&shared), Arc::clone(&pool), Arc::clone(&peer));
-        async move {
-            Ok::<_, Infallible>(pipeline::answer(&shared, &pool, &peer, request.map(Body::from)).await)
-        }
+        async move { Ok::<_, Infallible>(pipeline::answer(&shared, &pool, &peer, request.map(Body::from)).await) }
     });
     let config = &seat.settings.config;
     let head = usize::try_from(config.max_head.0).unwrap_or(usize::MAX);

@@ -81,7 +81,8 @@ impl Counts {
 /// Takes the addresses of all listeners.
 pub(crate) fn bind(shared: &Arc<Shared>) -> io::Result<Listening> {
     let config = Arc::clone(&shared.snapshot.load().config);
-    let written = if config.listeners.is_empty() { vec![Listener::default()] } else { config.listeners.clone() };
+    let written =
+        if config.listeners.is_empty() { vec![Listener::default()] } else { config.listeners.clone() };
     let listeners = written.into_iter().map(bind_one).collect::<io::Result<_>>()?;
     Ok(Listening { shared: Arc::clone(shared), listeners, counts: Arc::default() })
 }

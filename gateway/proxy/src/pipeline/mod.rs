@@ -1,19 +1,30 @@
 //! The order in which a request passes the rooms. Each stage is a line or two here; what it does is its own room's matter.
 
+mod ask;
 mod client;
 mod normal;
+mod record;
 mod request_id;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::request::Parts;
+use http::uri::{PathAndQuery, Uri};
+use http::{HeaderName, HeaderValue, Request, Response, header};
+use hyper::body::Body as _;
 
-use crate::forward::{self, Call, Pool, hop};
+use crate::edge::{self, Accepted, whole};
+use crate::forward::Pool;
+use crate::forward::hop::{self, Hop};
+use crate::identity::{self, Around};
+use crate::observe::Trace;
 use crate::proxy::Shared;
-use crate::snapshot::End;
+use crate::route::{Missed, RequestHead};
+use crate::snapshot::{Compiled, Snapshot};
 use crate::{Body, Exchange, Refusal};
+pub(crate) use record::Notes;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -28,6 +39,8 @@ pub(crate) struct Peer {
     pub(crate) secure: bool,
     /// How long the client may stand still within a body.
     pub(crate) patience: std::time::Duration,
+    /// Where a client without TLS is sent.
+    pub(crate) redirect_https: Option<u16>,
 }
 
 impl Peer {
@@ -41,7 +54,7 @@ impl Peer {
     pub(crate) fn new(address: IpAddr, secure: bool, patience: std::time::Duration) -> Self {
         let shown = HeaderValue::from_str(&address.to_string())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self { address, shown, secure, patience }
+        Self { address, shown, secure, patience, redirect_https: None }
     }
 }
 
@@ -54,63 +67,192 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     let (mut head, body) = request.into_parts();
     let snapshot = shared.snapshot.load_full();
-    let id = request_id::of(&head.headers);
+    let (client, secure) = client::behind(&snapshot.trusted, peer, &head.headers);
+    let (id, shown) = request_id::of(&head.headers);
     let mut exchange = Exchange {
-        request_id: id.clone(),
+        request_id: id,
         at: Instant::now(),
-        client: peer.address,
-        secure: peer.secure,
+        client,
+        secure,
         host: String::new(),
         path: String::new(),
         version: None,
         parameters: Vec::new(),
         caller: None,
     };
-    let refused = |refusal: Refusal, path: &str| refusal.answer(&id, path);
-    let mut answer = match normal::normalise(&mut head, &mut exchange) {
-        Err(refusal) => {
-            // What follows on such a connection is not to be trusted either.
-            let mut answer = refused(refusal, head.uri.path());
-            if head.version < http::Version::HTTP_2 {
-                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            answer
+    if let Err(refusal) = normal::normalise(&mut head, &mut exchange) {
+        let mut answer = refusal.answer(&exchange.request_id, head.uri.path());
+        // What follows on such a connection is not to be trusted either.
+        if head.version < http::Version::HTTP_2 {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        Ok(()) => {
-            let hop = hop::strip(&mut head.headers);
-            let path = exchange.path.clone();
-            let route = snapshot.routes.first();
-            let result = match route {
-                None => Err(Refusal::new(StatusCode::NOT_FOUND, "no_route", "No route takes this request.")),
-                Some(route) => match &route.end {
-                    End::Platform => match &shared.host {
-                        Some(host) => Ok(host.answer(Request::from_parts(head, body), exchange).await),
-                        None => Err(Refusal::new(
-                            StatusCode::SERVICE_UNAVAILABLE,
-                            "no_platform",
-                            "This proxy runs without the platform that this route leads to.",
-                        )),
-                    },
-                    End::Service(upstream) => {
-                        client::tell(&mut head.headers, peer, &exchange, hop.trailers);
-                        let call = Call {
-                            pool,
-                            upstream,
-                            at: exchange.at,
-                            total: None,
-                            max_body: None,
-                            patience: peer.patience,
-                            upgrade: hop.upgrade,
-                        };
-                        forward::send(&call, Request::from_parts(head, body)).await
-                    }
-                },
-            };
-            result.unwrap_or_else(|refusal| refused(refusal, &path))
-        }
+        return shown_as(answer, shown);
+    }
+    let recorder = &shared.lasting.recorder;
+    let mut notes = Notes {
+        bytes_in: body.size_hint().exact().unwrap_or(0),
+        trace: Some(Trace::begin(&mut head.headers, snapshot.sample)),
+        ..Notes::default()
     };
-    if let Ok(id) = HeaderValue::from_maybe_shared(bytes::Bytes::from(id)) {
+    let walk = Walk { shared, snapshot: &snapshot, pool, peer, id: shown.as_ref() };
+    let method = head.method.clone();
+    let mut route = None;
+    let result = walk.walk(head, body, &mut exchange, &mut notes, &mut route).await;
+    let mut answer = result.unwrap_or_else(|refusal| told(refusal, &exchange, &mut notes));
+    if let Some(route) = route {
+        answer = record::record(answer, recorder, Arc::clone(&snapshot), route, (exchange, method, notes));
+    }
+    shown_as(answer, shown)
+}
+
+/// The answer to a request that goes no further.
+fn told(refusal: Refusal, exchange: &Exchange, notes: &mut Notes) -> Response<Body> {
+    notes.code = Some(refusal.code());
+    refusal.answer(&exchange.request_id, &exchange.path)
+}
+
+fn shown_as(mut answer: Response<Body>, id: Option<HeaderValue>) -> Response<Body> {
+    if let Some(id) = id {
         answer.headers_mut().insert(X_REQUEST_ID, id);
     }
     answer
+}
+
+/// What every stage may need.
+struct Walk<'a> {
+    shared: &'a Shared,
+    snapshot: &'a Snapshot,
+    pool: &'a Arc<Pool>,
+    peer: &'a Peer,
+    id: Option<&'a HeaderValue>,
+}
+
+impl Walk<'_> {
+    async fn walk(
+        &self,
+        mut head: Parts,
+        body: Body,
+        exchange: &mut Exchange,
+        notes: &mut Notes,
+        taken: &mut Option<usize>,
+    ) -> Result<Response<Body>, Refusal> {
+        let snapshot = self.snapshot;
+        let hop = hop::strip(&mut head.headers);
+        if let Some(port) = self.peer.redirect_https.filter(|_| !exchange.secure) {
+            let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+            return Ok(edge::https_redirect(&exchange.host, port, target));
+        }
+        let negotiated = snapshot.versions.negotiate(&exchange.path, &head.headers)?;
+        exchange.version = negotiated.version;
+        let asked = RequestHead {
+            method: &head.method,
+            host: &exchange.host,
+            path: &negotiated.path,
+            query: head.uri.query(),
+            headers: &head.headers,
+            version: exchange.version.as_deref(),
+        };
+        let found = snapshot.table.find(&asked)?;
+        let Some(route) = snapshot.route(found.index) else { return Err(Missed::NotFound.into()) };
+        *taken = Some(found.index);
+        exchange.parameters = found.parameters;
+        let edge = &route.edge;
+        if edge.versioned && exchange.version.is_none() {
+            return Err(snapshot.versions.missing());
+        }
+        if let Some(addresses) = &edge.addresses {
+            addresses.check(exchange.client)?;
+        }
+        let origin = edge.cors.as_ref().and_then(|_| head.headers.get(header::ORIGIN).cloned());
+        if let Some(cors) = &edge.cors
+            && let Some(answer) = cors.preflight(&head.method, &head.headers)
+        {
+            return Ok(answer);
+        }
+        let accepted = edge.compress.then(|| Accepted::of(&head.headers));
+        let asked_path = negotiated.path.into_owned();
+        let request = Request::from_parts(head, body);
+        let result = self.guard(route, hop, &asked_path, request, exchange, notes).await;
+        let mut answer = result.unwrap_or_else(|refusal| told(refusal, exchange, notes));
+        let headers = answer.headers_mut();
+        if let Some(changes) = &edge.response_headers {
+            changes.apply(exchange, &route.name, headers);
+        }
+        if let Some(decision) = &notes.limited {
+            decision.tell(headers);
+        }
+        snapshot.versions.answer(exchange.version.as_ref(), headers);
+        if let Some(deprecated) = &edge.deprecated {
+            deprecated.apply(headers);
+        }
+        if let Some(cors) = &edge.cors {
+            cors.apply(origin.as_ref(), headers);
+        }
+        if edge.security_headers {
+            edge::set_security_headers(exchange.secure, headers);
+        }
+        let Some(accepted) = accepted else { return Ok(answer) };
+        let (mut head, body) = answer.into_parts();
+        let body = accepted.compress(&mut head, body);
+        Ok(Response::from_parts(head, body))
+    }
+
+    /// Who calls, whether they may and how often; then what happens to the request, and what becomes of bodies on the way.
+    async fn guard(
+        &self,
+        route: &Compiled,
+        hop: Hop,
+        path: &str,
+        request: Request<Body>,
+        exchange: &mut Exchange,
+        notes: &mut Notes,
+    ) -> Result<Response<Body>, Refusal> {
+        let edge = &route.edge;
+        let (mut head, mut body) = request.into_parts();
+        if let Some(access) = &edge.access {
+            let around = Around { host: self.shared.host.as_deref(), fetch: None };
+            body = access.authenticate(exchange, &head, body, around, SystemTime::now()).await?;
+            access.permit(exchange)?;
+        }
+        identity::strip(&mut head.headers);
+        let (limiter, tiers) = (&self.shared.lasting.limiter, &self.snapshot.tiers);
+        let decision = match self.snapshot.link.as_ref().filter(|link| link.is_exact()) {
+            Some(link) => limiter.admit_exact(link, tiers, &edge.limit, exchange).await,
+            None => limiter.admit(tiers, &edge.limit, exchange),
+        };
+        if let Some(decision) = decision {
+            if !decision.allowed() {
+                return Err(decision.refusal());
+            }
+            notes.limited = Some(decision);
+        }
+        if let Some(most) = edge.max_body
+            && body.size_hint().lower() > most
+        {
+            return Err(whole::Lost::TooLarge.of_request(most));
+        }
+        if let Some(rewrite) = &edge.rewrite {
+            let path = rewrite.apply(path, &exchange.parameters);
+            let target = match head.uri.query() {
+                Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
+                None => PathAndQuery::try_from(&*path),
+            };
+            if let Ok(target) = target {
+                head.uri = Uri::from(target);
+            }
+        }
+        let shim = exchange.version.as_deref().and_then(|version| edge.shims.get(version));
+        let Some(bodies) = shim.or(edge.bodies.as_ref()) else {
+            return self.end(route, hop, Request::from_parts(head, body), exchange, notes).await;
+        };
+        body = bodies.request.request(&mut head, body).await?;
+        if !bodies.answer.is_empty() {
+            // What is to be changed has to come as it is.
+            head.headers.remove(header::ACCEPT_ENCODING);
+        }
+        let request = Request::from_parts(head, body);
+        let (mut head, body) = self.end(route, hop, request, exchange, notes).await?.into_parts();
+        let body = bodies.answer.answer(&mut head, body).await?;
+        Ok(Response::from_parts(head, body))
+    }
 }

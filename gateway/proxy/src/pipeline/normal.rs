@@ -29,8 +29,10 @@ fn bad(code: &'static str, detail: &'static str) -> Refusal {
 fn method(method: &Method) -> Result<(), Refusal> {
     if matches!(*method, Method::CONNECT | Method::TRACE) || method.as_str() == "TRACK" {
         let detail = "CONNECT, TRACE and TRACK are not served here.";
-        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
-            .header(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")));
+        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).header(
+            header::ALLOW,
+            HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        ));
     }
     Ok(())
 }
@@ -194,7 +196,10 @@ fn decode(path: &str) -> Result<String, Refusal> {
             b'%' => {
                 let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
                 let (Some(high), Some(low)) = (digit(bytes.next()), digit(bytes.next())) else {
-                    return Err(bad("path_malformed", "The request's path has a malformed percent-encoding."));
+                    return Err(bad(
+                        "path_malformed",
+                        "The request's path has a malformed percent-encoding.",
+                    ));
                 };
                 (u8::try_from(high * 16 + low).unwrap_or_default(), true)
             }
@@ -210,7 +215,10 @@ fn decode(path: &str) -> Result<String, Refusal> {
             byte if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') => {
                 text.push(char::from(byte));
             }
-            byte if !encoded && byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}') => {
+            byte if !encoded
+                && byte.is_ascii_graphic()
+                && !matches!(byte, b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}') =>
+            {
                 text.push(char::from(byte));
             }
             byte => {

@@ -3,19 +3,23 @@
 use std::cell::Cell;
 use std::fmt::Write as _;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use super::X_REQUEST_ID;
 
 /// The longest that is taken over from a client.
 const LONGEST: usize = 128;
 
-/// The client's, where it is 1 to 128 letters, digits, `-`, `_`, `.`; else a new one of 32 hexadecimal digits.
-pub(crate) fn of(headers: &HeaderMap) -> String {
-    let given = headers.get(X_REQUEST_ID).map(http::HeaderValue::as_bytes);
-    match given.and_then(|given| std::str::from_utf8(given).ok()).filter(|given| well_formed(given)) {
-        Some(given) => given.to_owned(),
-        None => fresh(),
+/// The client's, where it is 1 to 128 letters, digits, `-`, `_`, `.`; else a new one of 32 hexadecimal digits. As a text and as a header.
+pub(crate) fn of(headers: &HeaderMap) -> (String, Option<HeaderValue>) {
+    let given = headers.get(X_REQUEST_ID);
+    match given.and_then(|given| Some((given.to_str().ok()?, given))).filter(|(text, _)| well_formed(text)) {
+        Some((text, given)) => (text.to_owned(), Some(given.clone())),
+        None => {
+            let id = fresh();
+            let shown = HeaderValue::from_str(&id).ok();
+            (id, shown)
+        }
     }
 }
 
@@ -52,11 +56,11 @@ mod tests {
     #[test]
     fn a_well_formed_id_is_kept_and_any_other_replaced() {
         let mut headers = HeaderMap::new();
-        headers.insert(X_REQUEST_ID, http::HeaderValue::from_static("req_01.A-z"));
-        assert_eq!(of(&headers), "req_01.A-z");
+        headers.insert(X_REQUEST_ID, HeaderValue::from_static("req_01.A-z"));
+        assert_eq!(of(&headers).0, "req_01.A-z");
         for bad in ["", "a b", "a\"b", "{}"] {
-            headers.insert(X_REQUEST_ID, http::HeaderValue::from_static(bad));
-            assert_eq!(of(&headers).len(), 32, "{bad}");
+            headers.insert(X_REQUEST_ID, HeaderValue::from_static(bad));
+            assert_eq!(of(&headers).0.len(), 32, "{bad}");
         }
         let mut seen = std::collections::HashSet::new();
         assert!((0..1000).all(|_| seen.insert(fresh())));

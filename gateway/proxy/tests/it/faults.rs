@@ -30,7 +30,10 @@ async fn a_target_that_dies_before_its_head_is_whole_is_a_502_or_504_with_the_re
         let proxy = Running::to(std::slice::from_ref(&target.url));
         let answer = proxy.raw(POST).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
-        assert!(answer.contains("application/problem+json") && answer.contains("\"request_id\":\""), "{answer}");
+        assert!(
+            answer.contains("application/problem+json") && answer.contains("\"request_id\":\""),
+            "{answer}"
+        );
         nothing_is_left(&proxy).await;
         assert_eq!(proxy.counts.targets(), 0);
         assert_eq!(target.count(), 1, "a POST is not sent twice");

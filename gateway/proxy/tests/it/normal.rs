@@ -64,7 +64,10 @@ async fn what_is_no_http_is_refused_and_reaches_no_target() {
 async fn what_has_a_normal_form_reaches_the_target_in_it() {
     let (target, proxy) = both().await;
     for (request, line) in [
-        ("GET //a/./b/../%63?x=%2F HTTP/1.1\r\nHost: A.example\r\nConnection: close\r\n\r\n", "GET /a/c?x=%2F HTTP/1.1"),
+        (
+            "GET //a/./b/../%63?x=%2F HTTP/1.1\r\nHost: A.example\r\nConnection: close\r\n\r\n",
+            "GET /a/c?x=%2F HTTP/1.1",
+        ),
         ("GET http://a:80/x HTTP/1.1\r\nHost: A\r\nConnection: close\r\n\r\n", "GET /x HTTP/1.1"),
         // RFC 9112, section 2.2 lets a reader take a bare LF for a line's end; what goes on has none.
         ("GET /lf HTTP/1.1\nHost: a\nConnection: close\n\n", "GET /lf HTTP/1.1"),
@@ -105,7 +108,16 @@ async fn headers_of_the_hop_go_no_further_and_forged_ones_are_replaced() {
     let answer = proxy.raw(request.as_bytes()).await;
     assert!(answer.contains("x-request-id: mine-1\r\n"), "{answer}");
     let seen = target.last().to_ascii_lowercase();
-    for gone in ["x-nominated", "authorization", "keep-alive", "upgrade", "proxy-connection", "1.2.3.4", "evil", "\r\nconnection:"] {
+    for gone in [
+        "x-nominated",
+        "authorization",
+        "keep-alive",
+        "upgrade",
+        "proxy-connection",
+        "1.2.3.4",
+        "evil",
+        "\r\nconnection:",
+    ] {
         assert!(!seen.contains(gone), "{gone} in {seen}");
     }
     for there in [

@@ -53,7 +53,8 @@ impl Running {
         stream.write_all(bytes).await.unwrap();
         let mut answer = Vec::new();
         let read = stream.read_to_end(&mut answer);
-        let _ = tokio::time::timeout(Duration::from_secs(10), read).await.expect("the connection does not end");
+        let _ =
+            tokio::time::timeout(Duration::from_secs(10), read).await.expect("the connection does not end");
         String::from_utf8_lossy(&answer).into_owned()
     }
 }

@@ -21,9 +21,16 @@ async fn a_thousand_configurations_under_load_lose_no_request() {
                 let mut stream = TcpStream::connect(address).await.unwrap();
                 let mut answer = vec![0; 4096];
                 while !over.load(Ordering::Relaxed) {
-                    stream.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi").await.unwrap();
+                    stream
+                        .write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+                        .await
+                        .unwrap();
                     let read = stream.read(&mut answer).await.unwrap();
-                    assert!(answer[..read].starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer[..read]));
+                    assert!(
+                        answer[..read].starts_with(b"HTTP/1.1 200 "),
+                        "{}",
+                        String::from_utf8_lossy(&answer[..read])
+                    );
                     count.fetch_add(1, Ordering::Relaxed);
                 }
             })
@@ -31,7 +38,8 @@ async fn a_thousand_configurations_under_load_lose_no_request() {
         .collect();
     let mut last = 0;
     for swap in 0..1000_usize {
-        let config: Config = serde_json::from_value(simple(std::slice::from_ref(&targets[swap % 2].url))).unwrap();
+        let config: Config =
+            serde_json::from_value(simple(std::slice::from_ref(&targets[swap % 2].url))).unwrap();
         proxy.proxy.apply(config).unwrap();
         // At least one request between any two.
         while count.load(Ordering::Relaxed) == last {

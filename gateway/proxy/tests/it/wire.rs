@@ -56,7 +56,9 @@ async fn a_client_that_waits_for_100_is_told_to_go_on_once_the_body_is_wanted() 
     assert!(read_some(&mut stream).await.starts_with("HTTP/1.1 200 "));
     assert!(!target.last().to_ascii_lowercase().contains("expect"));
     // Refused: nobody wants the body.
-    let answer = proxy.raw(b"POST /%00 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n").await;
+    let answer = proxy
+        .raw(b"POST /%00 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        .await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
 }
 
@@ -67,7 +69,10 @@ async fn an_upgraded_connection_carries_bytes_both_ways_until_it_is_silent_for_t
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let head = read_some(&mut stream).await.to_ascii_lowercase();
-        assert!(head.contains("upgrade: websocket\r\n") && head.contains("connection: upgrade\r\n"), "{head}");
+        assert!(
+            head.contains("upgrade: websocket\r\n") && head.contains("connection: upgrade\r\n"),
+            "{head}"
+        );
         let answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
         stream.write_all(answer.as_bytes()).await.unwrap();
         let (mut from, mut to) = stream.split();

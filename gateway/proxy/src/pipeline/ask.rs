@@ -1,0 +1,116 @@
+//! The end of the pipeline: who answers a request that may go on, and what stands in for a service that cannot be asked.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::{HeaderValue, Request, Response, StatusCode};
+
+use super::record::Notes;
+use super::{Walk, client};
+use crate::breaker::Breaker;
+use crate::forward::hop::Hop;
+use crate::forward::{self, Call, Unanswered, Upstream};
+use crate::identity;
+use crate::snapshot::{Compiled, End, Instead};
+use crate::{Body, Exchange, Refusal};
+
+impl Walk<'_> {
+    /// Who answers.
+    pub(super) async fn end(
+        &self,
+        route: &Compiled,
+        hop: Hop,
+        mut request: Request<Body>,
+        exchange: &Exchange,
+        notes: &mut Notes,
+    ) -> Result<Response<Body>, Refusal> {
+        let headers = request.headers_mut();
+        match &route.end {
+            End::Redirect(redirect) => Ok(redirect.answer(&exchange.parameters, request.uri().query())),
+            End::Fixed(fixed) => Ok(fixed.answer()),
+            End::Platform => match &self.shared.host {
+                Some(host) => Ok(host.answer(request, exchange.clone()).await),
+                None => Err(Refusal::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "no_platform",
+                    "This proxy runs without the platform that this route leads to.",
+                )),
+            },
+            End::Service(upstream) => {
+                client::tell(headers, &self.snapshot.trusted, self.peer, exchange, self.id, hop.trailers);
+                identity::forward(exchange, headers);
+                if let Some(changes) = &route.edge.request_headers {
+                    changes.apply(exchange, &route.name, headers);
+                }
+                self.ask(route, upstream, hop.upgrade, request, exchange, notes).await
+            }
+        }
+    }
+
+    /// Asks a service, or what stands in for it while it cannot be asked.
+    async fn ask(
+        &self,
+        route: &Compiled,
+        upstream: &Upstream,
+        upgrade: Option<HeaderValue>,
+        request: Request<Body>,
+        exchange: &Exchange,
+        notes: &mut Notes,
+    ) -> Result<Response<Body>, Refusal> {
+        let mut call = Call {
+            pool: self.pool,
+            upstream,
+            exchange,
+            total: route.edge.timeout,
+            max_body: route.edge.max_body,
+            patience: self.peer.patience,
+            upgrade,
+        };
+        let (refusal, request) = match guarded(&call, route.breaker.as_ref(), request, notes).await {
+            Ok(answer) => return Ok(answer),
+            Err(Unanswered { refusal, unasked: Some(request), .. }) => (refusal, *request),
+            Err(Unanswered { refusal, .. }) => return Err(refusal),
+        };
+        match &route.fallback {
+            Some(Instead::Fixed(fixed)) => Ok(fixed.answer()),
+            Some(Instead::Service(other)) => {
+                call.upstream = other;
+                guarded(&call, None, request, notes).await.map_err(|unanswered| unanswered.refusal)
+            }
+            None => Err(refusal),
+        }
+    }
+}
+
+/// Sends a request if the breakers of the service and of the route let it, and tells them what became of it.
+async fn guarded(
+    call: &Call<'_>,
+    own: Option<&Arc<Breaker>>,
+    request: Request<Body>,
+    notes: &mut Notes,
+) -> Result<Response<Body>, Unanswered> {
+    let begun = Instant::now();
+    let mut permits = [None, None];
+    for (permit, breaker) in permits.iter_mut().zip([Some(&call.upstream.breaker), own]) {
+        let Some(breaker) = breaker else { continue };
+        match breaker.admit(begun) {
+            Ok(admitted) => *permit = Some(admitted),
+            Err(open) => {
+                let refusal = open.refusal(call.upstream.service.name());
+                return Err(Unanswered { refusal, failed: false, unasked: Some(Box::new(request)) });
+            }
+        }
+    }
+    let result = forward::send(call, request, notes).await;
+    let now = Instant::now();
+    for permit in permits.into_iter().flatten() {
+        match &result {
+            Ok(answer) if answer.status().is_server_error() => permit.failure(now),
+            Ok(_) => permit.success(now, now.saturating_duration_since(begun)),
+            Err(unanswered) if unanswered.failed => permit.failure(now),
+            // It says nothing of the service.
+            Err(_) => drop(permit),
+        }
+    }
+    result
+}

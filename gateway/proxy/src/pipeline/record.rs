@@ -1,0 +1,120 @@
+//! What is told of a request once it has ended: when its answer's last byte is handed over, or when nobody wants it any more.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Method, Response, StatusCode};
+use hyper::body::{Body as _, Frame, SizeHint};
+
+use crate::body::BodyError;
+use crate::limit::Decision;
+use crate::observe::{Finished, Recorder, Trace};
+use crate::snapshot::Snapshot;
+use crate::{Body, Exchange};
+
+/// What stages leave behind for the end.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// How the caller stands with its limits.
+    pub(crate) limited: Option<Decision>,
+    /// The code of a refusal of ours.
+    pub(crate) code: Option<&'static str>,
+    /// The target that was asked last.
+    pub(crate) target: Option<Arc<str>>,
+    /// From asking it to its answer's head.
+    pub(crate) upstream: Option<Duration>,
+    /// The request's place in a trace.
+    pub(crate) trace: Option<Trace>,
+    /// The size of the request's body, where its head says it.
+    pub(crate) bytes_in: u64,
+}
+
+/// A body that tells when it has ended.
+#[derive(Debug)]
+struct Recorded {
+    body: Body,
+    record: Record,
+}
+
+#[derive(Debug)]
+struct Record {
+    recorder: Arc<Recorder>,
+    snapshot: Arc<Snapshot>,
+    route: usize,
+    exchange: Exchange,
+    method: Method,
+    status: StatusCode,
+    bytes_out: u64,
+    notes: Notes,
+}
+
+/// Has an answer recorded when it ends.
+pub(crate) fn record(
+    answer: Response<Body>,
+    recorder: &Arc<Recorder>,
+    snapshot: Arc<Snapshot>,
+    route: usize,
+    (exchange, method, notes): (Exchange, Method, Notes),
+) -> Response<Body> {
+    let (head, body) = answer.into_parts();
+    let recorder = Arc::clone(recorder);
+    let record =
+        Record { recorder, snapshot, route, exchange, method, status: head.status, bytes_out: 0, notes };
+    if body.is_end_stream() {
+        drop(record);
+        return Response::from_parts(head, body);
+    }
+    Response::from_parts(head, Body::new(Recorded { body, record }))
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let Some(route) = self.snapshot.route(self.route) else { return };
+        self.recorder.record(&Finished {
+            handles: &route.handles,
+            request_id: &self.exchange.request_id,
+            method: &self.method,
+            host: &self.exchange.host,
+            path: &self.exchange.path,
+            client: self.exchange.client,
+            caller: self.exchange.caller.as_ref(),
+            status: self.status,
+            code: self.notes.code,
+            target: self.notes.target.as_ref(),
+            bytes_in: self.notes.bytes_in,
+            bytes_out: self.bytes_out,
+            took: Instant::now().saturating_duration_since(self.exchange.at),
+            upstream: self.notes.upstream,
+            cache: None,
+            trace: self.notes.trace.as_ref(),
+        });
+    }
+}
+
+impl hyper::body::Body for Recorded {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let frame = Pin::new(&mut this.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            this.record.bytes_out += frame.data_ref().map_or(0, |data| data.len() as u64);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
