@@ -35,10 +35,10 @@ mod listener;
 pub mod observe;
 mod pipeline;
 pub mod problem;
-pub mod upstream;
 mod proxy;
-mod snapshot;
 pub mod route;
+mod snapshot;
+pub mod upstream;
 
 pub use body::Body;
 pub use config::Config;

@@ -245,6 +245,9 @@ fn check_route(config: &Config, identity: &Identity, route: &Route, faults: &mut
     if let Some(cors) = &route.cors {
         ask("cors", edge::Cors::new(cors, &route.matches.methods).map(|_| ()));
     }
+    if let Some(validation) = &route.validate {
+        ask("validate", edge::Validation::new(validation).map(|_| ()));
+    }
     if let Some(deprecation) = &route.deprecated {
         ask("deprecated", edge::Deprecation::new(deprecation).map(|_| ()));
     }

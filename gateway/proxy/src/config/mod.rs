@@ -31,13 +31,13 @@ use serde::{Deserialize, Serialize};
 
 pub use check::check;
 pub use fault::{Fault, Level, Mark, Step};
+pub(crate) use form::no_such;
 pub use identity::*;
 pub use limit::*;
 pub use listener::*;
 pub use observe::*;
-pub(crate) use form::no_such;
-pub(crate) use read::read_list;
 pub use read::{Faulty, Read, read, read_file, read_with, schema};
+pub(crate) use read::{read_list, read_value};
 pub use route::*;
 pub use service::*;
 pub use value::*;

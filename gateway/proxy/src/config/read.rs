@@ -135,6 +135,13 @@ pub(crate) fn read_list<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, Fault
     items.iter().enumerate().map(read).collect()
 }
 
+/// Reads any document from YAML or JSON, as it is written.
+pub(crate) fn read_value(text: &str) -> Result<Value, Fault> {
+    let mut faults = Vec::new();
+    let tree = parse(text, &|name| Some(format!("${{{name}}}")), &mut faults)?;
+    faults.into_iter().next().map_or_else(|| Ok(tree.value()), Err)
+}
+
 /// Whether a fault may only be there because something was taken out for its form: from the same route or service, or from what all may name. Warnings
 /// wait until there is nothing of that kind.
 fn follows(fault: &Fault, hidden: &[Vec<Step>]) -> bool {

@@ -1,5 +1,5 @@
-//! What happens at the edge, before and after a service: versions and their shims, pages of other origins, addresses, HTTPS, headers, bodies and
-//! compression. What a request may do is decided in `identity`; where it goes, in `route`.
+//! What happens at the edge, before and after a service: versions and their shims, pages of other origins, addresses, HTTPS, headers, bodies, validation
+//! and compression. What a request may do is decided in `identity`; where it goes, in `route`.
 
 mod address;
 mod change;
@@ -8,6 +8,7 @@ mod cors;
 mod deprecation;
 pub mod headers;
 mod secure;
+mod validate;
 mod version;
 pub mod whole;
 
@@ -18,6 +19,7 @@ pub use cors::Cors;
 pub use deprecation::Deprecation;
 pub use headers::HeaderChanges;
 pub use secure::{https_redirect, set_security_headers};
+pub use validate::Validation;
 pub use version::{Negotiated, Versions};
 
 use http::{HeaderMap, HeaderValue, header};

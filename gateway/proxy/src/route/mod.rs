@@ -14,6 +14,7 @@ mod table;
 mod template;
 
 pub use answer::{Fixed, Redirect};
+pub(crate) use condition::pairs;
 pub use explain::{Candidate, Explanation, Verdict};
 pub use pattern::{Pattern, REST};
 pub use rewrite::Rewrite;
