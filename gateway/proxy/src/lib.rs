@@ -25,6 +25,7 @@
 
 pub mod body;
 pub mod breaker;
+pub mod cache;
 pub mod config;
 pub mod edge;
 pub mod exchange;
