@@ -90,6 +90,7 @@ impl Proxy {
             breakers: Breakers::default(),
             limiter: Arc::default(),
             recorder: Arc::default(),
+            cache: Arc::default(),
             memory: Memory::default(),
         };
         let snapshot = Snapshot::new(config, None, &lasting)?;
@@ -187,6 +188,7 @@ impl Proxy {
             breakers: lasting.breakers.list(now),
             limit_keys: lasting.limiter.len(),
             limit_link: self.0.snapshot.load().link.as_ref().map(|link| link.status()),
+            cache: lasting.cache.size(),
             ..Seen::default()
         }
     }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::Config;
 use crate::breaker::{Breaker, Breakers};
+use crate::cache::Cache;
 use crate::config::{self, Fault, Level};
-use crate::edge::{Addresses, Changes, Cors, Deprecation, HeaderChanges, Networks, Versions};
+use crate::edge::{Addresses, Changes, Cors, Deprecation, HeaderChanges, Networks, Validation, Versions};
 use crate::forward::{Draft, Upstream};
 use crate::identity::{Access, Identity, Memory};
 use crate::limit::{Limiter, Link, RoutePolicy, Tiers};
@@ -39,6 +40,7 @@ pub(crate) struct Snapshot {
 /// A route, compiled.
 #[derive(Debug)]
 pub(crate) struct Compiled {
+    pub(crate) index: usize,
     pub(crate) name: String,
     pub(crate) handles: Handles,
     pub(crate) end: End,
@@ -56,6 +58,8 @@ pub(crate) struct Edge {
     pub(crate) cors: Option<Cors>,
     pub(crate) access: Option<Access>,
     pub(crate) limit: RoutePolicy,
+    pub(crate) validate: Option<Validation>,
+    pub(crate) cache: Option<Arc<config::CacheRule>>,
     pub(crate) request_headers: Option<HeaderChanges>,
     pub(crate) response_headers: Option<HeaderChanges>,
     /// Changes to bodies, and those for clients of another version.
@@ -97,6 +101,8 @@ pub(crate) enum Instead {
     Fixed(Fixed),
     /// Another service.
     Service(Arc<Upstream>),
+    /// What the cache still has, however old.
+    Cached,
 }
 
 /// What outlives snapshots and is found by name.
@@ -106,6 +112,7 @@ pub(crate) struct Lasting {
     pub(crate) breakers: Breakers,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) recorder: Arc<Recorder>,
+    pub(crate) cache: Arc<Cache>,
     pub(crate) memory: Memory,
 }
 
@@ -174,12 +181,14 @@ impl Snapshot {
         let routes: Option<Vec<_>> = drafts
             .into_iter()
             .zip(&config.routes)
-            .map(|(draft, route)| draft.finish(route, &config, &upstreams, lasting))
+            .enumerate()
+            .map(|(index, (draft, route))| draft.finish(index, route, &config, &upstreams, lasting))
             .collect();
         let Some(routes) = routes else {
             return Err(vec![Fault::new("a route names a service that is not there")]);
         };
         lasting.recorder.apply(&observe);
+        lasting.cache.apply(&config.cache);
         forget(&config, lasting);
         let sample = config.observe.traces.as_ref().map_or(0.0, |traces| traces.sample);
         Ok(Self {
@@ -310,6 +319,11 @@ impl RouteDraft {
                 .then(|| keep(Access::new(&route.access, identity, &pattern), &mut faults, "access"))
                 .flatten(),
             limit,
+            validate: route
+                .validate
+                .as_ref()
+                .and_then(|validate| keep(Validation::new(validate), &mut faults, "validate")),
+            cache: route.cache.clone().map(Arc::new),
             request_headers,
             response_headers,
             bodies,
@@ -338,6 +352,7 @@ impl RouteDraft {
     /// The route at work; none if a service is not there after all.
     fn finish(
         self,
+        index: usize,
         route: &config::Route,
         config: &Config,
         upstreams: &HashMap<String, Arc<Upstream>>,
@@ -362,10 +377,11 @@ impl RouteDraft {
             (None, Some(config::Fallback::Service(name))) => {
                 Some(Instead::Service(Arc::clone(upstreams.get(name)?)))
             }
+            (None, Some(config::Fallback::Cached)) => Some(Instead::Cached),
             _ => None,
         };
         let handles = lasting.recorder.handles(&route.name, route.service.as_deref());
-        Some(Compiled { name: route.name.clone(), handles, end, edge: self.edge, breaker, fallback })
+        Some(Compiled { index, name: route.name.clone(), handles, end, edge: self.edge, breaker, fallback })
     }
 }
 

@@ -77,7 +77,8 @@ impl Walk<'_> {
                 call.upstream = other;
                 guarded(&call, None, request, notes).await.map_err(|unanswered| unanswered.refusal)
             }
-            None => Err(refusal),
+            // What is kept is looked for where answers are kept.
+            Some(Instead::Cached) | None => Err(refusal),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod client;
+mod keep;
 mod normal;
 mod record;
 mod request_id;
@@ -60,7 +61,7 @@ impl Peer {
 
 /// Answers a request; always.
 pub(crate) async fn answer(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     pool: &Arc<Pool>,
     peer: &Peer,
     request: Request<Body>,
@@ -120,8 +121,8 @@ fn shown_as(mut answer: Response<Body>, id: Option<HeaderValue>) -> Response<Bod
 
 /// What every stage may need.
 struct Walk<'a> {
-    shared: &'a Shared,
-    snapshot: &'a Snapshot,
+    shared: &'a Arc<Shared>,
+    snapshot: &'a Arc<Snapshot>,
     pool: &'a Arc<Pool>,
     peer: &'a Peer,
     id: Option<&'a HeaderValue>,
@@ -241,11 +242,28 @@ impl Walk<'_> {
                 head.uri = Uri::from(target);
             }
         }
+        if let Some(validate) = &edge.validate {
+            body = validate.check(&head, head.uri.path(), body).await?;
+        }
+        self.kept(route, hop, Request::from_parts(head, body), exchange, notes).await
+    }
+
+    /// With the bodies' changes on both ways.
+    async fn changed(
+        &self,
+        route: &Compiled,
+        hop: Hop,
+        request: Request<Body>,
+        exchange: &Exchange,
+        notes: &mut Notes,
+    ) -> Result<Response<Body>, Refusal> {
+        let edge = &route.edge;
         let shim = exchange.version.as_deref().and_then(|version| edge.shims.get(version));
         let Some(bodies) = shim.or(edge.bodies.as_ref()) else {
-            return self.end(route, hop, Request::from_parts(head, body), exchange, notes).await;
+            return self.end(route, hop, request, exchange, notes).await;
         };
-        body = bodies.request.request(&mut head, body).await?;
+        let (mut head, body) = request.into_parts();
+        let body = bodies.request.request(&mut head, body).await?;
         if !bodies.answer.is_empty() {
             // What is to be changed has to come as it is.
             head.headers.remove(header::ACCEPT_ENCODING);

@@ -26,6 +26,8 @@ pub(crate) struct Notes {
     pub(crate) target: Option<Arc<str>>,
     /// From asking it to its answer's head.
     pub(crate) upstream: Option<Duration>,
+    /// What the cache had.
+    pub(crate) cache: Option<&'static str>,
     /// The request's place in a trace.
     pub(crate) trace: Option<Trace>,
     /// The size of the request's body, where its head says it.
@@ -88,7 +90,7 @@ impl Drop for Record {
             bytes_out: self.bytes_out,
             took: Instant::now().saturating_duration_since(self.exchange.at),
             upstream: self.notes.upstream,
-            cache: None,
+            cache: self.notes.cache,
             trace: self.notes.trace.as_ref(),
         });
     }

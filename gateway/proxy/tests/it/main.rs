@@ -1,7 +1,15 @@
 //! The proxy on real sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
 
 mod faults;
 mod normal;
+mod secure;
 mod support;
 mod swap;
 mod wire;

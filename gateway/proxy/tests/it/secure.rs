@@ -1,0 +1,101 @@
+//! TLS and HTTP/2 on both sides: one proxy in front of another.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::support::{Act, OK, Running, Target, simple};
+
+const GET: &[u8] = b"GET /x HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n";
+
+/// A certificate for `localhost` that is its own authority, and its key.
+fn certificate(folder: &Path) -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let path = |name: &str| folder.join(name).display().to_string();
+    std::fs::write(path("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    (path("cert.pem"), path("key.pem"))
+}
+
+#[tokio::test]
+async fn tls_is_spoken_to_clients_and_targets_over_both_versions_of_http() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cert, key) = certificate(folder.path());
+    let target = Target::new(Act::Answer(OK)).await;
+    let mut config = simple(std::slice::from_ref(&target.url));
+    config["listeners"][0]["tls"] = json!({ "certificate": cert, "key": key });
+    let inner = Running::new(config);
+    let url = format!("https://localhost:{}", inner.address.port());
+    for http2 in [false, true] {
+        let mut config = simple(std::slice::from_ref(&url));
+        config["services"]["all"]["http2"] = http2.into();
+        config["services"]["all"]["tls"] = json!({ "ca": cert });
+        let outer = Running::new(config);
+        for _ in 0..3 {
+            let answer = outer.raw(GET).await;
+            assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("ok"), "{answer}");
+        }
+        let seen = target.last().to_ascii_lowercase();
+        assert!(
+            seen.contains("host: shop.example\r\n") && seen.contains("x-forwarded-proto: https\r\n"),
+            "{seen}"
+        );
+        assert_eq!(outer.counts.targets(), 1, "the connection is kept");
+    }
+    assert_eq!(target.count(), 6);
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_or_shows_another_name_is_a_502() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cert, key) = certificate(folder.path());
+    let target = Target::new(Act::Answer(OK)).await;
+    let mut config = simple(std::slice::from_ref(&target.url));
+    config["listeners"][0]["tls"] = json!({ "certificate": cert, "key": key });
+    let inner = Running::new(config);
+    let port = inner.address.port();
+    let other = tempfile::tempdir().unwrap();
+    let (unknown, _) = certificate(other.path());
+    for (host, tls, status) in [
+        ("localhost", json!({ "ca": unknown }), 502),
+        ("127.0.0.1", json!({ "ca": cert }), 502),
+        ("127.0.0.1", json!({ "ca": cert, "server_name": "localhost" }), 200),
+        ("127.0.0.1", json!({ "insecure": true }), 200),
+    ] {
+        let mut config = simple(&[format!("https://{host}:{port}")]);
+        config["services"]["all"]["tls"] = tls.clone();
+        let outer = Running::new(config);
+        let answer = outer.raw(GET).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host} {tls}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn http2_is_spoken_in_clear_text_by_choice() {
+    let target = Target::new(Act::Answer(OK)).await;
+    let mut config = simple(std::slice::from_ref(&target.url));
+    config["listeners"][0]["h2c"] = true.into();
+    let inner = Running::new(config);
+    let mut config = simple(&[format!("http://{}", inner.address)]);
+    config["services"]["all"]["http2"] = true.into();
+    let outer = Running::new(config);
+    for _ in 0..3 {
+        let answer = outer.raw(GET).await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("ok"), "{answer}");
+    }
+    // HTTP/1.1 is spoken there as well.
+    assert!(inner.raw(GET).await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
+async fn a_request_is_answered_without_a_socket_as_well() {
+    let target = Target::new(Act::Answer(OK)).await;
+    let config = serde_json::from_value(simple(std::slice::from_ref(&target.url))).unwrap();
+    let proxy = waypost_proxy::Proxy::new(config, None).unwrap();
+    let request = http::Request::get("/x").header("host", "a").body(waypost_proxy::Body::empty()).unwrap();
+    let answer = proxy.handle(request, "192.0.2.7:4000".parse().unwrap()).await;
+    assert_eq!(answer.status(), 200);
+    let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
+    assert_eq!(&body[..], b"ok");
+    assert!(target.last().contains("x-forwarded-for: 192.0.2.7\r\n"));
+}
