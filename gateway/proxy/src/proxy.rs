@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 
 use crate::breaker::Breakers;
 use crate::config::Fault;
-use crate::forward::{Asking, Pool};
+use crate::forward::{Asking, Fetcher, Pool};
 use crate::identity::Memory;
 use crate::limit::Link;
 use crate::listener::{self, Listening};
@@ -50,6 +50,7 @@ pub(crate) struct Shared {
     /// The program around the proxy.
     pub(crate) host: Option<Arc<dyn Host>>,
     pub(crate) lasting: Lasting,
+    pub(crate) fetcher: Fetcher,
     /// The connections of requests that came without a socket.
     pool: Arc<Pool>,
     background: Mutex<Background>,
@@ -98,6 +99,7 @@ impl Proxy {
             snapshot: ArcSwap::from_pointee(snapshot),
             host,
             lasting,
+            fetcher: Fetcher::default(),
             pool: Arc::new(Pool::default()),
             background: Mutex::default(),
             applying: Mutex::default(),

@@ -45,7 +45,7 @@ fn compare() -> Result<(), String> {
             }
         }
     }
-    let middle: Vec<f64> = costs.iter_mut().map(median).collect();
+    let middle: Vec<f64> = costs.iter_mut().map(|costs| median(costs)).collect();
     let nginx =
         names.iter().zip(&middle).find(|(name, _)| **name == "nginx").map_or(f64::NAN, |(_, cost)| *cost);
     println!("{:<16} {:>22} {:>12}", "", "CPU µs a request", "beside nginx");
@@ -55,7 +55,7 @@ fn compare() -> Result<(), String> {
     Ok(())
 }
 
-fn median(values: &mut Vec<f64>) -> f64 {
+fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

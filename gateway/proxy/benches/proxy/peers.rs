@@ -170,30 +170,30 @@ impl Contestant {
 
 /// The proxy under test: one worker; `full` is all that stands in front of a service in earnest.
 pub(crate) fn serve(target: &str, full: bool) -> Outcome<()> {
-    let mut config = serde_json::json!({
-        "listeners": [{ "address": "127.0.0.1:0", "workers": 1 }],
-        "services": { "orders": { "targets": [target], "pool": { "max_idle": 256 } } },
-        "routes": [{ "name": "orders", "match": { "path": "/api/orders/*" }, "service": "orders" }]
-    });
     let keys = told(tempfile::NamedTempFile::new(), "no file")?;
-    if full {
-        // The SHA-256 of `bench`.
-        let sum = "1b32c28cb38c05480eccc1bd60ff97029b57a05c96718b96dad7e9d84894f549";
-        let caller =
-            format!("- {{ sha256: {sum}, caller: bench, tier: bench, permissions: [\"orders:*\"] }}\n");
-        told(std::fs::write(keys.path(), caller), "keys")?;
-        config["identity"] =
-            serde_json::json!({ "providers": { "keys": { "keys": { "file": keys.path() } } } });
-        let most = u32::MAX;
-        let rates =
-            serde_json::json!({ "per_second": most, "per_minute": most, "per_hour": most, "per_day": most });
-        config["limits"] = serde_json::json!({ "enabled": true, "tiers": { "bench": rates } });
-        config["routes"] = serde_json::json!([{
+    // The SHA-256 of `bench`.
+    let sum = "1b32c28cb38c05480eccc1bd60ff97029b57a05c96718b96dad7e9d84894f549";
+    let caller = format!("- {{ sha256: {sum}, caller: bench, tier: bench, permissions: [\"orders:*\"] }}\n");
+    told(std::fs::write(keys.path(), caller), "keys")?;
+    let most = u32::MAX;
+    let rates =
+        serde_json::json!({ "per_second": most, "per_minute": most, "per_hour": most, "per_day": most });
+    let route = if full {
+        serde_json::json!({
             "name": "orders", "match": { "path": "/api/orders/*" }, "service": "orders",
             "access": { "providers": ["keys"], "permissions": ["orders:read"] },
             "transform": { "security_headers": true }
-        }]);
-    }
+        })
+    } else {
+        serde_json::json!({ "name": "orders", "match": { "path": "/api/orders/*" }, "service": "orders" })
+    };
+    let config = serde_json::json!({
+        "listeners": [{ "address": "127.0.0.1:0", "workers": 1 }],
+        "services": { "orders": { "targets": [target], "pool": { "max_idle": 256 } } },
+        "identity": { "providers": { "keys": { "keys": { "file": keys.path() } } } },
+        "limits": { "enabled": full, "tiers": { "bench": rates } },
+        "routes": [route]
+    });
     let config: Config = serde_json::from_value(config).map_err(|error| error.to_string())?;
     let proxy = Proxy::new(config, None).map_err(|faults| format!("{faults:?}"))?;
     let runtime = told(tokio::runtime::Builder::new_current_thread().enable_all().build(), "runtime")?;

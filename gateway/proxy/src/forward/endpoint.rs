@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
-use http::uri::Authority;
+use http::uri::{Authority, Uri};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -70,6 +70,35 @@ impl Endpoint {
             port: target.port(),
             tls,
             http2: service.http2,
+            connect: service.timeouts.connect.0,
+        })
+    }
+
+    /// Whoever answers at a URL that belongs to no service.
+    pub(crate) fn of(url: &Uri, tls: Option<&Arc<ClientConfig>>) -> Result<Self, String> {
+        let authority = url.authority().cloned().ok_or_else(|| format!("`{url}` names no host"))?;
+        let name = authority.host().trim_matches(['[', ']']).to_owned();
+        let (port, tls) = match (url.scheme_str(), tls) {
+            (Some("http"), _) => (80, None),
+            (Some("https"), Some(config)) => {
+                let server = ServerName::try_from(name.clone()).map_err(|error| error.to_string())?;
+                (443, Some((Arc::clone(config), server)))
+            }
+            _ => return Err(format!("`{url}` cannot be asked for")),
+        };
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|error| error.to_string())?;
+        let service = Service::default();
+        Ok(Self {
+            id: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            port: authority.port_u16().unwrap_or(port),
+            authority,
+            host,
+            prefix: String::new(),
+            max_idle: 0,
+            keep: Duration::ZERO,
+            name,
+            tls,
+            http2: false,
             connect: service.timeouts.connect.0,
         })
     }

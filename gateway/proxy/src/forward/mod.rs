@@ -8,6 +8,7 @@ mod ask;
 mod download;
 mod endpoint;
 mod failure;
+mod fetch;
 pub(crate) mod hop;
 mod http1;
 mod http2;
@@ -35,6 +36,7 @@ use upload::{Stage, Upload};
 
 pub(crate) use alarm::Alarm;
 pub(crate) use ask::Asking;
+pub(crate) use fetch::Fetcher;
 pub(crate) use pool::Pool;
 pub(crate) use upstream::{Draft, Upstream};
 

@@ -211,7 +211,7 @@ impl Walk<'_> {
         let edge = &route.edge;
         let (mut head, mut body) = request.into_parts();
         if let Some(access) = &edge.access {
-            let around = Around { host: self.shared.host.as_deref(), fetch: None };
+            let around = Around { host: self.shared.host.as_deref(), fetch: Some(&self.shared.fetcher) };
             body = access.authenticate(exchange, &head, body, around, SystemTime::now()).await?;
             access.permit(exchange)?;
         }
