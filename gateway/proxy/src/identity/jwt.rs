@@ -91,7 +91,7 @@ impl JwtProvider {
     /// Whose token it is.
     ///
     /// # Errors
-    /// 401 with what is wrong with it (RFC 6750); 503 while the issuer's keys cannot be had.
+    /// 401 with what is wrong with it (RFC 6750); a key that cannot be fetched is one that is not known.
     pub async fn identify(
         &self,
         headers: &HeaderMap,
