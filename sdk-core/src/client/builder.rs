@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use super::{Client, Connections, Core};
 use crate::drive::{Clock, Line};
 use crate::engine::credentials::Credentials;
@@ -215,9 +213,8 @@ impl ClientBuilder {
             clock: Clock::start(),
         };
         let connections = Connections {
-            identity: Arc::new(()),
+            identity: Arc::default(),
             transport: RwLock::new(Some(transport)),
-            closing: Notify::new(),
             #[cfg(feature = "client")]
             request_builder: std::sync::OnceLock::new(),
         };

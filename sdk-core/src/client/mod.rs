@@ -14,9 +14,11 @@ mod stream;
 
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 pub use builder::ClientBuilder;
 pub use call::Call;
@@ -62,12 +64,41 @@ struct Core {
 
 /// What every client shares that came from the same builder.
 struct Connections {
-    identity: Arc<()>,
+    identity: Arc<Identity>,
     /// `None`: closed.
     transport: RwLock<Option<Arc<dyn Transport>>>,
-    closing: Notify,
     #[cfg(feature = "client")]
     request_builder: std::sync::OnceLock<reqwest::Client>,
+}
+
+/// By what connections are known that are kept elsewhere for a client's calls. It outlives the client and says so.
+#[derive(Debug, Default)]
+pub(crate) struct Identity {
+    over: AtomicBool,
+    closing: Notify,
+}
+
+impl Identity {
+    /// Was the client closed, or dropped?
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+
+    /// Resolves when the client is closed or dropped.
+    pub(crate) fn closed(&self) -> Notified<'_> {
+        self.closing.notified()
+    }
+
+    fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.closing.notify_waiters();
+    }
+}
+
+impl Drop for Connections {
+    fn drop(&mut self) {
+        self.identity.end();
+    }
 }
 
 impl Client {
@@ -151,14 +182,14 @@ impl Client {
             Err(poisoned) => poisoned.into_inner().take(),
         };
         drop(taken);
-        self.core.connections.closing.notify_waiters();
+        self.core.connections.identity.end();
     }
 
     pub(crate) fn line(&self) -> &Line {
         &self.core.line
     }
 
-    pub(crate) fn identity(&self) -> &Arc<()> {
+    pub(crate) fn identity(&self) -> &Arc<Identity> {
         &self.core.connections.identity
     }
 
@@ -172,7 +203,7 @@ impl Client {
 
     /// Resolves when the client is closed.
     pub(crate) fn closed(&self) -> impl Future<Output = ()> + '_ {
-        self.core.connections.closing.notified()
+        self.core.connections.identity.closed()
     }
 }
 

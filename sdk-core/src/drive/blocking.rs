@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use tokio::time::Sleep;
 
 use super::{Outcome, run};
-use crate::client::{Client, Open};
+use crate::client::{Client, Identity, Open};
 use crate::engine::Plan;
 use crate::engine::arguments::Arguments;
 use crate::engine::envelope::Envelope;
@@ -171,7 +171,7 @@ struct Here {
     runtime: Runtime,
     used: Instant,
     /// Of each client that is still there: connections belong to the runtime that opened them.
-    transports: Vec<(Weak<()>, Arc<dyn Transport>)>,
+    transports: Vec<(Arc<Identity>, Arc<dyn Transport>)>,
 }
 
 impl Here {
@@ -186,16 +186,15 @@ impl Here {
 
     fn transport(&mut self, client: &Client) -> Result<Arc<dyn Transport>, Error> {
         let identity = client.identity();
-        let known =
-            self.transports.iter().find(|(owner, _)| std::ptr::eq(owner.as_ptr(), Arc::as_ptr(identity)));
+        let known = self.transports.iter().find(|(owner, _)| Arc::ptr_eq(owner, identity));
         if let Some((_, transport)) = known {
             return Ok(Arc::clone(transport));
         }
         // Closing connections may need the runtime that they live on.
         let _entered = self.runtime.enter();
-        self.transports.retain(|(owner, _)| owner.strong_count() > 0);
+        self.transports.retain(|(owner, _)| !owner.is_over());
         let transport = client.transport()?.in_place()?;
-        self.transports.push((Arc::downgrade(identity), Arc::clone(&transport)));
+        self.transports.push((Arc::clone(identity), Arc::clone(&transport)));
         Ok(transport)
     }
 }

@@ -1,12 +1,14 @@
 //! Drivers: they do what the engine's attempt loop says (send, read, wait) and tell it what happened. They hold no policy: every decision over a
 //! retry, a wait or an error is the engine's, which is why the async driver, the in-place one and the browser's behave alike.
 //!
-//! `run` is the whole of it, as a future; `native` awaits it on the caller's tokio runtime, [`blocking`] runs it in place, `scripted` runs it on a clock
+//! `run` is the whole of it, as a future; `native` awaits it on the caller's tokio runtime, [`blocking`] runs it in place, `placed` on another event loop, `scripted` runs it on a clock
 //! that a test moves.
 
 pub mod blocking;
 mod clock;
 pub(crate) mod native;
+#[cfg(feature = "binding")]
+pub mod placed;
 #[cfg(feature = "binding")]
 pub mod scripted;
 

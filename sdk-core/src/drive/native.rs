@@ -11,6 +11,7 @@ use crate::engine::arguments::Arguments;
 use crate::engine::error::{Error, Failure};
 use crate::engine::operation::Operation;
 use crate::engine::options::CallOptions;
+use crate::transport::Transport;
 
 /// Calls an operation.
 pub(crate) async fn call(
@@ -28,8 +29,18 @@ pub(crate) async fn execute(client: &Client, plan: Plan) -> Result<Outcome, Fail
     // Made first: a client that is closed between the two is seen by one of them.
     let closed = client.closed();
     let transport = client.transport()?;
+    over(client, &*transport, plan, closed).await
+}
+
+/// Makes a planned call on a transport of the client.
+pub(super) async fn over(
+    client: &Client,
+    transport: &dyn Transport,
+    plan: Plan,
+    closed: impl Future<Output = ()>,
+) -> Result<Outcome, Failed> {
     // Pinned where they are made: a call's state is some kilobytes, and handing it on would copy them.
-    let work = pin!(run(client.line(), &*transport, plan));
+    let work = pin!(run(client.line(), transport, plan));
     match select(work, pin!(closed)).await {
         Either::Left((outcome, _)) => outcome,
         Either::Right(_) => {

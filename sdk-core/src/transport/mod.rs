@@ -11,6 +11,7 @@ mod classify;
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 pub(crate) mod convert;
 mod options;
+mod place;
 
 #[cfg(feature = "hyper")]
 pub mod hyper;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 pub use body::Body;
 pub use options::{Proxy, TransportOptions};
+pub use place::{Adopted, Place};
 
 use crate::engine::error::Error;
 use crate::engine::failure::TransportFailure;
@@ -63,6 +65,12 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// [`Error::Config`] where there can be none, which is the default: this transport is for async calls.
     fn in_place(&self) -> Result<Arc<dyn Transport>, Error> {
         Err(Error::config(format!("{self:?} serves async calls only; let the client make its own transport")))
+    }
+
+    /// A transport like this one whose connections live elsewhere. `None`, which is the default: it has none that could.
+    fn placed(&self, place: Arc<dyn Place>) -> Option<Arc<dyn Transport>> {
+        let _ = place;
+        None
     }
 }
 

@@ -15,13 +15,14 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tower_service::Service;
 
 use crate::engine::error::Error;
-use crate::transport::{Proxy, TransportOptions};
+use crate::transport::{Place, Proxy, TransportOptions};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -29,10 +30,10 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Clone)]
 pub(super) struct Connector {
     setup: Arc<Setup>,
+    reach: Reach,
 }
 
 struct Setup {
-    tcp: HttpConnector,
     proxies: Option<Matcher>,
     timeout: Duration,
     authorities: Vec<CertificateDer<'static>>,
@@ -64,9 +65,14 @@ impl Connector {
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(60)));
         let authorities = options.ca_bundle.as_deref().map(certificates).transpose()?.unwrap_or_default();
-        let setup =
-            Setup { tcp, proxies, timeout: options.connect_timeout, authorities, tls: OnceLock::new() };
-        Ok(Self { setup: Arc::new(setup) })
+        let setup = Setup { proxies, timeout: options.connect_timeout, authorities, tls: OnceLock::new() };
+        Ok(Self { setup: Arc::new(setup), reach: Reach { tcp, place: None } })
+    }
+
+    /// The same for connections that live elsewhere.
+    pub(super) fn at(mut self, place: Option<Arc<dyn Place>>) -> Self {
+        self.reach.place = place;
+        self
     }
 
     /// What a request that a proxy forwards must carry for the proxy itself.
@@ -111,18 +117,18 @@ impl Setup {
         made.clone().map_err(|error| io::Error::other(error).into())
     }
 
-    async fn open(&self, destination: Uri) -> Result<Socket, BoxError> {
+    async fn open(&self, reach: Reach, destination: Uri) -> Result<Socket, BoxError> {
         let intercept = self.proxies.as_ref().and_then(|proxies| proxies.intercept(&destination));
-        let Some(proxy) = intercept else { return self.direct(self.tcp.clone(), destination).await };
+        let Some(proxy) = intercept else { return self.direct(reach, destination).await };
         match proxy.uri().scheme_str() {
-            Some("http") => self.through(self.tcp.clone(), &proxy, destination).await,
+            Some("http") => self.through(reach.clone(), &proxy, destination).await,
             Some("https") => {
-                let outer = HttpsConnector::from((self.tcp.clone(), self.tls()?.proxy));
+                let outer = HttpsConnector::from((reach.clone(), self.tls()?.proxy));
                 self.through(outer, &proxy, destination).await
             }
             Some(scheme @ ("socks5" | "socks5h")) => {
-                let mut socks = SocksV5::new(with_port(proxy.uri(), 1080)?, self.tcp.clone())
-                    .local_dns(scheme == "socks5");
+                let mut socks =
+                    SocksV5::new(with_port(proxy.uri(), 1080)?, reach.clone()).local_dns(scheme == "socks5");
                 if let Some((user, password)) = proxy.raw_auth() {
                     socks = socks.with_auth(user.to_owned(), password.to_owned());
                 }
@@ -187,9 +193,9 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, destination: Uri) -> Self::Future {
-        let setup = Arc::clone(&self.setup);
+        let (setup, reach) = (Arc::clone(&self.setup), self.reach.clone());
         Box::pin(async move {
-            tokio::time::timeout(setup.timeout, setup.open(destination)).await.map_err(|_| {
+            tokio::time::timeout(setup.timeout, setup.open(reach, destination)).await.map_err(|_| {
                 let message = format!("the connection was not open after {:?}", setup.timeout);
                 io::Error::new(io::ErrorKind::TimedOut, message)
             })?
@@ -208,28 +214,62 @@ impl fmt::Debug for Connector {
     }
 }
 
-/// What a connection is made of, whichever way it was opened.
-trait Wire: Connection + Read + Write + Send {}
+/// Opens the TCP connections below everything else, and takes them to where they live.
+#[derive(Clone)]
+struct Reach {
+    tcp: HttpConnector,
+    place: Option<Arc<dyn Place>>,
+}
 
-impl<T: Connection + Read + Write + Send> Wire for T {}
+impl Service<Uri> for Reach {
+    type Response = Socket;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Socket, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, destination: Uri) -> Self::Future {
+        let Self { mut tcp, place } = self.clone();
+        Box::pin(async move {
+            let socket = tcp.call(destination).await?;
+            Ok(match place {
+                None => Socket::new(socket, false),
+                Some(place) => {
+                    let adopted = place.adopt(socket.into_inner().into_std()?)?;
+                    Socket { wire: Box::pin(TokioIo::new(adopted)), forwarded: false, http2: false }
+                }
+            })
+        })
+    }
+}
+
+/// What a connection is made of, whichever way it was opened.
+trait Wire: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Wire for T {}
 
 /// An open connection.
 pub(super) struct Socket {
     wire: Pin<Box<dyn Wire>>,
     /// It ends at a proxy, which wants the whole URL in the request line.
     forwarded: bool,
+    /// The TLS handshake chose it.
+    http2: bool,
 }
 
 impl Socket {
-    fn new(wire: impl Wire + 'static, forwarded: bool) -> Self {
-        Self { wire: Box::pin(wire), forwarded }
+    fn new(wire: impl Wire + Connection + 'static, forwarded: bool) -> Self {
+        let http2 = wire.connected().is_negotiated_h2();
+        Self { wire: Box::pin(wire), forwarded, http2 }
     }
 }
 
 impl Connection for Socket {
     fn connected(&self) -> Connected {
-        let connected = self.wire.connected();
-        if self.forwarded { connected.proxy(true) } else { connected }
+        let connected = Connected::new().proxy(self.forwarded);
+        if self.http2 { connected.negotiated_h2() } else { connected }
     }
 }
 

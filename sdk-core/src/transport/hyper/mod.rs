@@ -18,12 +18,12 @@ use http::{HeaderValue, Uri};
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 
 use self::connect::Connector;
 use super::classify::{Phase, failure};
 use super::convert;
-use super::{Body, BoxFuture, Response, Transport, TransportOptions};
+use super::{Body, BoxFuture, Place, Response, Transport, TransportOptions};
 use crate::engine::error::Error;
 use crate::engine::failure::TransportFailure;
 use crate::engine::message::{Request, ResponseHead};
@@ -43,11 +43,12 @@ impl HyperTransport {
     /// # Errors
     /// [`Error::Config`] when the proxy's URL or the CA bundle cannot be used.
     pub fn new(options: &TransportOptions) -> Result<Self, Error> {
-        Ok(Self::over(Connector::new(options)?, options))
+        Ok(Self::over(Connector::new(options)?, options, None))
     }
 
-    fn over(connector: Connector, options: &TransportOptions) -> Self {
-        let client = Client::builder(TokioExecutor::new())
+    fn over(connector: Connector, options: &TransportOptions, place: Option<Arc<dyn Place>>) -> Self {
+        let connector = connector.at(place.clone());
+        let client = Client::builder(Tasks(place))
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(options.idle_timeout)
@@ -96,13 +97,35 @@ impl Transport for HyperTransport {
 
     fn in_place(&self) -> Result<Arc<dyn Transport>, Error> {
         // The same connector, certificates and all, with a pool of its own.
-        Ok(Arc::new(Self::over(self.connector.clone(), &self.options)))
+        Ok(Arc::new(Self::over(self.connector.clone(), &self.options, None)))
+    }
+
+    fn placed(&self, place: Arc<dyn Place>) -> Option<Arc<dyn Transport>> {
+        Some(Arc::new(Self::over(self.connector.clone(), &self.options, Some(place))))
     }
 }
 
 impl fmt::Debug for HyperTransport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("HyperTransport").field("connector", &self.connector).finish_non_exhaustive()
+    }
+}
+
+/// Runs a connection's task: at its place, or on the runtime that is entered.
+#[derive(Clone)]
+struct Tasks(Option<Arc<dyn Place>>);
+
+impl<F> hyper::rt::Executor<F> for Tasks
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        match &self.0 {
+            Some(place) => place.spawn(Box::pin(async move {
+                let _nobody_waits = task.await;
+            })),
+            None => drop(tokio::spawn(task)),
+        }
     }
 }
 
