@@ -189,11 +189,7 @@ impl Client {
                 return Ok(inner.at_once(Outcome::of(played.map(|played| Outcome::Answer(played.envelope)))));
             }
             Ok(match prepared.and_then(|prepared| Ok((prepared, runtime::handle(py)?))) {
-                Ok((Prepared { client, operation, arguments, options }, runtime)) => {
-                    inner.run(&runtime, async move {
-                        Outcome::of(client.call(operation, &arguments, &options).await.map(Outcome::Answer))
-                    })
-                }
+                Ok((prepared, runtime)) => inner.call(py, &runtime, prepared),
                 Err(error) => inner.at_once(Outcome::of(Err(error))),
             })
         })

@@ -20,6 +20,8 @@ const SLEEP: Duration = Duration::from_secs(2);
 static SHUT: AtomicBool = AtomicBool::new(false);
 /// Threads that are through the gate and not yet attached.
 static ENTERING: AtomicUsize = AtomicUsize::new(0);
+/// Threads that run calls on the runtime. It is not stopped under them: a timer without one panics.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
 /// Whoever ends the interpreter may still make calls.
 static LEAVING: OnceLock<ThreadId> = OnceLock::new();
 
@@ -43,6 +45,21 @@ pub(crate) fn attached<T>(work: impl FnOnce(Python<'_>) -> T) -> T {
     })
 }
 
+/// Runs `work`, which needs the runtime, unless that is being stopped.
+pub(crate) fn running(work: impl FnOnce()) {
+    struct Ended;
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            RUNNING.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+    RUNNING.fetch_add(1, Ordering::SeqCst);
+    let _ended = Ended;
+    if !is_shut() {
+        work();
+    }
+}
+
 fn enter() {
     ENTERING.fetch_add(1, Ordering::SeqCst);
     if SHUT.load(Ordering::SeqCst) && LEAVING.get() != Some(&std::thread::current().id()) {
@@ -64,6 +81,9 @@ pub(crate) fn shutdown(py: Python<'_>) {
     let running = runtime::take();
     py.detach(|| {
         let until = Instant::now() + PATIENCE;
+        while RUNNING.load(Ordering::SeqCst) > 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         if let Some(running) = running {
             running.stop(until);
         }

@@ -17,6 +17,8 @@ mod queue;
 mod runtime;
 mod scripted;
 mod stream;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod turn;
 
 use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
@@ -39,7 +41,7 @@ fn only_in_the_main_interpreter() -> PyResult<()> {
 #[pymodule(gil_used = true)]
 mod _native {
     use pyo3::prelude::*;
-    use pyo3::types::PyTuple;
+    use pyo3::types::{IntoPyDict as _, PyTuple};
 
     #[pymodule_export]
     use crate::answer::Answer;
@@ -53,6 +55,8 @@ mod _native {
     use crate::failed::{Failed, refusal};
     #[pymodule_export]
     use crate::hooks::{Exchange, Hook};
+    #[pymodule_export]
+    use crate::process::forked;
     #[pymodule_export]
     use crate::pure::{
         Pager, define, describe, is_secret_name, operations, policy, redact_header, redact_text, redact_url,
@@ -70,6 +74,12 @@ mod _native {
         crate::only_in_the_main_interpreter()?;
         // However the interpreter ends, it ends without us.
         module.py().import("atexit")?.call_method1("register", (module.getattr("shutdown")?,))?;
+        // A child begins anew.
+        let os = module.py().import("os")?;
+        if os.hasattr("register_at_fork")? {
+            let hooks = [("after_in_child", module.getattr("forked")?)].into_py_dict(module.py())?;
+            os.call_method("register_at_fork", (), Some(&hooks))?;
+        }
         module.add("__version__", waypost::binding::VERSION)?;
         module.add("VARIABLES", PyTuple::new(module.py(), waypost::binding::VARIABLES)?)
     }

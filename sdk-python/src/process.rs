@@ -1,11 +1,33 @@
 //! The engine's client, as this process may use it. A forked child shares sockets and locks with its parent, so it lets its parent's client be, without even
 //! dropping it, and makes one of its own from the same settings.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pyo3::prelude::*;
 use waypost::Error;
 use waypost::binding::{Interceptor, Settings};
+
+/// The process's id, or 0: to ask the system several times a call would show.
+static ID: AtomicU32 = AtomicU32::new(0);
+
+/// The process that this is.
+pub(crate) fn id() -> u32 {
+    match ID.load(Ordering::Relaxed) {
+        0 => {
+            let id = std::process::id();
+            ID.store(id, Ordering::Relaxed);
+            id
+        }
+        id => id,
+    }
+}
+
+/// The interpreter calls this first thing in a forked child.
+#[pyfunction]
+pub(crate) fn forked() {
+    ID.store(0, Ordering::Relaxed);
+}
 
 /// A client and how to make it again.
 pub(crate) struct Origin {
@@ -46,7 +68,7 @@ impl Origin {
     /// This process's client.
     pub(crate) fn client(&self) -> Result<waypost::Client, Error> {
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
-        let process = std::process::id();
+        let process = id();
         if present.process == process
             && let Some(client) = &present.client
         {
@@ -86,7 +108,7 @@ impl Origin {
 impl Drop for Origin {
     fn drop(&mut self) {
         let present = self.present.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if present.process != std::process::id() {
+        if present.process != id() {
             std::mem::forget(present.client.take());
         }
     }

@@ -1,7 +1,9 @@
-//! What is finished for one event loop. The engine's thread puts outcomes in and makes a descriptor readable; the loop's thread takes all of them out at once.
-//! Nothing in it belongs to Python until then.
+//! What is finished for one event loop. Whoever finishes it puts an outcome in and makes a descriptor readable; the loop's thread takes all of them out at
+//! once. Nothing in it belongs to Python until then. Calls run on the loop's thread as well, where it can be had (`turn`), else on the engine's.
 
 use std::collections::HashMap;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -11,13 +13,19 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use waypost::drive::placed::Placed;
 use waypost::engine::Envelope;
 
 use crate::answer::Answer;
+use crate::client::Prepared;
 use crate::exit;
 use crate::failed::{panicked, reported};
 use crate::hooks::{Asked, Hook};
+use crate::process;
 use crate::stream::AsyncStream;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::turn::{Here, Task, Turns};
 
 /// See `_native.pyi`.
 #[pyclass(frozen, module = "waypost._native")]
@@ -44,8 +52,27 @@ pub(crate) struct Inner {
     awaited: AtomicBool,
     wake: Wake,
     next: AtomicU64,
-    tasks: Mutex<HashMap<u64, AbortHandle>>,
+    tasks: Mutex<HashMap<u64, Running>>,
     closed: AtomicBool,
+}
+
+/// A call that is under way.
+enum Running {
+    /// On the engine's thread.
+    There(AbortHandle),
+    /// On the loop's.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    Here(Arc<Task>),
+}
+
+impl Running {
+    fn end(self) {
+        match self {
+            Self::There(task) => task.abort(),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Self::Here(task) => task.end(),
+        }
+    }
 }
 
 tokio::task_local! {
@@ -54,21 +81,61 @@ tokio::task_local! {
 }
 
 impl Inner {
-    /// Runs `work`, whose outcome will be found under the number that this answers.
+    /// Makes a call, on the loop's thread if that is ours to use. A request that can be written at once is written when this returns.
+    pub(crate) fn call(self: &Arc<Self>, py: Python<'_>, runtime: &Handle, prepared: Prepared) -> u64 {
+        let Prepared { client, operation, arguments, options } = prepared;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if self.is_ours()
+            && let Some(placed) = self.wake.placed(runtime)
+        {
+            let id = self.number();
+            let work = self.finishing(id, async move {
+                Outcome::of(placed.call(&client, operation, &arguments, &options).await.map(Outcome::Answer))
+            });
+            lock(&self.tasks).insert(id, Running::Here(self.wake.turns.start(Box::pin(work))));
+            self.turn(py, false);
+            return id;
+        }
+        let _in_place = py;
+        self.run(runtime, async move {
+            Outcome::of(client.call(operation, &arguments, &options).await.map(Outcome::Answer))
+        })
+    }
+
+    /// Runs what can go on of the calls on the loop's thread. Without `look` it has not been asked for what is done.
+    fn turn(&self, py: Python<'_>, look: bool) {
+        if self.is_ours() && !exit::is_shut() {
+            self.wake.turn(py, look);
+            if !look && !lock(&self.done).is_empty() {
+                self.wake.up();
+            }
+        }
+    }
+
+    /// `work`, with its outcome put in.
+    fn finishing(
+        self: &Arc<Self>,
+        id: u64,
+        work: impl Future<Output = Outcome> + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let inner = Arc::clone(self);
+        CALL.scope((id, Arc::clone(self)), async move {
+            let outcome = std::panic::AssertUnwindSafe(work).catch_unwind().await;
+            inner.finish(id, outcome.unwrap_or_else(|panic| Outcome::Failed(panicked(&*panic))));
+        })
+    }
+
+    /// Runs `work` on the engine's thread, whose outcome will be found under the number that this answers.
     pub(crate) fn run(
         self: &Arc<Self>,
         runtime: &Handle,
         work: impl Future<Output = Outcome> + Send + 'static,
     ) -> u64 {
         let id = self.number();
-        let inner = Arc::clone(self);
-        let work = CALL.scope((id, Arc::clone(self)), async move {
-            let outcome = std::panic::AssertUnwindSafe(work).catch_unwind().await;
-            inner.finish(id, outcome.unwrap_or_else(|panic| Outcome::Failed(panicked(&*panic))));
-        });
+        let work = self.finishing(id, work);
         // Held over the beginning, or a task that is done at once would leave its handle behind.
         let mut tasks = lock(&self.tasks);
-        tasks.insert(id, runtime.spawn(work).abort_handle());
+        tasks.insert(id, Running::There(runtime.spawn(work).abort_handle()));
         id
     }
 
@@ -105,7 +172,7 @@ impl Inner {
 
     /// Is it of this process? In a forked child the tasks are the parent's, and locks may be held by threads that do not exist.
     fn is_ours(&self) -> bool {
-        self.process == std::process::id()
+        self.process == process::id()
     }
 
     fn close(&self) {
@@ -115,8 +182,9 @@ impl Inner {
         }
         let tasks = std::mem::take(&mut *lock(&self.tasks));
         for task in tasks.into_values() {
-            task.abort();
+            task.end();
         }
+        self.wake.close();
         lock(&self.done).clear();
         self.filled.notify_all();
     }
@@ -137,7 +205,7 @@ impl Queue {
     #[new]
     fn new() -> PyResult<Self> {
         let inner = Inner {
-            process: std::process::id(),
+            process: process::id(),
             done: Mutex::default(),
             filled: Condvar::new(),
             awaited: AtomicBool::new(false),
@@ -154,8 +222,12 @@ impl Queue {
         self.inner.wake.fd()
     }
 
+    fn watched(&self) {
+        self.inner.wake.watched();
+    }
+
     fn drain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.inner.wake.clear();
+        self.inner.turn(py, true);
         let done = std::mem::take(&mut *lock(&self.inner.done));
         let list = PyList::empty(py);
         for (id, outcome) in done {
@@ -179,13 +251,15 @@ impl Queue {
     }
 
     #[pyo3(signature = (id, /))]
-    fn cancel(&self, id: u64) {
+    fn cancel(&self, py: Python<'_>, id: u64) {
         if !self.inner.is_ours() {
             return;
         }
         let task = lock(&self.inner.tasks).remove(&id);
         if let Some(task) = task {
-            task.abort();
+            task.end();
+            // Its connection learns of it.
+            self.inner.turn(py, false);
         }
     }
 
@@ -221,28 +295,56 @@ impl Outcome {
     }
 }
 
-/// Makes a descriptor readable.
+/// The loop's thread: makes the descriptor readable that it watches, and runs calls.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-struct Wake(std::os::fd::OwnedFd);
+struct Wake {
+    turns: Arc<Turns>,
+    placed: Arc<Placed>,
+    watched: AtomicBool,
+    /// What timers and the opening of connections need.
+    runtime: OnceLock<Handle>,
+}
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl Wake {
     fn new() -> std::io::Result<Self> {
-        use rustix::event::{EventfdFlags, eventfd};
-        Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+        let turns = Turns::new()?;
+        let placed = Placed::new(Arc::new(Here(Arc::clone(&turns))));
+        Ok(Self { turns, placed, watched: AtomicBool::new(false), runtime: OnceLock::new() })
     }
 
     fn fd(&self) -> i32 {
-        std::os::fd::AsRawFd::as_raw_fd(&self.0)
+        self.turns.fd()
     }
 
     fn up(&self) {
-        // A counter that is full is readable as well.
-        let _full = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+        self.turns.wake();
     }
 
-    fn clear(&self) {
-        let _empty = rustix::io::read(&self.0, &mut [0; 8]);
+    /// From now on the loop's thread comes when the descriptor is readable.
+    fn watched(&self) {
+        self.watched.store(true, Ordering::SeqCst);
+    }
+
+    /// Where calls are made, if the loop's thread comes.
+    fn placed(&self, runtime: &Handle) -> Option<Arc<Placed>> {
+        self.runtime.get_or_init(|| runtime.clone());
+        self.watched.load(Ordering::SeqCst).then(|| Arc::clone(&self.placed))
+    }
+
+    fn turn(&self, py: Python<'_>, look: bool) {
+        if let Some(runtime) = self.runtime.get().filter(|_| self.watched.load(Ordering::SeqCst)) {
+            exit::detached(py, || exit::running(|| self.turns.turn(runtime, look)));
+        } else if look {
+            self.turns.look();
+        }
+    }
+
+    fn close(&self) {
+        // Connections that calls give back go with the pools, and what those leave behind after them.
+        self.turns.clear();
+        self.placed.clear();
+        self.turns.clear();
     }
 }
 
@@ -274,9 +376,15 @@ impl Wake {
         let _full = rustix::io::write(&self.write, &[1]);
     }
 
-    fn clear(&self) {
-        let _empty = rustix::io::read(&self.read, &mut [0; 64]);
+    fn turn(&self, _py: Python<'_>, look: bool) {
+        if look {
+            let _empty = rustix::io::read(&self.read, &mut [0; 64]);
+        }
     }
+
+    fn watched(&self) {}
+
+    fn close(&self) {}
 }
 
 /// Where no loop watches descriptors, a thread waits in `Queue.wait`.
@@ -295,5 +403,9 @@ impl Wake {
 
     fn up(&self) {}
 
-    fn clear(&self) {}
+    fn turn(&self, _py: Python<'_>, _look: bool) {}
+
+    fn watched(&self) {}
+
+    fn close(&self) {}
 }

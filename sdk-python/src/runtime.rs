@@ -62,7 +62,7 @@ pub(crate) fn handle(py: Python<'_>) -> Result<Handle, Error> {
         return Err(Error::config("the interpreter is ending; no further asynchronous call can be made"));
     }
     let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-    let process = std::process::id();
+    let process = crate::process::id();
     if let Some(running) = running.as_ref().filter(|running| running.process == process) {
         running.pulse.call();
         return Ok(running.handle.clone());
@@ -80,7 +80,7 @@ pub(crate) fn handle(py: Python<'_>) -> Result<Handle, Error> {
 /// Takes it out, to stop it.
 pub(crate) fn take() -> Option<Running> {
     let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-    if running.process == std::process::id() {
+    if running.process == crate::process::id() {
         return Some(running);
     }
     std::mem::forget(running);

@@ -16,6 +16,7 @@ use waypost::engine::Envelope;
 use crate::answer::Answer;
 use crate::client::waited;
 use crate::failed::failed;
+use crate::process;
 use crate::queue::{Outcome, Queue};
 use crate::runtime;
 use crate::scripted::Played;
@@ -100,7 +101,7 @@ struct Here<T: Send + 'static> {
 
 impl<T: Send + 'static> Here<T> {
     fn new(held: T) -> Self {
-        Self { process: std::process::id(), held: ManuallyDrop::new(held) }
+        Self { process: process::id(), held: ManuallyDrop::new(held) }
     }
 
     fn get(&mut self) -> &mut T {
@@ -111,7 +112,7 @@ impl<T: Send + 'static> Here<T> {
 impl<T: Send + 'static> Drop for Here<T> {
     #[allow(unsafe_code, reason = "a value that must sometimes not be dropped")]
     fn drop(&mut self) {
-        if self.process != std::process::id() {
+        if self.process != process::id() {
             return;
         }
         // SAFETY: nothing uses the value after its holder's drop, and it is taken once.
@@ -154,7 +155,7 @@ impl AsyncStream {
     fn new(envelope: Envelope, source: Option<Pieces>) -> Self {
         let source = tokio::sync::Mutex::new(source);
         Self {
-            process: std::process::id(),
+            process: process::id(),
             envelope,
             shared: Arc::new(Shared { source, closed: AtomicBool::new(false), closing: Notify::new() }),
         }
@@ -209,7 +210,7 @@ impl AsyncStream {
 
     fn close(&self) {
         self.shared.closed.store(true, Ordering::SeqCst);
-        if self.process != std::process::id() {
+        if self.process != process::id() {
             return;
         }
         self.shared.closing.notify_waiters();
@@ -222,7 +223,7 @@ impl AsyncStream {
 impl Drop for AsyncStream {
     fn drop(&mut self) {
         // In a forked child it is the parent's connection that would be closed.
-        if self.process != std::process::id() {
+        if self.process != process::id() {
             std::mem::forget(Arc::clone(&self.shared));
         }
     }

@@ -307,7 +307,10 @@ class AsyncClient(_Client, AsyncResources):
 
     async def close(self) -> None:
         """Closes connections and ends calls that are under way. Later calls raise `ClosedError`. May be called more than once."""
+        from ._bridge import settle
+
         self._native.close()
+        settle()
 
 
 def engine_client(

@@ -170,12 +170,15 @@ class AsyncStream:
 
 @final
 class Queue:
-    """What is finished for one event loop. The engine's threads put outcomes in, without ever touching the interpreter; the loop's thread takes them out."""
+    """What is finished for one event loop. Whoever finishes it puts an outcome in, without ever touching the interpreter; the loop's thread takes it out,
+    and where it watches :attr:`fd` it runs the calls themselves while it does so."""
 
     def __new__(cls, /) -> Queue: ...
     @property
     def fd(self) -> int:
         """Readable when there is something to drain; -1 where the platform has no such thing, and :meth:`wait` is the way."""
+    def watched(self) -> None:
+        """Says that :meth:`drain` will be called by the loop's thread whenever :attr:`fd` is readable: calls run there from now on."""
     def drain(self) -> list[tuple[int, Any]]:
         """Everything that is finished, with its id: :class:`Answer`, :class:`AsyncStream`, ``bytes``, ``None`` or :class:`Failed`; or a :class:`Hook`,
         whose id is 0."""
@@ -365,6 +368,9 @@ def redact_text(text: str, secrets: Sequence[str], /) -> str:
 
 def is_secret_name(name: str, /) -> Literal[True, False]:
     """Is this the name of a header, parameter or member whose value is a secret?"""
+
+def forked() -> None:
+    """Says that this process is another one than before. The module has the interpreter call it in a forked child."""
 
 def shutdown() -> None:
     """Ends what runs in the background, within half a second. The module registers it with ``atexit``; later asynchronous calls are refused."""
