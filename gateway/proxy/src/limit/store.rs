@@ -246,6 +246,9 @@ impl Count {
 impl Shard {
     /// The entry of a key, made where there is none.
     fn entry(&mut self, id: u128, at: u64, most: usize) -> Option<&mut Entry> {
+        if let Some(slot) = self.slots.get(&id) {
+            return self.entries.get_mut(*slot as usize);
+        }
         let fresh = Entry {
             id,
             seen: at,
@@ -254,9 +257,6 @@ impl Shard {
             per_second: 0,
             listed: false,
         };
-        if let Some(slot) = self.slots.get(&id) {
-            return self.entries.get_mut(*slot as usize);
-        }
         let slot = if self.entries.len() < most {
             self.entries.push(fresh);
             self.entries.len() - 1
@@ -309,23 +309,20 @@ impl Entry {
         {
             count.roll(at, length);
             let Some(limit) = limit else { continue };
-            let (left, limit, fits) = if window == 0 && quota.burst > 0 {
+            let burst = window == 0 && quota.burst > 0;
+            let (left, most) = if burst {
                 let capacity = limit.saturating_add(quota.burst);
-                (
-                    self.bucket.left(at, limit, capacity),
-                    capacity,
-                    self.bucket.fits_at(at, limit, capacity, cost),
-                )
+                (self.bucket.left(at, limit, capacity), capacity)
             } else {
-                let left = u64::from(limit).saturating_sub(count.used(at, length));
-                (left, limit, count.fits_at(at, length, limit, cost))
+                (u64::from(limit).saturating_sub(count.used(at, length)), limit)
             };
             let refused = u64::from(cost) > left;
-            let wait = if refused {
-                fits.saturating_sub(at)
-            } else {
-                (count.index + 1) * length - at.min((count.index + 1) * length)
+            let when = match (refused, burst) {
+                (true, true) => self.bucket.fits_at(at, limit, most, cost),
+                (true, false) => count.fits_at(at, length, limit, cost),
+                (false, _) => (count.index + 1) * length,
             };
+            let (limit, wait) = (most, when.saturating_sub(at));
             let one = Tightest { quota: number, window, limit, left, wait };
             let tighter = match decision.tightest {
                 None => true,

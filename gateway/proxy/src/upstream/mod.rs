@@ -31,6 +31,8 @@ mod policy;
 mod service;
 mod sticky;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use ask::Asker;
 pub use policy::Policy;
