@@ -15,6 +15,7 @@ pub mod ledger;
 
 mod api_keys;
 mod auth;
+mod data_plane;
 mod metadata;
 mod payments;
 mod sessions;

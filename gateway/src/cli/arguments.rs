@@ -42,6 +42,8 @@ Examples:
   waypost-gateway serve --listen 127.0.0.1:0 --data-dir /tmp/try
       on a free port, printed as `listening on http://...`
   waypost-gateway serve --config gateway.toml --log debug
+  waypost-gateway serve --proxy waypost.yaml
+      in front of the services that the file names
   waypost-gateway serve --set rate_limits.enabled=false --set limits.body_bytes=64KiB")]
     Serve(ServeArguments),
     /// Manage API keys in the data directory, without a running gateway or beside one.
@@ -101,8 +103,13 @@ Examples:
   waypost-gateway config check
   waypost-gateway config check --config gateway.toml
   waypost-gateway config check > gateway.toml
-      a file with every setting, to start from")]
+      a file with every setting, to start from
+  waypost-gateway config check --proxy waypost.yaml
+      checks the data plane's file as well")]
     Check(ServeArguments),
+    /// Print the form of the data plane's file (--proxy) as a JSON Schema, for editors.
+    #[command(after_help = "Example:\n  waypost-gateway config schema > waypost.schema.json")]
+    Schema,
 }
 
 /// What to do with the books.
@@ -137,6 +144,9 @@ pub(super) struct ServeArguments {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(short, long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// A YAML file with services to stand in front of and the routes to them; read anew when it changes
+    #[arg(short, long, value_name = "FILE")]
+    proxy: Option<String>,
     /// What is logged, such as `debug` or `warn,waypost_gateway=debug` [default: info]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -203,6 +213,7 @@ impl ServeArguments {
     pub(super) fn sources(&self) -> Sources {
         let mut sources = self.settings.sources();
         flag(&mut sources.flags, "--listen", "listen", self.listen.as_ref());
+        flag(&mut sources.flags, "--proxy", "proxy", self.proxy.as_ref());
         flag(&mut sources.flags, "--log", "log.filter", self.log.as_ref());
         flag(&mut sources.flags, "--log-format", "log.format", self.log_format.as_ref());
         flag(&mut sources.flags, "--durability", "database.durability", self.durability.as_ref());

@@ -17,7 +17,7 @@ use clap::{CommandFactory as _, Parser as _};
 use crate::config::{Config, ConfigError, Loaded};
 use crate::secrets::Secrets;
 use crate::store::Store;
-use crate::{StartError, telemetry};
+use crate::{StartError, data_plane, telemetry};
 use arguments::{Arguments, Command, ConfigCommand, KeysCommand, LedgerCommand, Settings};
 
 /// Why a command did not do what it was asked for.
@@ -27,6 +27,9 @@ pub enum CliError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The data plane's file is wrong.
+    #[error("{0}")]
+    Proxy(waypost_proxy::config::Faulty),
     /// What was asked for makes no sense; all of it at once.
     #[error("{}", .0.join("\n       "))]
     Arguments(Vec<String>),
@@ -66,7 +69,7 @@ impl CliError {
 
     fn code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Arguments(_) => 2,
+            Self::Config(_) | Self::Proxy(_) | Self::Arguments(_) => 2,
             _ => 1,
         }
     }
@@ -109,7 +112,16 @@ fn dispatch(command: Command) -> Result<(), CliError> {
             runtime()?.block_on(keys::create(config, &arguments))
         }
         Command::Config { command: ConfigCommand::Check(arguments) } => {
-            print(&Config::load(&arguments.sources())?.to_toml());
+            let loaded = Config::load(&arguments.sources())?;
+            telemetry::init(&loaded.config.log);
+            if let Some(file) = &loaded.config.proxy {
+                data_plane::File::read(file).map_err(CliError::Proxy)?;
+            }
+            print(&loaded.to_toml());
+            Ok(())
+        }
+        Command::Config { command: ConfigCommand::Schema } => {
+            print(&format!("{:#}\n", waypost_proxy::config::schema()));
             Ok(())
         }
         Command::Migrate(settings) => runtime()?.block_on(migrate(quiet(&settings)?)),

@@ -8,15 +8,20 @@ use tokio::net::TcpListener;
 
 use super::{CliError, keys, lock, print};
 use crate::config::Config;
+use crate::data_plane::{self, DataPlane};
 use crate::{Gateway, http};
 
 /// Serves until a signal.
 pub(super) async fn serve(config: Config) -> Result<(), CliError> {
-    let address = config.listen;
+    let front = config.proxy.as_deref().map(data_plane::File::read).transpose().map_err(CliError::Proxy)?;
     // The address first: a first start that then fails must not have made a key that nobody saw.
-    let listener = TcpListener::bind(address).await.map_err(|source| CliError::Listen { address, source })?;
+    let listener = match &front {
+        Some(file) if file.has_listeners() => None,
+        _ => Some(listen(config.listen).await?),
+    };
     let _lock = lock::take(&config.data_dir)?;
-    let address = listener.local_addr().map_err(|source| CliError::Listen { address, source })?;
+    let address = listener.as_ref().map_or(Ok(config.listen), TcpListener::local_addr);
+    let address = address.map_err(|source| CliError::Listen { address: config.listen, source })?;
     let gateway = Arc::new(Gateway::open(config).await?);
     let service = http::Service::new(Arc::clone(&gateway))
         .map_err(|error| CliError::failed("compiling the contract's schemas")(error.into()))?;
@@ -24,16 +29,42 @@ pub(super) async fn serve(config: Config) -> Result<(), CliError> {
     // From here on a signal ends it in order.
     let stop = stop_signal(Arc::clone(&gateway))
         .map_err(|error| CliError::failed("listening to signals")(error.into()))?;
-    gateway.listening(address);
-    print(&greeting(&gateway, address, first_key.as_deref()));
-    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
-    tokio::select! {
-        () = http::serve(listener, service, stop) => {}
-        () = gateway.housekeeping() => {}
+    let housekeeping = gateway.housekeeping();
+    let greet = |address| {
+        gateway.listening(address);
+        print(&greeting(&gateway, address, first_key.as_deref()));
+        tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
+    };
+    match (front, listener) {
+        (Some(file), listener) => {
+            // The data plane takes the address anew, once for each of its workers.
+            drop(listener);
+            let front = DataPlane::new(file, service, address).map_err(CliError::Proxy)?;
+            let listening = front.bind().map_err(|error| CliError::failed("listening")(error.into()))?;
+            greet(listening.addresses().first().copied().unwrap_or(address));
+            tokio::select! {
+                ended = listening.serve(stop) => ended.map_err(|error| CliError::failed("serving")(error.into()))?,
+                () = front.watch() => {}
+                () = housekeeping => {}
+            }
+        }
+        (None, Some(listener)) => {
+            greet(address);
+            tokio::select! {
+                () = http::serve(listener, service, stop) => {}
+                () = housekeeping => {}
+            }
+        }
+        // Without a data plane there is a listener.
+        (None, None) => {}
     }
     gateway.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address).await.map_err(|source| CliError::Listen { address, source })
 }
 
 fn greeting(gateway: &Gateway, address: SocketAddr, first_key: Option<&str>) -> String {

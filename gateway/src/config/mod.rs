@@ -35,6 +35,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the database and the master key live. Created when missing.
     pub data_dir: PathBuf,
+    /// The services that the gateway stands in front of, and the routes to them: a YAML file of its own form (`waypost_proxy::config`).
+    pub proxy: Option<PathBuf>,
     /// Whether `/docs` and `/openapi.yaml` are served.
     pub docs: bool,
     /// Whether `/metrics` is served.
@@ -224,6 +226,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             data_dir: PathBuf::from("waypost-data"),
+            proxy: None,
             docs: true,
             metrics: true,
             master_key: None,

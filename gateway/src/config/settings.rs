@@ -111,6 +111,13 @@ pub(super) static SETTINGS: &[Setting] = &[
         |input| text(input).map(PathBuf::from),
         |value: &PathBuf| Some(quoted(&value.to_string_lossy()))
     ),
+    setting!(
+        "proxy",
+        "A YAML file with services to stand in front of and the routes to them; none unless set.",
+        proxy,
+        |input| text(input).map(|path| Some(PathBuf::from(path))),
+        |value: &Option<PathBuf>| value.as_ref().map(|path| quoted(&path.to_string_lossy()))
+    ),
     setting!("docs", "Serve /docs and /openapi.yaml.", docs, boolean, |value: &bool| Some(value.to_string())),
     setting!("metrics", "Serve /metrics.", metrics, boolean, |value: &bool| Some(value.to_string())),
     setting!(

@@ -14,6 +14,7 @@ mod auth;
 mod cli;
 mod config;
 mod crash;
+mod data_plane;
 mod http_caching;
 mod http_cors;
 mod http_idempotency;
