@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::HeaderName;
+
 use crate::{Body, Refusal};
 
 /// A request on its way.
@@ -28,6 +30,8 @@ pub struct Exchange {
     pub parameters: Vec<(Arc<str>, String)>,
     /// Who calls; nobody yet, or nobody at all.
     pub caller: Option<Arc<Caller>>,
+    /// The headers that proved it and are secrets between the caller and this proxy: no service sees them.
+    pub shown: Vec<HeaderName>,
 }
 
 impl Exchange {

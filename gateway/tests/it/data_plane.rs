@@ -118,6 +118,7 @@ async fn a_route_takes_the_gateways_keys_and_tells_the_service_who_calls() {
     let seen: Value = answer.json().await.unwrap();
     let caller = seen["headers"]["x-waypost-caller"].as_str().unwrap();
     assert!(caller.starts_with("usr_") && caller != "usr_forged", "{caller}");
+    assert!(seen["headers"].get("x-api-key").is_none(), "a service was shown a key of the gateway: {seen}");
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ fn exchange(path: &str) -> Exchange {
         version: None,
         parameters: Vec::new(),
         caller: None,
+        shown: Vec::new(),
     }
 }
 

@@ -177,6 +177,7 @@ mod tests {
             version: None,
             parameters: vec![(Arc::from("id"), id.to_owned())],
             caller: Some(Arc::new(Caller { name: caller.to_owned(), ..Default::default() })),
+            shown: Vec::new(),
         }
     }
 

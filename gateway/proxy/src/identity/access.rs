@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::{HeaderValue, StatusCode, header, request};
+use http::{HeaderName, HeaderValue, StatusCode, header, request};
 use percent_encoding::percent_decode_str;
 
 use super::{Fetch, Identity, Provider, allows};
 use crate::config::{self, Fault};
 use crate::route::Pattern;
 use crate::{Body, Caller, Exchange, Host, Refusal};
+
+/// What the platform takes, besides `Authorization`.
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// A route's rule, compiled.
 #[derive(Debug, Clone, Default)]
@@ -105,6 +108,7 @@ impl Access {
                 }
                 Provider::Keys(keys) if keys.carried(&head.headers) => {
                     exchange.caller = Some(keys.identify(&head.headers)?);
+                    exchange.shown.push(keys.header().clone());
                     return Ok(body);
                 }
                 Provider::Signature(signature) if signature.carried(&head.headers) => {
@@ -117,6 +121,7 @@ impl Access {
                         && let Some(caller) = host.identify(&head.headers, exchange.client).await?
                     {
                         exchange.caller = Some(caller);
+                        exchange.shown.extend([header::AUTHORIZATION, X_API_KEY]);
                         return Ok(body);
                     }
                 }
@@ -223,6 +228,7 @@ mod tests {
             version: None,
             parameters: vec![(Arc::from("tenant"), path.to_owned())],
             caller: Some(Arc::new(caller)),
+            shown: Vec::new(),
         }
     }
 

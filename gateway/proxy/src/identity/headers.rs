@@ -32,8 +32,11 @@ pub fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// Tells a service who calls.
+/// Tells a service who calls, and not what they showed to prove it.
 pub fn forward(exchange: &Exchange, headers: &mut HeaderMap) {
+    for name in &exchange.shown {
+        headers.remove(name);
+    }
     let Some(caller) = exchange.caller.as_deref() else { return };
     let mut tell = |name: HeaderName, text: &str| {
         if let Some(value) = value(text).filter(|_| !text.is_empty()) {
@@ -78,6 +81,7 @@ mod tests {
                 request_id: String::new(), at: Instant::now(), client: [127, 0, 0, 1].into(), secure: false,
                 host: String::new(), path: String::new(), version: None, parameters: Vec::new(),
                 caller: Some(Arc::new(caller)),
+                shown: Vec::new(),
             };
             let mut headers = HeaderMap::new();
             forward(&exchange, &mut headers);

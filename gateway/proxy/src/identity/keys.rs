@@ -55,6 +55,11 @@ impl KeysProvider {
         Ok(Self { header, callers })
     }
 
+    /// The header that carries a key.
+    pub(crate) const fn header(&self) -> &HeaderName {
+        &self.header
+    }
+
     /// Whether a request carries a key.
     pub fn carried(&self, headers: &HeaderMap) -> bool {
         headers.contains_key(&self.header)

@@ -80,6 +80,7 @@ pub(crate) async fn answer(
         version: None,
         parameters: Vec::new(),
         caller: None,
+        shown: Vec::new(),
     };
     if let Err(refusal) = normal::normalise(&mut head, &mut exchange) {
         let mut answer = refusal.answer(&exchange.request_id, head.uri.path());
