@@ -1,7 +1,7 @@
 //! The Waypost gateway as a library: everything that the binary does, so that tests and other programs can start it in process.
 //!
 //! Each resource is one module with up to three parts: `rules` (pure), `storage` (SQL) and `handler` (the generated trait).
-//! `http` is the pipeline that every request walks; `store` is the only place that knows the database's dialect.
+//! `http` is the pipeline that every request walks, `data_plane` puts the one of `waypost-proxy` in front of it; `store` is the only place that knows the database's dialect.
 
 pub mod cli;
 pub mod config;

@@ -251,7 +251,7 @@ impl Default for Timeouts {
     }
 }
 
-/// Second tries. One is made only where nothing was sent, or where the method is idempotent and the body can be sent again.
+/// Second tries. One is made only where nothing was sent, or where the method is idempotent and the request has no body.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retry {
@@ -261,13 +261,11 @@ pub struct Retry {
     pub statuses: Vec<u16>,
     /// Second tries as a part of first ones, at most (retry budget), 0 to 1.
     pub budget: f64,
-    /// The largest request body that is kept for another try.
-    pub max_body: super::Size,
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { retries: 1, statuses: vec![502, 503, 504], budget: 0.2, max_body: super::Size(64 << 10) }
+        Self { retries: 1, statuses: vec![502, 503, 504], budget: 0.2 }
     }
 }
 
