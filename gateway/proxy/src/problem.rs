@@ -57,7 +57,7 @@ impl Refusal {
         &self.0.detail
     }
 
-    /// The answer to a request for `path`.
+    /// The answer to a request for `path`; empty where it could not be read.
     pub fn answer(self, request_id: &str, path: &str) -> Response<Body> {
         let Inner { status, code, detail, headers: own, members } = *self.0;
         let mut document = Map::new();
@@ -65,7 +65,9 @@ impl Refusal {
         document.insert("title".to_owned(), Value::from(status.canonical_reason().unwrap_or("Error")));
         document.insert("status".to_owned(), Value::from(status.as_u16()));
         document.insert("detail".to_owned(), Value::from(detail.into_owned()));
-        document.insert("instance".to_owned(), Value::from(path));
+        if !path.is_empty() {
+            document.insert("instance".to_owned(), Value::from(path));
+        }
         document.insert("code".to_owned(), Value::from(code));
         document.insert("request_id".to_owned(), Value::from(request_id));
         document.extend(members);

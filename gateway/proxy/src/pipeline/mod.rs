@@ -5,7 +5,8 @@ mod client;
 mod keep;
 mod normal;
 mod record;
-mod request_id;
+pub(crate) mod request_id;
+mod websocket;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub(crate) struct Peer {
     pub(crate) patience: std::time::Duration,
     /// Where a client without TLS is sent.
     pub(crate) redirect_https: Option<u16>,
+    /// Whether it may ask for WebSockets over HTTP/2.
+    pub(crate) websocket_http2: bool,
 }
 
 impl Peer {
@@ -55,7 +58,7 @@ impl Peer {
     pub(crate) fn new(address: IpAddr, secure: bool, patience: std::time::Duration) -> Self {
         let shown = HeaderValue::from_str(&address.to_string())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self { address, shown, secure, patience, redirect_https: None }
+        Self { address, shown, secure, patience, redirect_https: None, websocket_http2: false }
     }
 }
 
@@ -82,14 +85,12 @@ pub(crate) async fn answer(
         caller: None,
         shown: Vec::new(),
     };
-    if let Err(refusal) = normal::normalise(&mut head, &mut exchange) {
-        let mut answer = refusal.answer(&exchange.request_id, head.uri.path());
-        // What follows on such a connection is not to be trusted either.
-        if head.version < http::Version::HTTP_2 {
-            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        return shown_as(answer, shown);
-    }
+    let arrived = websocket::arrive(&mut head, peer)
+        .and_then(|websocket| normal::normalise(&mut head, &mut exchange).map(|()| websocket));
+    let websocket = match arrived {
+        Ok(websocket) => websocket,
+        Err(refusal) => return refused(refusal, &head, &exchange, shown),
+    };
     let recorder = &shared.lasting.recorder;
     let mut notes = Notes {
         bytes_in: body.size_hint().exact().unwrap_or(0),
@@ -100,9 +101,25 @@ pub(crate) async fn answer(
     let method = head.method.clone();
     let mut route = None;
     let result = walk.walk(head, body, &mut exchange, &mut notes, &mut route).await;
+    let result = if websocket { result.and_then(websocket::depart) } else { result };
     let mut answer = result.unwrap_or_else(|refusal| told(refusal, &exchange, &mut notes));
     if let Some(route) = route {
         answer = record::record(answer, recorder, Arc::clone(&snapshot), route, (exchange, method, notes));
+    }
+    shown_as(answer, shown)
+}
+
+/// The answer to a request that nothing is decided over.
+fn refused(
+    refusal: Refusal,
+    head: &Parts,
+    exchange: &Exchange,
+    shown: Option<HeaderValue>,
+) -> Response<Body> {
+    let mut answer = refusal.answer(&exchange.request_id, head.uri.path());
+    // What follows on such a connection is not to be trusted either.
+    if head.version < http::Version::HTTP_2 {
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     shown_as(answer, shown)
 }

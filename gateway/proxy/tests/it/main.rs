@@ -8,8 +8,12 @@
 )]
 
 mod faults;
+mod frames;
+mod http2;
+mod identity;
 mod normal;
 mod secure;
+mod smuggle;
 mod support;
 mod swap;
 mod wire;
