@@ -7,13 +7,17 @@
     reason = "helpers of tests"
 )]
 
+mod cut;
 mod faults;
 mod frames;
+mod guards;
 mod http2;
 mod identity;
 mod normal;
+mod retry;
 mod secure;
 mod smuggle;
 mod support;
 mod swap;
+mod upstreams;
 mod wire;
