@@ -44,6 +44,6 @@ pub mod upstream;
 pub use body::Body;
 pub use config::Config;
 pub use exchange::{Caller, Exchange, Host};
-pub use listener::{Counts, Listening};
+pub use listener::{Counts, Listening, Sockets};
 pub use problem::Refusal;
 pub use proxy::Proxy;
