@@ -7,6 +7,7 @@
     reason = "helpers of tests"
 )]
 
+mod dns;
 mod faults;
 mod normal;
 mod secure;
