@@ -10,6 +10,7 @@
 mod dns;
 mod faults;
 mod normal;
+mod redis;
 mod secure;
 mod support;
 mod swap;
