@@ -6,17 +6,20 @@
 
 mod certificate;
 mod connection;
+mod malformed;
 mod preface;
+mod streams;
 mod sturdy;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
 use crate::Config;
@@ -43,7 +46,7 @@ pub struct Listening {
 #[derive(Debug, Default)]
 pub struct Counts {
     clients: AtomicUsize,
-    targets: std::sync::Mutex<Vec<Arc<Pool>>>,
+    workers: std::sync::Mutex<Vec<(Arc<Pool>, Handle)>>,
 }
 
 #[derive(Debug)]
@@ -77,8 +80,15 @@ impl Counts {
         self.pools().iter().map(|pool| pool.waiting()).sum()
     }
 
+    /// Tasks of all workers: one for each client's connection, upgraded connection and HTTP/2 connection or stream, and what every worker has of its own.
+    pub fn tasks(&self) -> usize {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.iter().map(|(_, runtime)| runtime.metrics().num_alive_tasks()).sum()
+    }
+
     fn pools(&self) -> Vec<Arc<Pool>> {
-        self.targets.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.iter().map(|(pool, _)| Arc::clone(pool)).collect()
     }
 }
 
@@ -213,7 +223,8 @@ impl Worker {
     async fn work(mut self, socket: std::net::TcpListener) -> io::Result<()> {
         let listener = TcpListener::from_std(socket)?;
         let pool = Arc::new(Pool::default());
-        self.counts.targets.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(Arc::clone(&pool));
+        let worker = (Arc::clone(&pool), Handle::current());
+        self.counts.workers.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         let seat = Seat {
             shared: Arc::clone(&self.shared),
             pool: Arc::clone(&pool),

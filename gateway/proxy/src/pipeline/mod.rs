@@ -5,7 +5,8 @@ mod client;
 mod keep;
 mod normal;
 mod record;
-mod request_id;
+pub(crate) mod request_id;
+mod websocket;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub(crate) struct Peer {
     pub(crate) patience: std::time::Duration,
     /// Where a client without TLS is sent.
     pub(crate) redirect_https: Option<u16>,
+    /// Whether it may ask for WebSockets over HTTP/2.
+    pub(crate) websocket_http2: bool,
 }
 
 impl Peer {
@@ -55,7 +58,7 @@ impl Peer {
     pub(crate) fn new(address: IpAddr, secure: bool, patience: std::time::Duration) -> Self {
         let shown = HeaderValue::from_str(&address.to_string())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self { address, shown, secure, patience, redirect_https: None }
+        Self { address, shown, secure, patience, redirect_https: None, websocket_http2: false }
     }
 }
 
@@ -71,6 +74,8 @@ pub(crate) async fn answer(
     let (client, secure) = client::behind(&snapshot.trusted, peer, &head.headers);
     let (id, shown) = request_id::of(&head.headers);
     let mut exchange = Exchange { request_id: id, secure, ..Exchange::from(client, Instant::now()) };
+    let arrived = websocket::arrive(&mut head, peer)
+        .and_then(|websocket| normal::normalise(&mut head, &mut exchange).map(|()| websocket));
     let mut notes = Notes {
         bytes_in: body.size_hint().exact().unwrap_or(0),
         trace: Some(Trace::begin(&mut head.headers, snapshot.sample)),
@@ -78,10 +83,11 @@ pub(crate) async fn answer(
     };
     let method = head.method.clone();
     let mut route = None;
-    let answer = match normal::normalise(&mut head, &mut exchange) {
-        Ok(()) => {
+    let answer = match arrived {
+        Ok(websocket) => {
             let walk = Walk { shared, snapshot: &snapshot, pool, peer, id: shown.as_ref() };
             let result = walk.walk(head, body, &mut exchange, &mut notes, &mut route).await;
+            let result = if websocket { result.and_then(websocket::depart) } else { result };
             result.unwrap_or_else(|refusal| told(refusal, &exchange, &mut notes))
         }
         Err(refusal) => {

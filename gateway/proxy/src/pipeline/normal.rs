@@ -18,6 +18,7 @@ pub(crate) fn normalise(head: &mut Parts, exchange: &mut Exchange) -> Result<(),
     method(&head.method)?;
     length(&head.uri)?;
     expectation(head)?;
+    transfer_encoding(head)?;
     exchange.host = host(head)?;
     path(head, exchange)?;
     if head.version >= Version::HTTP_2 {
@@ -57,6 +58,16 @@ fn expectation(head: &Parts) -> Result<(), Refusal> {
             Err(Refusal::new(StatusCode::EXPECTATION_FAILED, "expectation_failed", detail))
         }
         _ => Ok(()),
+    }
+}
+
+/// `chunked` is the only coding that is undone here. A body in another one would go on without the field that says so.
+fn transfer_encoding(head: &Parts) -> Result<(), Refusal> {
+    let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(one), None) if one.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(bad("transfer_encoding_unknown", "The only Transfer-Encoding that is taken is `chunked`.")),
     }
 }
 
