@@ -40,6 +40,7 @@ mod proxy;
 pub mod route;
 mod snapshot;
 pub mod upstream;
+mod visit;
 
 pub use body::Body;
 pub use config::Config;
@@ -47,3 +48,4 @@ pub use exchange::{Caller, Exchange, Host};
 pub use listener::{Counts, Listening, Sockets};
 pub use problem::Refusal;
 pub use proxy::Proxy;
+pub use visit::Visit;

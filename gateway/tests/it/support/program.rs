@@ -39,6 +39,12 @@ impl Program {
         Self { child, url, greeting }
     }
 
+    /// The API key that the first start on a data directory prints.
+    pub fn first_key(&self) -> String {
+        let words = self.greeting.iter().flat_map(|line| line.split([' ', '\'']));
+        words.into_iter().find(|word| word.starts_with("wp_")).unwrap().to_owned()
+    }
+
     /// Sends a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
         let sent =
