@@ -15,6 +15,7 @@ mod cli;
 mod config;
 mod crash;
 mod data_plane;
+mod example;
 mod http_caching;
 mod http_cors;
 mod http_idempotency;

@@ -17,7 +17,7 @@ use http::uri::{PathAndQuery, Uri};
 use http::{HeaderName, HeaderValue, Request, Response, header};
 use hyper::body::Body as _;
 
-use crate::edge::{self, Accepted, whole};
+use crate::edge::{self, Accepted, Negotiated, whole};
 use crate::forward::Pool;
 use crate::forward::hop::{self, Hop};
 use crate::identity::{self, Around};
@@ -141,7 +141,12 @@ impl Walk<'_> {
             let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
             return Ok(edge::https_redirect(&exchange.host, port, target));
         }
-        let negotiated = snapshot.versions.negotiate(&exchange.path, &head.headers)?;
+        let (negotiated, unknown) = match snapshot.versions.negotiate(&exchange.path, &head.headers) {
+            Ok(negotiated) => (negotiated, None),
+            Err(refusal) => {
+                (Negotiated { version: None, path: exchange.path.as_str().into() }, Some(refusal))
+            }
+        };
         exchange.version = negotiated.version;
         let asked = RequestHead {
             method: &head.method,
@@ -151,8 +156,16 @@ impl Walk<'_> {
             headers: &head.headers,
             version: exchange.version.as_deref(),
         };
-        let found = snapshot.table.find(&asked)?;
-        let Some(route) = snapshot.route(found.index) else { return Err(Missed::NotFound.into()) };
+        let found = snapshot.table.find(&asked);
+        let route = found.as_ref().ok().and_then(|found| snapshot.route(found.index));
+        // A version that is not known here may be one of the program around the proxy, which has its own.
+        if let Some(unknown) = unknown
+            && !route.is_some_and(|route| matches!(route.end, End::Platform))
+        {
+            return Err(unknown);
+        }
+        let found = found?;
+        let Some(route) = route else { return Err(Missed::NotFound.into()) };
         *taken = Some(found.index);
         exchange.parameters = found.parameters;
         let edge = &route.edge;
