@@ -23,6 +23,21 @@ pub(crate) fn normalise(head: &mut Parts, exchange: &mut Exchange) -> Result<(),
     Ok(())
 }
 
+/// Refuses a head that is larger than allowed, counted as HTTP/2 does (RFC 9113, section 6.5.2). Over HTTP/1.1 the reader has counted its bytes.
+pub(crate) fn fits(head: &Parts, most: u64) -> Result<(), Refusal> {
+    if head.version < Version::HTTP_2 {
+        return Ok(());
+    }
+    let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32);
+    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let size = fields.sum::<usize>() + target;
+    if u64::try_from(size).unwrap_or(u64::MAX) <= most {
+        return Ok(());
+    }
+    let detail = "The request's head is larger than is taken here.";
+    Err(Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", detail))
+}
+
 fn bad(code: &'static str, detail: &'static str) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, code, detail)
 }
