@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Uri};
 use http::{HeaderValue, Method, StatusCode, Version, header};
 
+use crate::forward::hop;
 use crate::{Exchange, Refusal};
 
 /// Brings a request's head into its normal form, or says why it has none.
@@ -35,7 +36,7 @@ pub(crate) fn fits(head: &Parts, most: u64) -> Result<(), Refusal> {
         return Ok(());
     }
     let detail = "The request's head is larger than is taken here.";
-    Err(Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", detail))
+    Err(Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", detail))
 }
 
 fn bad(code: &'static str, detail: &'static str) -> Refusal {
@@ -63,14 +64,11 @@ fn expectation(head: &Parts) -> Result<(), Refusal> {
     }
 }
 
-/// `chunked` is the only coding that is undone here. A body in another one would go on without the field that says so.
 fn transfer_encoding(head: &Parts) -> Result<(), Refusal> {
-    let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(one), None) if one.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err(bad("transfer_encoding_unknown", "The only Transfer-Encoding that is taken is `chunked`.")),
+    if hop::has_known_coding(&head.headers) {
+        return Ok(());
     }
+    Err(bad("transfer_encoding_unknown", "The only Transfer-Encoding that is taken is `chunked`."))
 }
 
 /// The host in lower case, without the port. `Host` holds what was asked for afterwards, whatever the protocol's version.

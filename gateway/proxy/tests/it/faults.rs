@@ -117,7 +117,7 @@ async fn a_client_that_stands_still_is_let_go() {
     let begun = Instant::now();
     let answer = proxy.raw(b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ").await;
     assert!(begun.elapsed() < Duration::from_secs(5), "{answer}");
-    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("head_timeout"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("request_timeout"), "{answer}");
     assert!(answer.contains("\"request_id\":\""), "{answer}");
     // One that comes byte by byte has no more time for it.
     let mut stream = TcpStream::connect(proxy.address).await.unwrap();
