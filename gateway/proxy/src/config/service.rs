@@ -78,9 +78,12 @@ pub enum Discovery {
 pub struct DnsDiscovery {
     /// `http://orders.internal:8080`: each address of the host becomes a target.
     pub url: String,
-    /// How often it is looked up; the last answer holds while there is none.
+    /// How long an answer holds at most; less where its records say so (TTL), down to a second. The last answer holds while there is none.
     #[serde(default = "refresh")]
     pub refresh: Time,
+    /// Servers to ask instead of the system's: `127.0.0.1:8600`.
+    #[serde(default)]
+    pub servers: Vec<String>,
 }
 
 /// SRV records of a name.
@@ -92,9 +95,12 @@ pub struct SrvDiscovery {
     /// `http` or `https`.
     #[serde(default = "http")]
     pub scheme: String,
-    /// How often it is looked up.
+    /// How long an answer holds at most; less where its records say so (TTL), down to a second. The last answer holds while there is none.
     #[serde(default = "refresh")]
     pub refresh: Time,
+    /// Servers to ask instead of the system's: `127.0.0.1:8600`. They are asked for the addresses of the records' hosts as well.
+    #[serde(default)]
+    pub servers: Vec<String>,
 }
 
 /// A file of targets.

@@ -8,12 +8,14 @@
 )]
 
 mod cut;
+mod dns;
 mod faults;
 mod frames;
 mod guards;
 mod http2;
 mod identity;
 mod normal;
+mod redis;
 mod retry;
 mod secure;
 mod smuggle;

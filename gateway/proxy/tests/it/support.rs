@@ -165,7 +165,15 @@ impl Target {
 
     /// What it does may depend on how many requests there were before.
     pub(crate) async fn with(act: impl Fn(usize) -> Act + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0", act).await.unwrap()
+    }
+
+    /// At an address, if it is free.
+    pub(crate) async fn at(
+        address: &str,
+        act: impl Fn(usize) -> Act + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
         let act = Arc::new(act);
@@ -175,7 +183,7 @@ impl Target {
                 tokio::spawn(serve(stream, Arc::clone(&log), Arc::clone(&act)));
             }
         });
-        Self { url, seen, task }
+        Ok(Self { url, seen, task })
     }
 
     pub(crate) fn count(&self) -> usize {
