@@ -36,7 +36,8 @@ use crate::{Body, Config, Exchange, Host};
 ///          "routes": [{ "name": "orders", "match": { "path": "/api/orders/*" }, "service": "orders" }] }"#,
 /// )?;
 /// let proxy = Proxy::new(config, None).map_err(|faults| faults[0].clone())?;
-/// proxy.serve(async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await?;
+/// // Until the future is ready; `tokio::signal::ctrl_c()` is one that is.
+/// proxy.serve(std::future::pending()).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -63,14 +64,29 @@ pub(crate) struct Shared {
 #[derive(Default)]
 struct Background {
     runtime: Option<Handle>,
-    tasks: HashMap<Arc<str>, (Arc<Service>, Vec<AbortHandle>)>,
+    tasks: HashMap<Arc<str>, Tended>,
     recorder: Option<AbortHandle>,
     link: Option<(Arc<Link>, AbortHandle)>,
 }
 
+/// What runs for one service.
+struct Tended {
+    service: Arc<Service>,
+    /// Discovery and questions of health; they follow the configuration by themselves.
+    run: AbortHandle,
+    /// The question that an open breaker's service is asked: for which path.
+    probe: Option<(String, AbortHandle)>,
+}
+
+impl Drop for Tended {
+    fn drop(&mut self) {
+        self.run.abort();
+        self.probe.iter().for_each(|(_, task)| task.abort());
+    }
+}
+
 impl Drop for Background {
     fn drop(&mut self) {
-        self.tasks.values().flat_map(|(_, tasks)| tasks).for_each(AbortHandle::abort);
         self.recorder.iter().chain(self.link.iter().map(|(_, task)| task)).for_each(AbortHandle::abort);
     }
 }
@@ -164,29 +180,30 @@ impl Proxy {
             });
         }
         let services = lasting.services.list();
-        background.tasks.retain(|_, (service, tasks)| {
-            let stays = services.iter().any(|known| Arc::ptr_eq(known, service));
-            if !stays {
-                tasks.iter().for_each(AbortHandle::abort);
-            }
-            stays
-        });
+        let stays = |tended: &Tended| services.iter().any(|known| Arc::ptr_eq(known, &tended.service));
+        background.tasks.retain(|_, tended| stays(tended));
+        let snapshot = self.0.snapshot.load();
         for service in services {
-            if background.tasks.contains_key(service.name()) {
+            let name = service.name();
+            let asker = || Asking::new(&self.0, Arc::clone(name)) as Arc<dyn Asker>;
+            let tended = background.tasks.entry(Arc::clone(name)).or_insert_with(|| Tended {
+                service: Arc::clone(&service),
+                run: runtime.spawn(Arc::clone(&service).run(asker())).abort_handle(),
+                probe: None,
+            });
+            let upstream = snapshot.upstream(name);
+            let wanted = upstream.and_then(|upstream| upstream.written.breaker.probe_path.as_ref());
+            if tended.probe.as_ref().map(|(path, _)| path) == wanted {
                 continue;
             }
-            let asker = Asking::new(&self.0, Arc::clone(service.name()));
-            let run =
-                runtime.spawn(Arc::clone(&service).run(Arc::clone(&asker) as Arc<dyn Asker>)).abort_handle();
-            let mut tasks = vec![run];
-            let snapshot = self.0.snapshot.load();
-            if let Some(upstream) = snapshot.upstream(service.name())
-                && let Some(path) = &upstream.written.breaker.probe_path
-            {
-                let probe = Arc::clone(&service).probe(asker, Arc::clone(&upstream.breaker), path.clone());
-                tasks.push(runtime.spawn(probe).abort_handle());
+            if let Some((_, task)) = tended.probe.take() {
+                task.abort();
             }
-            background.tasks.insert(Arc::clone(service.name()), (service, tasks));
+            if let (Some(upstream), Some(path)) = (upstream, wanted) {
+                let breaker = Arc::clone(&upstream.breaker);
+                let task = runtime.spawn(Arc::clone(&service).probe(asker(), breaker, path.clone()));
+                tended.probe = Some((path.clone(), task.abort_handle()));
+            }
         }
     }
 
