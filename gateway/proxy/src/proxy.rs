@@ -4,26 +4,27 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use http::{Request, Response};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use crate::breaker::Breakers;
-use crate::config::Fault;
-use crate::forward::{Asking, Fetcher, Pool};
+use crate::breaker::{Breakers, Status as BreakerStatus};
+use crate::config::{self, Fault};
+use crate::explain::{self, Explained};
+use crate::forward::{Asking, Draft, Fetcher, Pool};
 use crate::identity::Memory;
-use crate::limit::Link;
+use crate::limit::{Link, Usage};
 use crate::listener::{self, Listening};
 use crate::observe::{Recorder, Seen};
 use crate::pipeline::{self, Peer};
 use crate::snapshot::{Lasting, Snapshot};
-use crate::upstream::{Asker, Service, Services};
-use crate::{Body, Config, Host};
+use crate::upstream::{Asker, Service, ServiceStatus, Services};
+use crate::{Body, Caller, Config, Host};
 
 /// A reverse proxy. A clone is the same proxy.
 ///
@@ -193,6 +194,66 @@ impl Proxy {
             cache: lasting.cache.size(),
             ..Seen::default()
         }
+    }
+
+    /// All that is wrong with a configuration, warnings among it. Nothing is carried out, and nothing keeps a trace of it.
+    pub fn check(config: &Config) -> Vec<Fault> {
+        let mut faults = config::check(config);
+        for (name, service) in &config.services {
+            // What shows only when it is made: certificates that cannot be read.
+            if let Err(found) = Draft::new(service) {
+                let found = found.into_iter().map(|fault| fault.under(name.as_str()).under("services"));
+                faults.extend(
+                    found
+                        .filter(|fault| !faults.iter().any(|known| known.place == fault.place))
+                        .collect::<Vec<_>>(),
+                );
+            }
+        }
+        faults
+    }
+
+    /// How a service is now.
+    pub fn service(&self, name: &str) -> Option<ServiceStatus> {
+        Some(self.0.lasting.services.find(name)?.status(Instant::now()))
+    }
+
+    /// All breakers, by name.
+    pub fn breakers(&self) -> Vec<BreakerStatus> {
+        self.0.lasting.breakers.list(Instant::now())
+    }
+
+    /// One breaker: a service's name, or `service/route`.
+    pub fn breaker(&self, name: &str) -> Option<BreakerStatus> {
+        Some(self.0.lasting.breakers.find(name)?.status(Instant::now()))
+    }
+
+    /// Opens a breaker by hand, for so long or until it is reset, and tells how it is then.
+    pub fn open_breaker(&self, name: &str, length: Option<Duration>) -> Option<BreakerStatus> {
+        let breaker = self.0.lasting.breakers.find(name)?;
+        let now = Instant::now();
+        breaker.open(now, length);
+        Some(breaker.status(now))
+    }
+
+    /// Closes a breaker by hand, and tells how it is then.
+    pub fn reset_breaker(&self, name: &str) -> Option<BreakerStatus> {
+        let breaker = self.0.lasting.breakers.find(name)?;
+        let now = Instant::now();
+        breaker.reset(now);
+        Some(breaker.status(now))
+    }
+
+    /// What a caller used of its tier, or an address without credentials; nothing where nothing is limited.
+    pub fn usage(&self, caller: Option<&Caller>, client: IpAddr) -> Vec<Usage> {
+        let snapshot = self.0.snapshot.load();
+        let key = snapshot.tiers.key(caller, client, |key| self.0.lasting.limiter.usage(Instant::now(), key));
+        key.unwrap_or_default()
+    }
+
+    /// Which route a request would take, and why. Without a host it is one for `localhost`.
+    pub fn explain(&self, head: http::request::Parts) -> Explained {
+        explain::explain(&self.0.snapshot.load(), head)
     }
 
     /// Takes the addresses of all listeners; nothing is accepted before [`Listening::serve`].

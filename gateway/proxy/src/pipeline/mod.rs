@@ -25,6 +25,7 @@ use crate::proxy::Shared;
 use crate::route::{Missed, RequestHead};
 use crate::snapshot::{Compiled, Snapshot};
 use crate::{Body, Exchange, Refusal};
+pub(crate) use normal::normalise;
 pub(crate) use record::Notes;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
