@@ -1,8 +1,9 @@
-//! The data plane in front of the gateway's own API: one pipeline for both. What the data plane asks the program around it is answered here, and its file is
-//! read, checked and watched.
+//! The data plane in front of the gateway's own API: one pipeline for it and for an integrator's services, with a file of services or without. What the data
+//! plane asks the program around it is answered here; its configuration is put together from the file and the gateway's own settings, and the file is watched.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,9 +12,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use waypost_proxy::config::watch::{self, Look};
 use waypost_proxy::config::{self, Fault, Faulty, Listener, Route, RouteLimit, Size, Time};
-use waypost_proxy::{Body, Caller, Config, Exchange, Host, Listening, Proxy, Refusal};
+use waypost_proxy::{Body, Caller, Config, Exchange, Host, Proxy, Refusal, Sockets};
 
-use crate::config::LimitsConfig;
 use crate::http::{self, Service};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -68,7 +68,7 @@ fn refusal(error: &http::Error) -> Refusal {
 
 /// The data plane's file, as it was read.
 #[derive(Debug)]
-pub(crate) struct File {
+pub struct File {
     path: PathBuf,
     /// What it looked like before it was read.
     look: Option<Look>,
@@ -80,7 +80,7 @@ impl File {
     ///
     /// # Errors
     /// All that is wrong with it.
-    pub(crate) fn read(path: &Path) -> Result<Self, Faulty> {
+    pub fn read(path: &Path) -> Result<Self, Faulty> {
         let look = Look::at(path);
         let read = config::read_file(path)?;
         for warning in &read.warnings {
@@ -88,69 +88,101 @@ impl File {
         }
         Ok(Self { path: path.to_owned(), look, config: read.config })
     }
-
-    /// Whether it says where to listen. Otherwise the data plane listens where the gateway would.
-    pub(crate) const fn has_listeners(&self) -> bool {
-        !self.config.listeners.is_empty()
-    }
 }
 
-/// The gateway behind the data plane.
-pub(crate) struct DataPlane {
-    proxy: Proxy,
-    file: File,
+/// What the data plane is to do: what a file says, where there is one, and what follows from the gateway's own settings.
+#[derive(Debug)]
+pub struct Plan {
+    file: Option<File>,
     own: Own,
 }
 
-/// What follows from the gateway's own settings.
-struct Own {
-    listener: Listener,
-}
-
-impl DataPlane {
-    /// Puts the data plane of a file in front of the gateway.
-    ///
-    /// # Errors
-    /// What shows only when the configuration is carried out, such as a file of keys that cannot be read.
-    pub(crate) fn new(file: File, service: Service, listen: SocketAddr) -> Result<Self, Faulty> {
-        let own = Own::new(listen, &service.gateway().config.limits);
-        let config = own.complete(file.config.clone());
-        let proxy =
-            Proxy::new(config, Some(Arc::new(Platform(service)))).map_err(|faults| file.faulty(faults))?;
-        Ok(Self { proxy, file, own })
+impl Plan {
+    /// For a gateway with these settings, in front of the services of a file or of none.
+    pub fn new(file: Option<File>, settings: &crate::Config) -> Self {
+        Self { file, own: Own::new(settings) }
     }
 
-    /// Takes the addresses.
+    /// Takes the addresses: those of the file, or the gateway's own where it names none.
     ///
     /// # Errors
     /// One that cannot be taken, or a certificate that cannot be read.
-    pub(crate) fn bind(&self) -> std::io::Result<Listening> {
-        self.proxy.bind()
+    pub fn bind(&self) -> io::Result<Sockets> {
+        Sockets::bind(&self.first())
+    }
+
+    /// What holds until the file changes.
+    fn first(&self) -> Config {
+        self.own.complete(self.file.as_ref().map(|file| file.config.clone()).unwrap_or_default())
+    }
+
+    /// Faults, told of where they are: in the file, or in what was made of the settings.
+    fn faulty(&self, faults: Vec<Fault>) -> Faulty {
+        let file = self.file.as_ref().map(|file| file.path.display().to_string());
+        Faulty { file: file.unwrap_or_else(|| "the gateway's settings".to_owned()), faults }
+    }
+}
+
+/// The data plane at work, with the gateway behind it. Handlers reach it by [`Gateway::data_plane`](crate::Gateway::data_plane).
+#[derive(Debug)]
+pub struct DataPlane {
+    proxy: Proxy,
+    plan: Plan,
+}
+
+impl DataPlane {
+    /// Puts the data plane in front of a gateway.
+    ///
+    /// # Errors
+    /// What shows only when the configuration is carried out, such as a file of keys that cannot be read.
+    pub fn new(plan: Plan, service: Service) -> Result<Arc<Self>, Faulty> {
+        let gateway = Arc::clone(service.gateway());
+        let host: Arc<dyn Host> = Arc::new(Platform(service));
+        let proxy = Proxy::new(plan.first(), Some(host)).map_err(|faults| plan.faulty(faults))?;
+        let data_plane = Arc::new(Self { proxy, plan });
+        gateway.behind(&data_plane);
+        Ok(data_plane)
+    }
+
+    /// The proxy: what holds at the moment, what was seen, how services and their breakers are.
+    pub const fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    /// Carries out a configuration instead of the one before, with what follows from the gateway's own settings beside it.
+    ///
+    /// # Errors
+    /// All that is wrong with it; then the one before stays.
+    pub fn apply(&self, written: Config) -> Result<(), Vec<Fault>> {
+        self.proxy.apply(self.plan.own.complete(written))
     }
 
     /// Carries out what the file becomes; one that is wrong changes nothing. Never ends by itself.
-    pub(crate) async fn watch(&self) {
-        watch::watch(self.file.path.clone(), self.file.look, watch::INTERVAL, |read| {
+    pub async fn watch(&self) {
+        let Some(file) = &self.plan.file else { return std::future::pending().await };
+        watch::watch(file.path.clone(), file.look, watch::INTERVAL, |read| {
             // What is wrong with it was logged.
             let Ok(read) = read else { return };
-            if let Err(faults) = self.proxy.apply(self.own.complete(read.config)) {
-                tracing::error!(faulty = %self.file.faulty(faults), "the configuration cannot be carried out; the one that was there stays");
+            if let Err(faults) = self.apply(read.config) {
+                let faulty = self.plan.faulty(faults);
+                tracing::error!(%faulty, "the configuration cannot be carried out; the one that was there stays");
             }
         })
         .await;
     }
 }
 
-impl File {
-    fn faulty(&self, faults: Vec<Fault>) -> Faulty {
-        Faulty { file: self.path.display().to_string(), faults }
-    }
+/// What follows from the gateway's own settings.
+#[derive(Debug)]
+struct Own {
+    listener: Listener,
 }
 
 impl Own {
-    fn new(listen: SocketAddr, limits: &LimitsConfig) -> Self {
+    fn new(settings: &crate::Config) -> Self {
+        let limits = &settings.limits;
         let listener = Listener {
-            address: listen.to_string(),
+            address: settings.listen.to_string(),
             h2c: true,
             max_connections: limits.max_connections,
             max_head: Size(limits.header_bytes.into()),

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use ::http::HeaderMap;
@@ -10,6 +10,7 @@ use ::http::HeaderMap;
 use crate::api_keys::Usage;
 use crate::auth::{Auth, AuthError};
 use crate::config::Config;
+use crate::data_plane::DataPlane;
 use crate::generated::OPERATIONS;
 use crate::http::{Caller, Error};
 use crate::secrets::{Secrets, SecretsError};
@@ -34,6 +35,8 @@ pub struct Gateway {
     pub(crate) metrics: Metrics,
     pub(crate) serving: Serving,
     pub(crate) probes: Probes,
+    /// It holds the gateway; so the gateway does not hold it.
+    data_plane: OnceLock<Weak<DataPlane>>,
 }
 
 /// Since when and where the gateway serves, and whether it is about to stop.
@@ -77,6 +80,7 @@ impl Gateway {
                 draining: AtomicBool::new(false),
             },
             probes: Probes::default(),
+            data_plane: OnceLock::new(),
             config: Arc::new(config),
         })
     }
@@ -95,6 +99,17 @@ impl Gateway {
     /// Without either the caller is `Anonymous`; with a bad one, or with both, it is an error and never `Anonymous`.
     pub async fn authenticate(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Caller, Error> {
         crate::auth::authenticate(self, headers, peer).await
+    }
+
+    /// The data plane that stands in front of this gateway; none where a gateway is asked without one.
+    pub fn data_plane(&self) -> Option<Arc<DataPlane>> {
+        self.data_plane.get()?.upgrade()
+    }
+
+    /// Tells it what stands in front of it. Used by [`DataPlane::new`] only.
+    pub(crate) fn behind(&self, data_plane: &Arc<DataPlane>) {
+        // There is one for the life of a gateway.
+        let _first = self.data_plane.set(Arc::downgrade(data_plane));
     }
 
     /// Says in health reports that requests come in at this address.

@@ -46,6 +46,6 @@ pub use body::Body;
 pub use config::Config;
 pub use exchange::{Caller, Exchange, Host};
 pub use explain::Explained;
-pub use listener::{Counts, Listening};
+pub use listener::{Counts, Listening, Sockets};
 pub use problem::Refusal;
 pub use proxy::Proxy;

@@ -19,7 +19,7 @@ use crate::explain::{self, Explained};
 use crate::forward::{Asking, Draft, Fetcher, Pool};
 use crate::identity::Memory;
 use crate::limit::{Link, Usage};
-use crate::listener::{self, Listening};
+use crate::listener::{Listening, Sockets};
 use crate::observe::{Recorder, Seen};
 use crate::pipeline::{self, Peer};
 use crate::snapshot::{Lasting, Snapshot};
@@ -262,8 +262,13 @@ impl Proxy {
     ///
     /// An address that cannot be taken, or a certificate that cannot be read.
     pub fn bind(&self) -> io::Result<Listening> {
+        Ok(self.at(Sockets::bind(&self.config())?))
+    }
+
+    /// The same at addresses that were taken before.
+    pub fn at(&self, sockets: Sockets) -> Listening {
         self.tend();
-        listener::bind(&self.0)
+        sockets.of(&self.0)
     }
 
     /// Serves on all listeners until `shutdown` is ready, then lets what is under way end.

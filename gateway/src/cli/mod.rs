@@ -36,16 +36,11 @@ pub enum CliError {
     /// The gateway could not be opened.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The address is taken, or not one of this machine.
+    /// An address is taken, or not one of this machine; or its certificate cannot be read.
     #[error(
-        "cannot listen on {address}: {source}. Stop what uses it, or choose another address with --listen (port 0 takes a free one)."
+        "cannot listen on {0}. Stop what uses it, or choose another address with --listen or the file's `listeners` (port 0 takes a free one)."
     )]
-    Listen {
-        /// The address.
-        address: std::net::SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
+    Listen(std::io::Error),
     /// Another gateway serves the same data.
     #[error(transparent)]
     Locked(#[from] lock::LockError),

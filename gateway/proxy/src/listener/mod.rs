@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
+use crate::Config;
 use crate::config::Listener;
 use crate::forward::Pool;
 use crate::proxy::Shared;
@@ -27,7 +28,11 @@ use certificate::Certificate;
 /// How often idle connections to targets are looked through.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// Addresses that are taken. Nothing is accepted before [`Listening::serve`].
+/// Addresses that are taken, by this process alone: before there is anybody who could answer, if need be.
+#[derive(Debug)]
+pub struct Sockets(Vec<Bound>);
+
+/// A proxy at its addresses. Nothing is accepted before [`Listening::serve`].
 #[derive(Debug)]
 pub struct Listening {
     shared: Arc<Shared>,
@@ -78,13 +83,27 @@ impl Counts {
     }
 }
 
-/// Takes the addresses of all listeners.
-pub(crate) fn bind(shared: &Arc<Shared>) -> io::Result<Listening> {
-    let config = Arc::clone(&shared.snapshot.load().config);
-    let written =
-        if config.listeners.is_empty() { vec![Listener::default()] } else { config.listeners.clone() };
-    let listeners = written.into_iter().map(bind_one).collect::<io::Result<_>>()?;
-    Ok(Listening { shared: Arc::clone(shared), listeners, counts: Arc::default() })
+impl Sockets {
+    /// Takes the addresses of all listeners of a configuration.
+    ///
+    /// # Errors
+    ///
+    /// An address that cannot be taken (another process has it, say), or a certificate that cannot be read.
+    pub fn bind(config: &Config) -> io::Result<Self> {
+        let written =
+            if config.listeners.is_empty() { vec![Listener::default()] } else { config.listeners.clone() };
+        written.into_iter().map(bind_one).collect::<io::Result<_>>().map(Self)
+    }
+
+    /// The addresses, in the configuration's order.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.0.iter().map(|bound| bound.address).collect()
+    }
+
+    /// A proxy at these addresses.
+    pub(crate) fn of(self, shared: &Arc<Shared>) -> Listening {
+        Listening { shared: Arc::clone(shared), listeners: self.0, counts: Arc::default() }
+    }
 }
 
 fn bind_one(config: Listener) -> io::Result<Bound> {
@@ -102,8 +121,8 @@ fn bind_one(config: Listener) -> io::Result<Bound> {
         workers => usize::from(workers),
     };
     let mut sockets = Vec::with_capacity(workers);
-    for _ in 0..workers {
-        let socket = listen(address).map_err(about)?;
+    for worker in 0..workers {
+        let socket = listen(address, worker == 0).map_err(about)?;
         // Port 0 is decided by the first.
         address = socket.local_addr().map_err(about)?;
         sockets.push(socket);
@@ -112,13 +131,16 @@ fn bind_one(config: Listener) -> io::Result<Bound> {
     Ok(Bound { address, sockets, settings: Arc::new(Settings { config, certificate, slots }) })
 }
 
-fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+/// The first socket takes the address for this process and shares it only then: another process of the same user is refused, and does not get a part of the
+/// connections unnoticed. (Elsewhere than on Linux an address that is to be shared has to be taken so.)
+fn listen(address: SocketAddr, first: bool) -> io::Result<std::net::TcpListener> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(!(first && cfg!(target_os = "linux")))?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
+    socket.set_reuse_port(true)?;
     socket.listen(4096)?;
     Ok(socket.into())
 }
