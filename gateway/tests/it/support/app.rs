@@ -4,20 +4,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use waypost_gateway::{Config, Gateway, http};
+use waypost_gateway::data_plane::{File, Plan};
+use waypost_gateway::{Config, DataPlane, Gateway, http};
 
 use super::{Ask, User};
 
 /// A running gateway. Stops when it is dropped; [`App::stop`] waits for that.
 pub struct App {
     pub gateway: Arc<Gateway>,
+    pub data_plane: Arc<DataPlane>,
     pub address: SocketAddr,
     pub client: reqwest::Client,
     directory: TempDir,
     stop: Option<oneshot::Sender<()>>,
-    served: tokio::task::JoinHandle<()>,
+    served: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 impl App {
@@ -33,21 +34,26 @@ impl App {
 
     async fn start_in(directory: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
+        config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         config.data_dir = directory.path().to_owned();
         config.rate_limits.enabled = false;
         config.passwords.memory_kib = 8;
         config.passwords.iterations = 1;
         change(&mut config);
+        let file = config.proxy.as_deref().map(|file| File::read(file).unwrap());
+        let plan = Plan::new(file, &config);
+        let sockets = plan.bind().unwrap();
         let gateway = Arc::new(Gateway::open(config).await.unwrap());
         let service = http::Service::new(Arc::clone(&gateway)).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let data_plane = DataPlane::new(plan, service).unwrap();
+        let listening = data_plane.proxy().at(sockets);
+        let address = listening.addresses()[0];
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(http::serve(listener, service, async {
+        let served = tokio::spawn(listening.serve(async {
             stopped.await.ok();
         }));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { gateway, address, client, directory, stop: Some(stop), served }
+        Self { gateway, data_plane, address, client, directory, stop: Some(stop), served }
     }
 
     /// Stops it and starts it again on the same data.
@@ -66,8 +72,8 @@ impl App {
         if let Some(stop) = self.stop.take() {
             stop.send(()).ok();
         }
-        (&mut self.served).await.unwrap();
-        self.gateway.store().close().await;
+        (&mut self.served).await.unwrap().unwrap();
+        self.gateway.close().await;
     }
 
     /// A question of nobody in particular.
