@@ -1,24 +1,25 @@
 //! The data plane in front of the gateway's own API: one pipeline for it and for an integrator's services, with a file of services or without. What the data
 //! plane asks the program around it is answered here; its configuration is put together from the file and the gateway's own settings, and the file is watched.
 
-use std::borrow::Cow;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use ::http::{HeaderMap, Request, Response};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use waypost_proxy::config::watch::{self, Look};
-use waypost_proxy::config::{self, Fault, Faulty, Listener, Route, RouteLimit, Size, Time};
-use waypost_proxy::{Body, Caller, Config, Exchange, Host, Proxy, Refusal, Sockets};
+use waypost_proxy::config::{self, Cors, Fault, Faulty, Limits, Listener, Route, Size, Time};
+use waypost_proxy::observe::Finished;
+use waypost_proxy::{Body, Caller, Config, Host, Proxy, Refusal, Sockets, Visit};
 
 use crate::Gateway;
+use crate::config::{Origins, RateLimitsConfig, Rates};
 use crate::control::FileLayer;
-use crate::http::{self, Service};
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::http::{self, Service, problem};
+use crate::telemetry;
 
 /// The service and the provider that stand for the gateway itself.
 const PLATFORM: &str = "platform";
@@ -27,13 +28,12 @@ const PLATFORM: &str = "platform";
 struct Platform(Service);
 
 impl Host for Platform {
-    fn answer(&self, mut request: Request<Body>, exchange: Exchange) -> BoxFuture<'_, Response<Body>> {
-        // One id for both: in the log, in the answer and in what the client sees.
-        if let Ok(id) = HeaderValue::try_from(exchange.request_id) {
-            request.headers_mut().insert(X_REQUEST_ID, id);
-        }
-        async move { self.0.answer(request.map(axum::body::Body::new), exchange.client).await.map(Body::new) }
-            .boxed()
+    fn answer(&self, request: Request<Body>, visit: Visit) -> BoxFuture<'_, Response<Body>> {
+        async move { self.0.receive(request.map(axum::body::Body::new), visit).await.map(Body::new) }.boxed()
+    }
+
+    fn ended(&self, ended: &Finished<'_>) {
+        telemetry::request(ended);
     }
 
     fn identify<'a>(
@@ -50,22 +50,11 @@ impl Host for Platform {
                     tier: Some(identity.tier),
                     permissions: identity.permissions.to_vec(),
                 }))),
-                Err(error) => Err(refusal(&error)),
+                Err(error) => Err(problem::refusal(&error)),
             }
         }
         .boxed()
     }
-}
-
-fn refusal(error: &http::Error) -> Refusal {
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    // Every code of ours is a constant.
-    let code = if let Cow::Borrowed(code) = error.code { code } else { "unauthenticated" };
-    let refusal = Refusal::new(status, code, error.detail.clone());
-    if status == StatusCode::UNAUTHORIZED {
-        return refusal.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
-    refusal
 }
 
 /// The data plane's file, as it was read.
@@ -182,6 +171,8 @@ impl DataPlane {
 #[derive(Debug, Clone)]
 struct Own {
     listener: Listener,
+    limits: Limits,
+    cors: Option<Cors>,
 }
 
 impl Own {
@@ -197,10 +188,14 @@ impl Own {
             drain_timeout: Time(limits.drain_timeout),
             ..Listener::default()
         };
-        Self { listener }
+        let cors = settings.cors.allowed_origins.as_ref().map(cors_of);
+        Self { listener, limits: limits_of(&settings.rate_limits), cors }
     }
 
     /// It listens where the gateway does unless the file says otherwise, and what no route takes is the gateway's own.
+    ///
+    /// Callers are counted once for all that they ask for, by the tiers of the file and, where it names none, of the settings. The file's `limits.enabled` is for
+    /// the routes to services, the setting `rate_limits.enabled` for those to the gateway's own API.
     fn complete(&self, mut config: Config) -> Config {
         if config.listeners.is_empty() {
             config.listeners.push(self.listener.clone());
@@ -209,9 +204,87 @@ impl Own {
             name: PLATFORM.to_owned(),
             priority: i32::MIN,
             service: Some(PLATFORM.to_owned()),
-            limit: RouteLimit { exempt: true, ..RouteLimit::default() },
             ..Route::default()
         });
+        let services_are_limited = config.limits.enabled;
+        for route in &mut config.routes {
+            let own = route.service.as_deref() == Some(PLATFORM);
+            route.limit.exempt |= !if own { self.limits.enabled } else { services_are_limited };
+            if own && route.cors.is_none() {
+                route.cors.clone_from(&self.cors);
+            }
+        }
+        config.limits.enabled |= self.limits.enabled;
+        for (tier, rates) in &self.limits.tiers {
+            config.limits.tiers.entry(tier.clone()).or_insert(*rates);
+        }
         config
+    }
+}
+
+fn limits_of(settings: &RateLimitsConfig) -> Limits {
+    let tiers = [
+        ("anonymous", settings.anonymous),
+        ("free", settings.free),
+        ("basic", settings.basic),
+        ("premium", settings.premium),
+        ("enterprise", settings.enterprise),
+        ("admin", settings.admin),
+    ];
+    let tiers = tiers.map(|(name, Rates { per_second, per_minute, per_hour, per_day })| {
+        (name.to_owned(), config::Rates { per_second, per_minute, per_hour, per_day, burst: 0 })
+    });
+    Limits { enabled: settings.enabled, tiers: tiers.into(), redis: None }
+}
+
+/// What the contract's operations take, and what their clients send.
+const REQUEST_HEADERS: [&str; 12] = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-none-match",
+    "last-event-id",
+    "traceparent",
+    "tracestate",
+    "x-api-key",
+    "x-api-version",
+    "x-request-id",
+    "x-tenant-id",
+];
+
+/// What a page may read beside the few headers that it always may.
+const ANSWER_HEADERS: [&str; 15] = [
+    "content-disposition",
+    "deprecation",
+    "etag",
+    "idempotency-replayed",
+    "link",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "sunset",
+    "www-authenticate",
+    "x-api-version",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "x-request-id",
+];
+
+/// Pages of these origins may ask the gateway's own API. No cookie ever counts for one: such pages show a token or a key.
+fn cors_of(origins: &Origins) -> Cors {
+    let texts = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+    Cors {
+        origins: match origins {
+            Origins::Any => vec!["*".to_owned()],
+            Origins::Listed(origins) => origins.clone(),
+        },
+        methods: texts(&["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        headers: texts(&REQUEST_HEADERS),
+        expose: texts(&ANSWER_HEADERS),
+        credentials: false,
+        // The longest that Chromium takes.
+        max_age: Some(Time(Duration::from_secs(7_200))),
     }
 }

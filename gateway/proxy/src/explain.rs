@@ -39,18 +39,8 @@ pub(crate) fn explain(snapshot: &Snapshot, mut head: Parts) -> Explained {
             head.headers.insert(header::HOST, host);
         }
     }
-    let mut exchange = Exchange {
-        request_id: String::new(),
-        at: Instant::now(),
-        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        secure: head.uri.scheme_str() == Some("https"),
-        host: String::new(),
-        path: String::new(),
-        version: None,
-        parameters: Vec::new(),
-        caller: None,
-        shown: Vec::new(),
-    };
+    let mut exchange = Exchange::from(IpAddr::V4(Ipv4Addr::LOCALHOST), Instant::now());
+    exchange.secure = head.uri.scheme_str() == Some("https");
     let refused = |code| Explained { refusal: Some(code), ..Explained::default() };
     if let Err(refusal) = normalise(&mut head, &mut exchange) {
         return refused(refusal.code());

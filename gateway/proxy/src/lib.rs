@@ -41,6 +41,7 @@ mod proxy;
 pub mod route;
 mod snapshot;
 pub mod upstream;
+mod visit;
 
 pub use body::Body;
 pub use config::Config;
@@ -49,3 +50,4 @@ pub use explain::Explained;
 pub use listener::{Counts, Listening, Sockets};
 pub use problem::Refusal;
 pub use proxy::Proxy;
+pub use visit::Visit;

@@ -18,13 +18,13 @@ use crate::config::{self, Fault};
 use crate::explain::{self, Explained};
 use crate::forward::{Asking, Draft, Fetcher, Pool};
 use crate::identity::Memory;
-use crate::limit::{Link, Usage};
-use crate::listener::{Listening, Sockets};
+use crate::limit::{Decision, Link, RoutePolicy, Usage};
+use crate::listener::{Counts, Listening, Sockets};
 use crate::observe::{Recorder, Seen};
 use crate::pipeline::{self, Peer};
 use crate::snapshot::{Lasting, Snapshot};
 use crate::upstream::{Asker, Service, ServiceStatus, Services};
-use crate::{Body, Caller, Config, Host};
+use crate::{Body, Caller, Config, Exchange, Host};
 
 /// A reverse proxy. A clone is the same proxy.
 ///
@@ -52,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) host: Option<Arc<dyn Host>>,
     pub(crate) lasting: Lasting,
     pub(crate) fetcher: Fetcher,
+    /// What is open at the listeners.
+    pub(crate) counts: Arc<Counts>,
     /// The connections of requests that came without a socket.
     pool: Arc<Pool>,
     background: Mutex<Background>,
@@ -80,6 +82,22 @@ impl std::fmt::Debug for Shared {
     }
 }
 
+impl Shared {
+    /// Whether a caller may call, as often as a route and their tier say; nothing where nobody is counted.
+    pub(crate) async fn admit(
+        &self,
+        snapshot: &Snapshot,
+        route: &RoutePolicy,
+        exchange: &Exchange,
+    ) -> Option<Decision> {
+        let (limiter, tiers) = (&self.lasting.limiter, &snapshot.tiers);
+        match snapshot.link.as_ref().filter(|link| link.is_exact()) {
+            Some(link) => limiter.admit_exact(link, tiers, route, exchange).await,
+            None => limiter.admit(tiers, route, exchange),
+        }
+    }
+}
+
 impl Proxy {
     /// A proxy with its first configuration.
     ///
@@ -101,6 +119,7 @@ impl Proxy {
             host,
             lasting,
             fetcher: Fetcher::default(),
+            counts: Arc::default(),
             pool: Arc::new(Pool::default()),
             background: Mutex::default(),
             applying: Mutex::default(),
@@ -192,6 +211,7 @@ impl Proxy {
             limit_keys: lasting.limiter.len(),
             limit_link: self.0.snapshot.load().link.as_ref().map(|link| link.status()),
             cache: lasting.cache.size(),
+            connections: (self.0.counts.clients() as u64, self.0.counts.waiting() as u64),
             ..Seen::default()
         }
     }

@@ -20,6 +20,9 @@ use crate::upstream::Services;
 /// The service that is answered by the program around the proxy.
 pub(crate) const PLATFORM: &str = "platform";
 
+/// What requests are counted under that no route took.
+const UNROUTED: &str = "unrouted";
+
 /// A configuration, compiled.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
@@ -34,6 +37,8 @@ pub(crate) struct Snapshot {
     /// Which part of the traces that begin here is kept.
     pub(crate) sample: f64,
     routes: Vec<Compiled>,
+    /// What is counted of requests that no route took.
+    unrouted: Handles,
     upstreams: HashMap<String, Arc<Upstream>>,
 }
 
@@ -122,6 +127,11 @@ impl Snapshot {
         self.routes.get(index)
     }
 
+    /// What a request counts with: that of its route, if one took it.
+    pub(crate) fn handles(&self, route: Option<usize>) -> &Handles {
+        route.and_then(|index| self.routes.get(index)).map_or(&self.unrouted, |route| &route.handles)
+    }
+
     /// The service of that name.
     pub(crate) fn upstream(&self, name: &str) -> Option<&Arc<Upstream>> {
         self.upstreams.get(name)
@@ -200,6 +210,7 @@ impl Snapshot {
             link,
             sample,
             routes,
+            unrouted: lasting.recorder.handles(UNROUTED, None),
             upstreams,
         })
     }
@@ -239,7 +250,8 @@ fn put_to_work(
 fn forget(config: &Config, lasting: &Lasting) {
     let services: BTreeSet<String> = config.services.keys().cloned().collect();
     lasting.services.keep(&services);
-    lasting.recorder.keep(&config.routes.iter().map(|route| route.name.clone()).collect());
+    let counted = config.routes.iter().map(|route| route.name.as_str()).chain([UNROUTED]);
+    lasting.recorder.keep(&counted.map(str::to_owned).collect());
     let routes = config.routes.iter().filter_map(|route| route_breaker(route, config));
     lasting.breakers.keep(&services.iter().cloned().chain(routes).collect());
 }

@@ -16,6 +16,7 @@ mod config;
 mod control;
 mod crash;
 mod data_plane;
+mod example;
 mod http_caching;
 mod http_cors;
 mod http_idempotency;

@@ -59,7 +59,10 @@ async fn an_older_client_is_served_by_the_newer_resource_both_ways() {
     };
     let (status, _, made) = ask("POST", "/wallets", "v1", json!({ "label": "Holiday" })).await;
     assert_eq!(status, 201, "{made}");
-    assert_eq!((&made["label"], &made["currency"], &made["amount"]), (&json!("Holiday"), &json!("EUR"), &json!(0)));
+    assert_eq!(
+        (&made["label"], &made["currency"], &made["amount"]),
+        (&json!("Holiday"), &json!("EUR"), &json!(0))
+    );
     assert!(made.get("name").is_none() && made.get("available").is_none(), "{made}");
     let path = format!("/wallets/{}", made["id"].as_str().unwrap());
     let (_, _, old) = ask("GET", &path, "v1", Value::Null).await;

@@ -67,6 +67,11 @@ impl Quota {
         }))))
     }
 
+    /// The limit of its smallest window: what one request may cost at most if it is ever to pass.
+    pub fn smallest(&self) -> u32 {
+        self.0.limits.iter().flatten().copied().min().unwrap_or(u32::MAX)
+    }
+
     /// The key of somebody: parts that together name them, and what is counted of them.
     pub fn key(&self, who: &[&[u8]]) -> Key<'_> {
         let mut hasher = SipHasher13::new();
@@ -192,6 +197,12 @@ impl RoutePolicy {
     /// What one request counts.
     pub const fn cost(&self) -> u32 {
         self.cost
+    }
+
+    /// The same for a request that counts as `cost` requests, and as `most` at most.
+    #[must_use]
+    pub fn times(&self, cost: u32, most: u32) -> Self {
+        Self { cost: self.cost.saturating_mul(cost).min(most), ..self.clone() }
     }
 
     pub(super) fn keys<'a>(

@@ -10,9 +10,13 @@ use http::{HeaderValue, Method, StatusCode, Version, header};
 
 use crate::{Exchange, Refusal};
 
+/// The longest path and query, in bytes: what services and their servers take without being told to.
+const LONGEST_TARGET: usize = 8 << 10;
+
 /// Brings a request's head into its normal form, or says why it has none.
 pub(crate) fn normalise(head: &mut Parts, exchange: &mut Exchange) -> Result<(), Refusal> {
     method(&head.method)?;
+    length(&head.uri)?;
     expectation(head)?;
     exchange.host = host(head)?;
     path(head, exchange)?;
@@ -33,6 +37,15 @@ fn method(method: &Method) -> Result<(), Refusal> {
             header::ALLOW,
             HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
         ));
+    }
+    Ok(())
+}
+
+fn length(uri: &Uri) -> Result<(), Refusal> {
+    let length = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
+    if length > LONGEST_TARGET {
+        let detail = format!("The path and query have {length} bytes; at most {LONGEST_TARGET} are taken.");
+        return Err(Refusal::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail));
     }
     Ok(())
 }

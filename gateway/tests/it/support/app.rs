@@ -13,12 +13,12 @@ use super::{Ask, User};
 /// A running gateway. Stops when it is dropped; [`App::stop`] waits for that.
 pub struct App {
     pub gateway: Arc<Gateway>,
-    pub data_plane: Arc<DataPlane>,
     pub address: SocketAddr,
     pub client: reqwest::Client,
     directory: TempDir,
     stop: Option<oneshot::Sender<()>>,
-    served: tokio::task::JoinHandle<std::io::Result<()>>,
+    /// How it ended, and the data plane, which is asked once more when the gateway closes.
+    served: tokio::task::JoinHandle<(std::io::Result<()>, Arc<DataPlane>)>,
 }
 
 impl App {
@@ -49,11 +49,12 @@ impl App {
         let listening = data_plane.proxy().at(sockets);
         let address = listening.addresses()[0];
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(listening.serve(async {
-            stopped.await.ok();
-        }));
+        let served = tokio::spawn(async move {
+            let served = listening.serve(async { stopped.await.unwrap_or_default() }).await;
+            (served, data_plane)
+        });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { gateway, data_plane, address, client, directory, stop: Some(stop), served }
+        Self { gateway, address, client, directory, stop: Some(stop), served }
     }
 
     /// Stops it and starts it again on the same data.
@@ -72,8 +73,10 @@ impl App {
         if let Some(stop) = self.stop.take() {
             stop.send(()).ok();
         }
-        (&mut self.served).await.unwrap().unwrap();
+        let (served, data_plane) = (&mut self.served).await.unwrap();
+        served.unwrap();
         self.gateway.close().await;
+        drop(data_plane);
     }
 
     /// A question of nobody in particular.
