@@ -14,15 +14,15 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use crate::breaker::{Breakers, Status as BreakerStatus};
-use crate::config::{self, Fault};
+use crate::config::{self, Fault, Level};
 use crate::explain::{self, Explained};
-use crate::forward::{Asking, Draft, Fetcher, Pool};
+use crate::forward::{Asking, Fetcher, Pool};
 use crate::identity::Memory;
 use crate::limit::{Decision, Link, RoutePolicy, Usage};
 use crate::listener::{Counts, Listening, Sockets};
 use crate::observe::{Recorder, Seen};
 use crate::pipeline::{self, Peer};
-use crate::snapshot::{Lasting, Snapshot};
+use crate::snapshot::{self, Lasting, Snapshot};
 use crate::upstream::{Asker, Service, ServiceStatus, Services};
 use crate::{Body, Caller, Config, Exchange, Host};
 
@@ -219,15 +219,12 @@ impl Proxy {
     /// All that is wrong with a configuration, warnings among it. Nothing is carried out, and nothing keeps a trace of it.
     pub fn check(config: &Config) -> Vec<Fault> {
         let mut faults = config::check(config);
-        for (name, service) in &config.services {
-            // What shows only when it is made: certificates that cannot be read.
-            if let Err(found) = Draft::new(service) {
-                let found = found.into_iter().map(|fault| fault.under(name.as_str()).under("services"));
-                faults.extend(
-                    found
-                        .filter(|fault| !faults.iter().any(|known| known.place == fault.place))
-                        .collect::<Vec<_>>(),
-                );
+        let known = |fault: &Fault, faults: &[Fault]| {
+            faults.iter().any(|known| known.place.starts_with(&fault.place) && known.level == Level::Error)
+        };
+        for fault in snapshot::faults(config) {
+            if !known(&fault, &faults) {
+                faults.push(fault);
             }
         }
         faults
@@ -315,4 +312,36 @@ fn sticky_key() -> [u8; 32] {
         tracing::warn!(%error, "no random key for sticky cookies");
     }
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_carried_out_is_found_without_being_tried() {
+        for (part, bad) in [
+            ("limits", json!({ "tiers": { "a": { "burst": 5 } } })),
+            (
+                "services",
+                json!({ "a": { "targets": ["https://127.0.0.1:1"], "tls": { "ca": "/nowhere.pem" } } }),
+            ),
+            (
+                "services",
+                json!({ "a": { "targets": ["http://127.0.0.1:1"], "breaker": { "failures": 0.0 } } }),
+            ),
+            ("routes", json!([{ "name": "a", "respond": {}, "limit": { "all": { "burst": 1 } } }])),
+            ("observe", json!({ "analytics": { "step": "10ms" } })),
+            ("routes", json!([{ "name": "a", "service": "nobody" }])),
+        ] {
+            let config: Config = serde_json::from_value(json!({ part: bad })).unwrap();
+            let errors =
+                Proxy::check(&config).into_iter().filter(|fault| fault.level == Level::Error).count();
+            assert_eq!(errors, 1, "{bad}");
+            assert!(Proxy::new(config, None).is_err(), "{bad}");
+        }
+        assert_eq!(Proxy::check(&Config::default()), []);
+    }
 }
