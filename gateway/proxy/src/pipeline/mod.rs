@@ -26,6 +26,7 @@ use crate::proxy::Shared;
 use crate::route::{Missed, RequestHead};
 use crate::snapshot::{Compiled, End, Snapshot};
 use crate::{Body, Exchange, Refusal, config};
+pub(crate) use normal::normalise;
 pub(crate) use record::Notes;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
