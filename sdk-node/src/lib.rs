@@ -25,8 +25,11 @@
 mod calls;
 pub mod client;
 pub mod engine;
+mod here;
 mod questions;
 mod queue;
 mod runtime;
 mod told;
 pub mod value;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod watch;
