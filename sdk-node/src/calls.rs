@@ -22,9 +22,9 @@ use crate::queue::{Event, Kind, Queue, Receive, lock};
 use crate::runtime;
 use crate::value::Value;
 
-/// So many calls at once are made on the JavaScript thread. Of more the engine's thread does its half for many at a time, beside JavaScript, and the wake-ups that
-/// it costs are shared among them.
-const FEW: usize = 4;
+/// So many calls at once are made on the JavaScript thread. More are the engine's thread's, which does its half of them beside JavaScript: with 50 at once it has
+/// twice as many as this thread, and both are as busy.
+const HERE: usize = 16;
 
 tokio::task_local! {
     /// The call that is being made.
@@ -61,7 +61,7 @@ impl Stream {
 pub(crate) struct Calls {
     pub(crate) queue: Arc<Queue>,
     here: Option<Arc<Here>>,
-    under_way: Mutex<HashMap<u32, Running>>,
+    under_way: Mutex<UnderWay>,
     questions: Mutex<HashMap<u32, oneshot::Sender<Reply>>>,
     streams: Mutex<HashMap<u32, Arc<AsyncMutex<Stream>>>>,
     next: AtomicU32,
@@ -75,6 +75,27 @@ enum Running {
     Here(Arc<Task>),
     /// On a thread of its own, which it blocks.
     Blocking,
+}
+
+/// The calls that are under way.
+#[derive(Default)]
+struct UnderWay {
+    calls: HashMap<u32, Running>,
+    /// How many of them are made on this thread.
+    here: usize,
+}
+
+impl UnderWay {
+    fn enter(&mut self, id: u32, call: Running) {
+        self.here += usize::from(matches!(call, Running::Here(_)));
+        self.calls.insert(id, call);
+    }
+
+    fn leave(&mut self, id: u32) -> Option<Running> {
+        let call = self.calls.remove(&id)?;
+        self.here -= usize::from(matches!(call, Running::Here(_)));
+        Some(call)
+    }
 }
 
 impl Running {
@@ -123,7 +144,7 @@ impl Calls {
 
     /// This thread, if another call is to be made on it.
     pub(crate) fn here(&self) -> Option<&Arc<Here>> {
-        self.here.as_ref().filter(|_| lock(&self.under_way).len() < FEW)
+        self.here.as_ref().filter(|_| lock(&self.under_way).here < HERE)
     }
 
     /// Begins a call that ends in the event that `work` makes, on the engine's thread.
@@ -138,7 +159,7 @@ impl Calls {
         // Held until the call is entered, for it may be over before.
         let mut under_way = lock(&self.under_way);
         let task = runtime.spawn(self.ending(id, work));
-        under_way.insert(id, Running::There(task.abort_handle()));
+        under_way.enter(id, Running::There(task.abort_handle()));
         Ok(())
     }
 
@@ -153,7 +174,7 @@ impl Calls {
         runtime::called().map_err(napi::Error::from_reason)?;
         self.queue.expect(env);
         let task = here.begin(Box::pin(self.ending(id, work)));
-        lock(&self.under_way).insert(id, Running::Here(task));
+        lock(&self.under_way).enter(id, Running::Here(task));
         self.turn(here);
         Ok(())
     }
@@ -168,7 +189,7 @@ impl Calls {
         let runtime = runtime::handle().map_err(napi::Error::from_reason)?;
         self.queue.expect(env);
         let calls = Arc::clone(self);
-        lock(&self.under_way).insert(id, Running::Blocking);
+        lock(&self.under_way).enter(id, Running::Blocking);
         runtime.spawn_blocking(move || {
             let event = std::panic::catch_unwind(AssertUnwindSafe(|| CALL.sync_scope(id, work)));
             calls.end_with(id, event.unwrap_or_else(|panic| panicked(id, &*panic)));
@@ -196,7 +217,7 @@ impl Calls {
     }
 
     fn end_with(&self, id: u32, event: Event) {
-        let known = lock(&self.under_way).remove(&id).is_some();
+        let known = lock(&self.under_way).leave(id).is_some();
         // One that was cancelled is awaited by nobody.
         if known {
             self.queue.push(event);
@@ -205,8 +226,8 @@ impl Calls {
 
     /// Drops a call: its request, and its event.
     pub(crate) fn cancel(&self, env: &Env, id: u32) {
-        let Some(running) = lock(&self.under_way).remove(&id) else { return };
-        running.end();
+        let Some(call) = lock(&self.under_way).leave(id) else { return };
+        call.end();
         self.queue.settled(env, 1);
         if let Some(here) = &self.here {
             // Its connection learns of it.
@@ -269,8 +290,8 @@ impl Calls {
     /// The environment ends.
     fn end(&self) {
         let under_way = std::mem::take(&mut *lock(&self.under_way));
-        for running in under_way.into_values() {
-            running.end();
+        for call in under_way.calls.into_values() {
+            call.end();
         }
         lock(&self.questions).clear();
         lock(&self.streams).clear();

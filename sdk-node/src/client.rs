@@ -55,7 +55,8 @@ impl Client {
         let (client, open) = (self.client.clone(), self.still_open());
         let here = self.calls.here();
         let placed = here.map(|here| here.placed());
-        let work = async move {
+        // Boxed where it is made: it is some kilobytes, and each hand that it goes through would copy them.
+        let work = Box::pin(async move {
             let outcome = match (prepared, placed) {
                 (Ok((operation, arguments, options)), Some(placed)) => {
                     placed.call(&client, operation, &arguments, &options).await
@@ -66,7 +67,7 @@ impl Client {
                 (Err(error), _) => Err(error),
             };
             outcome.map_or_else(|error| failed(id, &open.told(error)), |envelope| answered(id, &envelope))
-        };
+        });
         match here {
             Some(here) => self.calls.begin_here(env, id, here, work),
             None => self.calls.begin(env, id, work),

@@ -63,7 +63,7 @@ impl Kind {
 }
 
 /// The function in JavaScript that takes events: five arguments for each.
-pub type Receive<'a> = Function<'a, Delivery, ()>;
+pub(crate) type Receive<'a> = Function<'a, Delivery, ()>;
 
 /// Has JavaScript take the queue's events.
 type Deliver = ThreadsafeFunction<(), (), Delivery, Status, false, true, 0>;
@@ -96,12 +96,11 @@ impl Queue {
     pub(crate) fn there(receive: &Receive<'_>) -> Result<Arc<Self>> {
         let place: Arc<Mutex<Weak<Self>>> = Arc::default();
         let queue = Arc::clone(&place);
-        let deliver = receive.build_threadsafe_function::<()>().weak::<true>().build_callback(
-            move |context| {
+        let deliver =
+            receive.build_threadsafe_function::<()>().weak::<true>().build_callback(move |context| {
                 let queue = lock(&queue).upgrade();
                 Ok(Delivery(queue.map_or_else(Vec::new, |queue| queue.take(&context.env))))
-            },
-        )?;
+            })?;
         let made = Arc::new(Self::over(Way::There(deliver)));
         *lock(&place) = Arc::downgrade(&made);
         Ok(made)

@@ -126,8 +126,7 @@ impl Watch {
                 watched.cast(),
                 &raw mut (*watched).hook,
             );
-            if hooked != sys::Status::napi_ok
-                || (libuv.poll_start)(handle.as_ptr(), READABLE, readable) != 0
+            if hooked != sys::Status::napi_ok || (libuv.poll_start)(handle.as_ptr(), READABLE, readable) != 0
             {
                 (*watched).ready = None;
                 over.store(true, Ordering::SeqCst);
