@@ -212,7 +212,6 @@ impl Proxy {
             limit_link: self.0.snapshot.load().link.as_ref().map(|link| link.status()),
             cache: lasting.cache.size(),
             connections: (self.0.counts.clients() as u64, self.0.counts.waiting() as u64),
-            ..Seen::default()
         }
     }
 

@@ -215,6 +215,48 @@ async fn a_route_to_the_gateways_own_api_limits_a_client_at_an_endpoint() {
     other.get("/v1/auth/me").send().await.expect(200);
 }
 
+/// A Redis of its own, ended with it. `.ci/setup` installs it.
+struct Redis(std::process::Child);
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+fn redis() -> (Redis, u16) {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let child = std::process::Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("redis-server is missing: run .ci/setup");
+    let redis = Redis(child);
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    (redis, port)
+}
+
+#[tokio::test]
+async fn nodes_that_share_a_redis_count_calls_to_their_own_api_together() {
+    let (_redis, port) = redis();
+    let limits = format!("limits: {{ redis: {{ urls: [\"redis://127.0.0.1:{port}\"], exact: true }} }}");
+    let few = |config: &mut Config| {
+        config.rate_limits.enabled = true;
+        config.rate_limits.anonymous.per_minute = Some(4);
+    };
+    let (one, other) = (app(service(), &limits, few).await, app(service(), &limits, few).await);
+    for _ in 0..2 {
+        one.get("/v1/wallets").send().await.expect(401);
+        other.get("/v1/wallets").send().await.expect(401);
+    }
+    for node in [&one, &other] {
+        node.get("/v1/wallets").send().await.problem(429, "rate_limited");
+    }
+}
+
 #[tokio::test]
 async fn the_gateways_own_api_has_its_own_version_whatever_services_have() {
     let versions = "versions: { default: v7, header: X-API-Version, in_path: true, known: { v7: {} } }";
