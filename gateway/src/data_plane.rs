@@ -1,22 +1,25 @@
 //! The data plane in front of the gateway's own API: one pipeline for it and for an integrator's services, with a file of services or without. What the data
 //! plane asks the program around it is answered here; its configuration is put together from the file and the gateway's own settings, and the file is watched.
 
-use std::borrow::Cow;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use ::http::{HeaderMap, Request, Response};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use waypost_proxy::config::watch::{self, Look};
-use waypost_proxy::config::{self, Fault, Faulty, Listener, Route, RouteLimit, Size, Time};
-use waypost_proxy::{Body, Caller, Config, Exchange, Host, Proxy, Refusal, Sockets};
+use waypost_proxy::config::{self, Cors, Fault, Faulty, Limits, Listener, Route, Size, Time};
+use waypost_proxy::observe::Finished;
+use waypost_proxy::{Body, Caller, Config, Host, Proxy, Refusal, Sockets, Visit};
 
-use crate::http::{self, Service};
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::Gateway;
+use crate::config::{Origins, RateLimitsConfig, Rates};
+use crate::control::FileLayer;
+use crate::http::{self, Service, problem};
+use crate::telemetry;
 
 /// The service and the provider that stand for the gateway itself.
 const PLATFORM: &str = "platform";
@@ -25,13 +28,12 @@ const PLATFORM: &str = "platform";
 struct Platform(Service);
 
 impl Host for Platform {
-    fn answer(&self, mut request: Request<Body>, exchange: Exchange) -> BoxFuture<'_, Response<Body>> {
-        // One id for both: in the log, in the answer and in what the client sees.
-        if let Ok(id) = HeaderValue::try_from(exchange.request_id) {
-            request.headers_mut().insert(X_REQUEST_ID, id);
-        }
-        async move { self.0.answer(request.map(axum::body::Body::new), exchange.client).await.map(Body::new) }
-            .boxed()
+    fn answer(&self, request: Request<Body>, visit: Visit) -> BoxFuture<'_, Response<Body>> {
+        async move { self.0.receive(request.map(axum::body::Body::new), visit).await.map(Body::new) }.boxed()
+    }
+
+    fn ended(&self, ended: &Finished<'_>) {
+        telemetry::request(ended);
     }
 
     fn identify<'a>(
@@ -48,22 +50,11 @@ impl Host for Platform {
                     tier: Some(identity.tier),
                     permissions: identity.permissions.to_vec(),
                 }))),
-                Err(error) => Err(refusal(&error)),
+                Err(error) => Err(problem::refusal(&error)),
             }
         }
         .boxed()
     }
-}
-
-fn refusal(error: &http::Error) -> Refusal {
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    // Every code of ours is a constant.
-    let code = if let Cow::Borrowed(code) = error.code { code } else { "unauthenticated" };
-    let refusal = Refusal::new(status, code, error.detail.clone());
-    if status == StatusCode::UNAUTHORIZED {
-        return refusal.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
-    refusal
 }
 
 /// The data plane's file, as it was read.
@@ -111,13 +102,23 @@ impl Plan {
         Sockets::bind(&self.first())
     }
 
-    /// What holds until the file changes.
-    fn first(&self) -> Config {
+    /// What the file says, and what follows from the settings.
+    pub(crate) fn first(&self) -> Config {
         self.own.complete(self.file.as_ref().map(|file| file.config.clone()).unwrap_or_default())
     }
 
+    /// What holds until something changes: the same with what was made through the API.
+    pub(crate) fn begin(&self, gateway: &Gateway) -> Result<Config, Vec<Fault>> {
+        let file = self
+            .file
+            .as_ref()
+            .map(|file| FileLayer { path: file.path.clone(), config: Arc::new(file.config.clone()) });
+        let own = self.own.clone();
+        gateway.control.begin(file, Arc::new(move |config| own.complete(config)))
+    }
+
     /// Faults, told of where they are: in the file, or in what was made of the settings.
-    fn faulty(&self, faults: Vec<Fault>) -> Faulty {
+    pub(crate) fn faulty(&self, faults: Vec<Fault>) -> Faulty {
         let file = self.file.as_ref().map(|file| file.path.display().to_string());
         Faulty { file: file.unwrap_or_else(|| "the gateway's settings".to_owned()), faults }
     }
@@ -128,6 +129,7 @@ impl Plan {
 pub struct DataPlane {
     proxy: Proxy,
     plan: Plan,
+    gateway: Arc<Gateway>,
 }
 
 impl DataPlane {
@@ -138,9 +140,10 @@ impl DataPlane {
     pub fn new(plan: Plan, service: Service) -> Result<Arc<Self>, Faulty> {
         let gateway = Arc::clone(service.gateway());
         let host: Arc<dyn Host> = Arc::new(Platform(service));
-        let proxy = Proxy::new(plan.first(), Some(host)).map_err(|faults| plan.faulty(faults))?;
-        let data_plane = Arc::new(Self { proxy, plan });
-        gateway.behind(&data_plane);
+        let config = plan.begin(&gateway).map_err(|faults| plan.faulty(faults))?;
+        let proxy = Proxy::new(config, Some(host)).map_err(|faults| plan.faulty(faults))?;
+        let data_plane = Arc::new(Self { proxy, plan, gateway });
+        data_plane.gateway.behind(&data_plane);
         Ok(data_plane)
     }
 
@@ -149,21 +152,13 @@ impl DataPlane {
         &self.proxy
     }
 
-    /// Carries out a configuration instead of the one before, with what follows from the gateway's own settings beside it.
-    ///
-    /// # Errors
-    /// All that is wrong with it; then the one before stays.
-    pub fn apply(&self, written: Config) -> Result<(), Vec<Fault>> {
-        self.proxy.apply(self.plan.own.complete(written))
-    }
-
     /// Carries out what the file becomes; one that is wrong changes nothing. Never ends by itself.
     pub async fn watch(&self) {
         let Some(file) = &self.plan.file else { return std::future::pending().await };
         watch::watch(file.path.clone(), file.look, watch::INTERVAL, |read| {
             // What is wrong with it was logged.
             let Ok(read) = read else { return };
-            if let Err(faults) = self.apply(read.config) {
+            if let Err(faults) = self.gateway.control.file_changed(read.config, &self.proxy) {
                 let faulty = self.plan.faulty(faults);
                 tracing::error!(%faulty, "the configuration cannot be carried out; the one that was there stays");
             }
@@ -173,9 +168,11 @@ impl DataPlane {
 }
 
 /// What follows from the gateway's own settings.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Own {
     listener: Listener,
+    limits: Limits,
+    cors: Option<Cors>,
 }
 
 impl Own {
@@ -191,10 +188,14 @@ impl Own {
             drain_timeout: Time(limits.drain_timeout),
             ..Listener::default()
         };
-        Self { listener }
+        let cors = settings.cors.allowed_origins.as_ref().map(cors_of);
+        Self { listener, limits: limits_of(&settings.rate_limits), cors }
     }
 
     /// It listens where the gateway does unless the file says otherwise, and what no route takes is the gateway's own.
+    ///
+    /// Callers are counted once for all that they ask for, by the tiers of the file and, where it names none, of the settings. The file's `limits.enabled` is for
+    /// the routes to services, the setting `rate_limits.enabled` for those to the gateway's own API.
     fn complete(&self, mut config: Config) -> Config {
         if config.listeners.is_empty() {
             config.listeners.push(self.listener.clone());
@@ -203,9 +204,87 @@ impl Own {
             name: PLATFORM.to_owned(),
             priority: i32::MIN,
             service: Some(PLATFORM.to_owned()),
-            limit: RouteLimit { exempt: true, ..RouteLimit::default() },
             ..Route::default()
         });
+        let services_are_limited = config.limits.enabled;
+        for route in &mut config.routes {
+            let own = route.service.as_deref() == Some(PLATFORM);
+            route.limit.exempt |= !if own { self.limits.enabled } else { services_are_limited };
+            if own && route.cors.is_none() {
+                route.cors.clone_from(&self.cors);
+            }
+        }
+        config.limits.enabled |= self.limits.enabled;
+        for (tier, rates) in &self.limits.tiers {
+            config.limits.tiers.entry(tier.clone()).or_insert(*rates);
+        }
         config
+    }
+}
+
+fn limits_of(settings: &RateLimitsConfig) -> Limits {
+    let tiers = [
+        ("anonymous", settings.anonymous),
+        ("free", settings.free),
+        ("basic", settings.basic),
+        ("premium", settings.premium),
+        ("enterprise", settings.enterprise),
+        ("admin", settings.admin),
+    ];
+    let tiers = tiers.map(|(name, Rates { per_second, per_minute, per_hour, per_day })| {
+        (name.to_owned(), config::Rates { per_second, per_minute, per_hour, per_day, burst: 0 })
+    });
+    Limits { enabled: settings.enabled, tiers: tiers.into(), redis: None }
+}
+
+/// What the contract's operations take, and what their clients send.
+const REQUEST_HEADERS: [&str; 12] = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-none-match",
+    "last-event-id",
+    "traceparent",
+    "tracestate",
+    "x-api-key",
+    "x-api-version",
+    "x-request-id",
+    "x-tenant-id",
+];
+
+/// What a page may read beside the few headers that it always may.
+const ANSWER_HEADERS: [&str; 15] = [
+    "content-disposition",
+    "deprecation",
+    "etag",
+    "idempotency-replayed",
+    "link",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "sunset",
+    "www-authenticate",
+    "x-api-version",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "x-request-id",
+];
+
+/// Pages of these origins may ask the gateway's own API. No cookie ever counts for one: such pages show a token or a key.
+fn cors_of(origins: &Origins) -> Cors {
+    let texts = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+    Cors {
+        origins: match origins {
+            Origins::Any => vec!["*".to_owned()],
+            Origins::Listed(origins) => origins.clone(),
+        },
+        methods: texts(&["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        headers: texts(&REQUEST_HEADERS),
+        expose: texts(&ANSWER_HEADERS),
+        credentials: false,
+        // The longest that Chromium takes.
+        max_age: Some(Time(Duration::from_secs(7_200))),
     }
 }

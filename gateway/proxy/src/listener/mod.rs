@@ -40,7 +40,6 @@ pub struct Sockets(Vec<Bound>);
 pub struct Listening {
     shared: Arc<Shared>,
     listeners: Vec<Bound>,
-    counts: Arc<Counts>,
 }
 
 /// What is open at the moment.
@@ -112,7 +111,7 @@ impl Sockets {
 
     /// A proxy at these addresses.
     pub(crate) fn of(self, shared: &Arc<Shared>) -> Listening {
-        Listening { shared: Arc::clone(shared), listeners: self.0, counts: Arc::default() }
+        Listening { shared: Arc::clone(shared), listeners: self.0 }
     }
 }
 
@@ -163,7 +162,7 @@ impl Listening {
 
     /// What is open; it may be asked while connections are served.
     pub fn counts(&self) -> Arc<Counts> {
-        Arc::clone(&self.counts)
+        Arc::clone(&self.shared.counts)
     }
 
     /// Serves until `shutdown` is ready, then lets what is under way end.
@@ -179,7 +178,7 @@ impl Listening {
                 let worker = Worker {
                     shared: Arc::clone(&self.shared),
                     settings: Arc::clone(&bound.settings),
-                    counts: Arc::clone(&self.counts),
+                    counts: Arc::clone(&self.shared.counts),
                     stopped: stopped.clone(),
                 };
                 let (done, end) = tokio::sync::oneshot::channel();

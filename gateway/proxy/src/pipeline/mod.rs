@@ -17,15 +17,16 @@ use http::uri::{PathAndQuery, Uri};
 use http::{HeaderName, HeaderValue, Request, Response, header};
 use hyper::body::Body as _;
 
-use crate::edge::{self, Accepted, whole};
+use crate::edge::{self, Accepted, Negotiated, whole};
 use crate::forward::Pool;
 use crate::forward::hop::{self, Hop};
 use crate::identity::{self, Around};
 use crate::observe::Trace;
 use crate::proxy::Shared;
 use crate::route::{Missed, RequestHead};
-use crate::snapshot::{Compiled, Snapshot};
+use crate::snapshot::{Compiled, End, Snapshot};
 use crate::{Body, Exchange, Refusal, config};
+pub(crate) use normal::normalise;
 pub(crate) use record::Notes;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -83,55 +84,35 @@ pub(crate) async fn answer(
     let snapshot = shared.snapshot.load_full();
     let (client, secure) = client::behind(&snapshot.trusted, peer, &head.headers);
     let (id, shown) = request_id::of(&head.headers);
-    let mut exchange = Exchange {
-        request_id: id,
-        at: Instant::now(),
-        client,
-        secure,
-        host: String::new(),
-        path: String::new(),
-        version: None,
-        parameters: Vec::new(),
-        caller: None,
-        shown: Vec::new(),
-    };
-    let arrived = normal::fits(&head, peer.max_head)
-        .and_then(|()| websocket::arrive(&mut head, peer))
-        .and_then(|websocket| normal::normalise(&mut head, &mut exchange).map(|()| websocket));
-    let websocket = match arrived {
-        Ok(websocket) => websocket,
-        Err(refusal) => return refused(refusal, &head, &exchange, shown),
-    };
-    let recorder = &shared.lasting.recorder;
+    let mut exchange = Exchange { request_id: id, secure, ..Exchange::from(client, Instant::now()) };
     let mut notes = Notes {
         bytes_in: body.size_hint().exact().unwrap_or(0),
         trace: Some(Trace::begin(&mut head.headers, snapshot.sample)),
         ..Notes::default()
     };
-    let walk = Walk { shared, snapshot: &snapshot, pool, peer, id: shown.as_ref() };
-    let method = head.method.clone();
     let mut route = None;
-    let result = walk.walk(head, body, &mut exchange, &mut notes, &mut route).await;
-    let result = if websocket { result.and_then(websocket::depart) } else { result };
-    let mut answer = result.unwrap_or_else(|refusal| told(refusal, &exchange, &mut notes));
-    if let Some(route) = route {
-        answer = record::record(answer, recorder, Arc::clone(&snapshot), route, (exchange, method, notes));
-    }
-    shown_as(answer, shown)
-}
-
-/// The answer to a request that nothing is decided over.
-fn refused(
-    refusal: Refusal,
-    head: &Parts,
-    exchange: &Exchange,
-    shown: Option<HeaderValue>,
-) -> Response<Body> {
-    let mut answer = refusal.answer(&exchange.request_id, head.uri.path());
-    // What follows on such a connection is not to be trusted either.
-    if head.version < http::Version::HTTP_2 {
-        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
+    let arrived = normal::fits(&head, peer.max_head)
+        .and_then(|()| websocket::arrive(&mut head, peer))
+        .and_then(|websocket| normal::normalise(&mut head, &mut exchange).map(|()| websocket));
+    let method = head.method.clone();
+    let answer = match arrived {
+        Ok(websocket) => {
+            let walk = Walk { shared, snapshot: &snapshot, pool, peer, id: shown.as_ref() };
+            let result = walk.walk(head, body, &mut exchange, &mut notes, &mut route).await;
+            let result = if websocket { result.and_then(websocket::depart) } else { result };
+            result.unwrap_or_else(|refusal| told(refusal, &exchange, &mut notes))
+        }
+        Err(refusal) => {
+            head.uri.path().clone_into(&mut exchange.path);
+            let mut answer = told(refusal, &exchange, &mut notes);
+            // What follows on such a connection is not to be trusted either.
+            if head.version < http::Version::HTTP_2 {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            answer
+        }
+    };
+    let answer = record::record(answer, shared, snapshot, route, (exchange, method, notes));
     shown_as(answer, shown)
 }
 
@@ -172,7 +153,12 @@ impl Walk<'_> {
             let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
             return Ok(edge::https_redirect(&exchange.host, port, target));
         }
-        let negotiated = snapshot.versions.negotiate(&exchange.path, &head.headers)?;
+        let (negotiated, unknown) = match snapshot.versions.negotiate(&exchange.path, &head.headers) {
+            Ok(negotiated) => (negotiated, None),
+            Err(refusal) => {
+                (Negotiated { version: None, path: exchange.path.as_str().into() }, Some(refusal))
+            }
+        };
         exchange.version = negotiated.version;
         let asked = RequestHead {
             method: &head.method,
@@ -182,8 +168,16 @@ impl Walk<'_> {
             headers: &head.headers,
             version: exchange.version.as_deref(),
         };
-        let found = snapshot.table.find(&asked)?;
-        let Some(route) = snapshot.route(found.index) else { return Err(Missed::NotFound.into()) };
+        let found = snapshot.table.find(&asked);
+        let route = found.as_ref().ok().and_then(|found| snapshot.route(found.index));
+        // A version that is not known here may be one of the program around the proxy, which has its own.
+        if let Some(unknown) = unknown
+            && !route.is_some_and(|route| matches!(route.end, End::Platform))
+        {
+            return Err(unknown);
+        }
+        let found = found?;
+        let Some(route) = route else { return Err(Missed::NotFound.into()) };
         *taken = Some(found.index);
         exchange.parameters = found.parameters;
         let edge = &route.edge;
@@ -212,7 +206,10 @@ impl Walk<'_> {
         if let Some(decision) = &notes.limited {
             decision.tell(headers);
         }
-        snapshot.versions.answer(exchange.version.as_ref(), headers);
+        // The program around the proxy has versions of its own.
+        if !matches!(route.end, End::Platform) {
+            snapshot.versions.answer(exchange.version.as_ref(), headers);
+        }
         if let Some(deprecated) = &edge.deprecated {
             deprecated.apply(headers);
         }
@@ -246,10 +243,10 @@ impl Walk<'_> {
             access.permit(exchange)?;
         }
         identity::strip(&mut head.headers);
-        let (limiter, tiers) = (&self.shared.lasting.limiter, &self.snapshot.tiers);
-        let decision = match self.snapshot.link.as_ref().filter(|link| link.is_exact()) {
-            Some(link) => limiter.admit_exact(link, tiers, &edge.limit, exchange).await,
-            None => limiter.admit(tiers, &edge.limit, exchange),
+        // Who calls the program around the proxy, and what that costs, the program finds out; it has it counted then (`Visit`).
+        let decision = match route.end {
+            End::Platform => None,
+            _ => self.shared.admit(self.snapshot, &edge.limit, exchange).await,
         };
         if let Some(decision) = decision {
             if !decision.allowed() {

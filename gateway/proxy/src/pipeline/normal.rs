@@ -11,9 +11,13 @@ use http::{HeaderValue, Method, StatusCode, Version, header};
 use crate::forward::hop;
 use crate::{Exchange, Refusal};
 
+/// The longest path and query, in bytes: what services and their servers take without being told to.
+const LONGEST_TARGET: usize = 8 << 10;
+
 /// Brings a request's head into its normal form, or says why it has none.
 pub(crate) fn normalise(head: &mut Parts, exchange: &mut Exchange) -> Result<(), Refusal> {
     method(&head.method)?;
+    length(&head.uri)?;
     expectation(head)?;
     transfer_encoding(head)?;
     exchange.host = host(head)?;
@@ -50,6 +54,15 @@ fn method(method: &Method) -> Result<(), Refusal> {
             header::ALLOW,
             HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
         ));
+    }
+    Ok(())
+}
+
+fn length(uri: &Uri) -> Result<(), Refusal> {
+    let length = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
+    if length > LONGEST_TARGET {
+        let detail = format!("The path and query have {length} bytes; at most {LONGEST_TARGET} are taken.");
+        return Err(Refusal::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail));
     }
     Ok(())
 }
