@@ -195,6 +195,7 @@ impl Walk<'_> {
         }
         let accepted = edge.compress.then(|| Accepted::of(&head.headers));
         let asked_path = negotiated.path.into_owned();
+        let body = if edge.gathers() { whole::patient(body, self.peer.patience) } else { body };
         let request = Request::from_parts(head, body);
         let result = self.guard(route, hop, &asked_path, request, exchange, notes).await;
         let mut answer = result.unwrap_or_else(|refusal| told(refusal, exchange, notes));
