@@ -15,7 +15,9 @@ use waypost_proxy::config::{self, Cors, Fault, Faulty, Limits, Listener, Route, 
 use waypost_proxy::observe::Finished;
 use waypost_proxy::{Body, Caller, Config, Host, Proxy, Refusal, Sockets, Visit};
 
+use crate::Gateway;
 use crate::config::{Origins, RateLimitsConfig, Rates};
+use crate::control::FileLayer;
 use crate::http::{self, Service, problem};
 use crate::telemetry;
 
@@ -100,13 +102,23 @@ impl Plan {
         Sockets::bind(&self.first())
     }
 
-    /// What holds until the file changes.
-    fn first(&self) -> Config {
+    /// What the file says, and what follows from the settings.
+    pub(crate) fn first(&self) -> Config {
         self.own.complete(self.file.as_ref().map(|file| file.config.clone()).unwrap_or_default())
     }
 
+    /// What holds until something changes: the same with what was made through the API.
+    pub(crate) fn begin(&self, gateway: &Gateway) -> Result<Config, Vec<Fault>> {
+        let file = self
+            .file
+            .as_ref()
+            .map(|file| FileLayer { path: file.path.clone(), config: Arc::new(file.config.clone()) });
+        let own = self.own.clone();
+        gateway.control.begin(file, Arc::new(move |config| own.complete(config)))
+    }
+
     /// Faults, told of where they are: in the file, or in what was made of the settings.
-    fn faulty(&self, faults: Vec<Fault>) -> Faulty {
+    pub(crate) fn faulty(&self, faults: Vec<Fault>) -> Faulty {
         let file = self.file.as_ref().map(|file| file.path.display().to_string());
         Faulty { file: file.unwrap_or_else(|| "the gateway's settings".to_owned()), faults }
     }
@@ -117,6 +129,7 @@ impl Plan {
 pub struct DataPlane {
     proxy: Proxy,
     plan: Plan,
+    gateway: Arc<Gateway>,
 }
 
 impl DataPlane {
@@ -127,9 +140,10 @@ impl DataPlane {
     pub fn new(plan: Plan, service: Service) -> Result<Arc<Self>, Faulty> {
         let gateway = Arc::clone(service.gateway());
         let host: Arc<dyn Host> = Arc::new(Platform(service));
-        let proxy = Proxy::new(plan.first(), Some(host)).map_err(|faults| plan.faulty(faults))?;
-        let data_plane = Arc::new(Self { proxy, plan });
-        gateway.behind(&data_plane);
+        let config = plan.begin(&gateway).map_err(|faults| plan.faulty(faults))?;
+        let proxy = Proxy::new(config, Some(host)).map_err(|faults| plan.faulty(faults))?;
+        let data_plane = Arc::new(Self { proxy, plan, gateway });
+        data_plane.gateway.behind(&data_plane);
         Ok(data_plane)
     }
 
@@ -138,21 +152,13 @@ impl DataPlane {
         &self.proxy
     }
 
-    /// Carries out a configuration instead of the one before, with what follows from the gateway's own settings beside it.
-    ///
-    /// # Errors
-    /// All that is wrong with it; then the one before stays.
-    pub fn apply(&self, written: Config) -> Result<(), Vec<Fault>> {
-        self.proxy.apply(self.plan.own.complete(written))
-    }
-
     /// Carries out what the file becomes; one that is wrong changes nothing. Never ends by itself.
     pub async fn watch(&self) {
         let Some(file) = &self.plan.file else { return std::future::pending().await };
         watch::watch(file.path.clone(), file.look, watch::INTERVAL, |read| {
             // What is wrong with it was logged.
             let Ok(read) = read else { return };
-            if let Err(faults) = self.apply(read.config) {
+            if let Err(faults) = self.gateway.control.file_changed(read.config, &self.proxy) {
                 let faulty = self.plan.faulty(faults);
                 tracing::error!(%faulty, "the configuration cannot be carried out; the one that was there stays");
             }
@@ -162,7 +168,7 @@ impl DataPlane {
 }
 
 /// What follows from the gateway's own settings.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Own {
     listener: Listener,
     limits: Limits,

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use ::http::HeaderMap;
 
+use crate::analytics::Keeper;
 use crate::api_keys::Usage;
 use crate::auth::{Auth, AuthError};
 use crate::config::Config;
+use crate::control::{self, Control};
 use crate::data_plane::DataPlane;
 use crate::generated::OPERATIONS;
 use crate::http::{Caller, Error};
@@ -20,6 +22,9 @@ use crate::telemetry::Metrics;
 
 /// How often what is kept in memory is written.
 const FLUSH: Duration = Duration::from_secs(10);
+
+/// How often other processes' changes of the data plane's configuration are looked for.
+const FOLLOW: Duration = Duration::from_secs(2);
 
 /// How often what has expired is removed.
 const PRUNE: Duration = Duration::from_secs(15 * 60);
@@ -35,6 +40,8 @@ pub struct Gateway {
     pub(crate) metrics: Metrics,
     pub(crate) serving: Serving,
     pub(crate) probes: Probes,
+    pub(crate) control: Control,
+    pub(crate) analytics: Keeper,
     /// It holds the gateway; so the gateway does not hold it.
     data_plane: OnceLock<Weak<DataPlane>>,
 }
@@ -68,6 +75,8 @@ impl Gateway {
         let secrets = Secrets::open(&config)?;
         let store = Store::open(&config.store(), secrets.sealer().clone()).await?;
         let auth = Auth::new(&config, &secrets)?;
+        let revision = control::storage::revision(store.read()).await?;
+        let control = Control::new(control::storage::parts(store.read()).await?, revision);
         Ok(Self {
             auth,
             secrets,
@@ -80,6 +89,8 @@ impl Gateway {
                 draining: AtomicBool::new(false),
             },
             probes: Probes::default(),
+            control,
+            analytics: Keeper::new(),
             data_plane: OnceLock::new(),
             config: Arc::new(config),
         })
@@ -127,11 +138,14 @@ impl Gateway {
     pub async fn housekeeping(&self) {
         let mut flush = tokio::time::interval(FLUSH);
         let mut prune = tokio::time::interval(PRUNE);
+        let mut follow = tokio::time::interval(FOLLOW);
         flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         prune.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        follow.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let done = tokio::select! {
-                _ = flush.tick() => self.api_key_usage.flush(&self.store).await,
+                _ = flush.tick() => self.flush().await,
+                _ = follow.tick() => self.follow_config().await,
                 _ = prune.tick() => self.prune().await,
             };
             if let Err(error) = done {
@@ -140,7 +154,13 @@ impl Gateway {
         }
     }
 
+    async fn flush(&self) -> Result<(), StoreError> {
+        self.api_key_usage.flush(&self.store).await?;
+        self.keep_analytics().await
+    }
+
     async fn prune(&self) -> Result<(), StoreError> {
+        self.prune_analytics().await?;
         let answers = self.store.prune(self.store.now()).await?;
         tracing::debug!(answers, "removed recorded answers that have expired");
         loop {
@@ -159,6 +179,7 @@ impl Gateway {
         if let Err(error) = self.api_key_usage.flush(&self.store).await {
             tracing::warn!(%error, "the last uses of API keys could not be written");
         }
+        self.end_analytics().await;
         self.store.close().await;
     }
 }

@@ -77,6 +77,13 @@ pub(crate) struct Edge {
     pub(crate) timeout: Option<Duration>,
 }
 
+impl Edge {
+    /// Whether anything may want a request's body as a whole.
+    pub(crate) fn gathers(&self) -> bool {
+        self.access.is_some() || self.validate.is_some() || self.bodies.is_some() || !self.shims.is_empty()
+    }
+}
+
 /// Changes to JSON bodies.
 #[derive(Debug)]
 pub(crate) struct Bodies {
@@ -119,6 +126,27 @@ pub(crate) struct Lasting {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) cache: Arc<Cache>,
     pub(crate) memory: Memory,
+}
+
+/// All that would keep a configuration from being carried out, beyond what [`config::check`] finds: each part is made as [`Snapshot::new`] makes it, and let go.
+pub(crate) fn faults(config: &Config) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (name, service) in &config.services {
+        let found = Draft::new(service).err().unwrap_or_default();
+        faults.extend(found.into_iter().map(|fault| fault.under(name.as_str()).under("services")));
+    }
+    let tiers = Tiers::new(&config.limits).err().unwrap_or_default();
+    faults.extend(tiers.into_iter().map(|fault| fault.under("limits")));
+    keep(observe::Policy::new(&config.observe), &mut faults, "observe");
+    if let Some(redis) = &config.limits.redis {
+        keep(Link::new(redis).map_err(|fault| fault.under("redis")), &mut faults, "limits");
+    }
+    let (identity, _) = Identity::new(&config.identity, &Memory::default());
+    for (index, route) in config.routes.iter().enumerate() {
+        let found = RouteDraft::new(route, config, &identity).err().unwrap_or_default();
+        faults.extend(found.into_iter().map(|fault| fault.under(index).under("routes")));
+    }
+    faults
 }
 
 impl Snapshot {

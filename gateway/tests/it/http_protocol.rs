@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::App;
 use crate::support::contract::Contract;
+use crate::support::{App, User};
 
 #[tokio::test]
 async fn a_path_that_is_not_in_the_contract_is_404() {
@@ -36,7 +36,7 @@ async fn a_method_that_a_path_does_not_take_is_405_and_says_which_it_takes() {
 #[tokio::test]
 async fn head_answers_like_get_without_the_body() {
     let (app, contract) = (App::start().await, Contract::read());
-    let user = app.register().await;
+    let user = User::admin(&app).await;
     for operation in contract.operations() {
         if operation.method != "GET" || operation.path.contains('{') || operation.path == "/metrics" {
             continue;

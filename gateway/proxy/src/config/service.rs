@@ -45,6 +45,16 @@ pub enum Target {
     Weighted(WeightedTarget),
 }
 
+impl Target {
+    /// Its base URL and its weight, however it was written.
+    pub const fn parts(&self) -> (&str, u16) {
+        match self {
+            Self::Url(url) => (url.as_str(), 1),
+            Self::Weighted(target) => (target.url.as_str(), target.weight),
+        }
+    }
+}
+
 /// A target with a weight.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

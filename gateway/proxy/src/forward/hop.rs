@@ -59,10 +59,24 @@ pub(crate) fn strip(headers: &mut HeaderMap) -> Hop {
     if upgrade {
         hop.upgrade = headers.remove(header::UPGRADE);
     }
+    // It overrides the length (RFC 9112, section 6.3), which would be taken for true once it is gone.
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     for name in &HOP {
         headers.remove(name);
     }
     hop
+}
+
+/// Whether a message is in no transfer coding, or in the only one that is undone here. One in another would go on without the field that says so.
+pub(crate) fn has_known_coding(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(one), None) => one.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    }
 }
 
 /// A frame as it goes on: trailers without what must not be one (RFC 9110, section 6.5.1). Services that read trailers like headers would take it for one.
@@ -131,6 +145,7 @@ mod tests {
             ("te", "gzip, Trailers"),
             ("keep-alive", "timeout=5"),
             ("transfer-encoding", "chunked"),
+            ("content-length", "3"),
             ("accept", "*/*"),
         ] {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));

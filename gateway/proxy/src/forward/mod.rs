@@ -396,6 +396,10 @@ fn finish(
 ) -> Result<Response<Body>, Unanswered> {
     let (mut head, incoming) = answer.into_parts();
     head.version = Version::HTTP_11;
+    if !hop::has_known_coding(&head.headers) {
+        let refusal = What::Broken("an unknown transfer coding".to_owned()).refusal();
+        return Err(Unanswered { refusal, failed: true, unasked: None });
+    }
     hop::strip(&mut head.headers);
     if let Some(cookie) = picked.cookie() {
         head.headers.append(header::SET_COOKIE, cookie.clone());

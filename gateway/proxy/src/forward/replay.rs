@@ -146,6 +146,7 @@ impl hyper::body::Body for Reader {
 mod tests {
     use futures_util::stream;
     use http_body_util::{BodyExt as _, StreamBody};
+    use hyper::body::Body as _;
 
     use super::*;
 

@@ -50,10 +50,7 @@ pub(super) async fn serve(seat: Seat, mut stream: TcpStream, peer: SocketAddr) {
         }
     }
     let secure = seat.settings.certificate.is_some();
-    let mut peer = Peer::new(peer.to_canonical(), secure, config.body_timeout.0);
-    peer.redirect_https = config.redirect_https;
-    peer.websocket_http2 = config.websocket_http2;
-    let peer = Arc::new(peer);
+    let peer = Arc::new(Peer::new(peer.to_canonical(), secure, config));
     let patience = config.body_timeout.0;
     let Some(certificate) = &seat.settings.certificate else {
         let stream = Sturdy::new(stream, patience).greeted_until(Instant::now() + limit);
@@ -95,13 +92,14 @@ macro_rules! bounded1 {
     }};
 }
 
-/// What one HTTP/2 connection may ask for. Streams that the client opens and resets at once, before they were looked at, end the connection when there are too
+/// What one HTTP/2 connection may ask for. Heads may be twice as large as they should be, so that most that are too large get a problem document for an answer;
+/// h2 answers larger ones itself, and ends the connection of those that do not end. Streams that the client opens and resets at once, before they were looked at, end the connection when there are too
 /// many (CVE-2023-44487), and so do those that it makes us reset (CVE-2025-8671).
 macro_rules! bounded2 {
     ($builder:expr, $config:ident) => {{
         $builder
             .timer(TokioTimer::new())
-            .max_header_list_size(u32::try_from($config.max_head.0).unwrap_or(u32::MAX))
+            .max_header_list_size(u32::try_from($config.max_head.0.saturating_mul(2)).unwrap_or(u32::MAX))
             .max_concurrent_streams($config.max_streams)
             .max_pending_accept_reset_streams(RESET_AT_ONCE)
             .max_local_error_reset_streams(RESET_BY_US)

@@ -43,6 +43,8 @@ pub(super) struct Guarded<S> {
     stream: Option<S>,
     held: Vec<u8>,
     begun: bool,
+    /// Whether it is another protocol's now, in which nothing is an answer of hyper's.
+    switched: bool,
     rest: Arc<Mutex<Option<Rest<S>>>>,
 }
 
@@ -50,7 +52,7 @@ pub(super) struct Guarded<S> {
 pub(super) fn guard<S>(stream: S) -> (Guarded<S>, Place<S>) {
     let rest = Arc::default();
     let place = Place(Arc::clone(&rest));
-    (Guarded { stream: Some(stream), held: Vec::new(), begun: false, rest }, place)
+    (Guarded { stream: Some(stream), held: Vec::new(), begun: false, switched: false, rest }, place)
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Place<S> {
@@ -95,7 +97,7 @@ fn refusal<S>(error: &hyper::Error, rest: &Rest<S>) -> Option<Refusal> {
     }
     if error.is_timeout() && rest.begun {
         let detail = "The request's head did not arrive in time.";
-        return Some(Refusal::new(StatusCode::REQUEST_TIMEOUT, "head_timeout", detail));
+        return Some(Refusal::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail));
     }
     if !error.is_parse() || rest.held.is_empty() {
         return None;
@@ -103,17 +105,15 @@ fn refusal<S>(error: &hyper::Error, rest: &Rest<S>) -> Option<Refusal> {
     let (status, code, detail) = match answer_of_hyper(&rest.held).map(|(_, status)| status) {
         Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE) => (
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            "head_too_large",
+            "headers_too_large",
             "The request's head is larger than is taken here, or has too many fields.",
         ),
-        Some(StatusCode::URI_TOO_LONG) => (
-            StatusCode::URI_TOO_LONG,
-            "target_too_long",
-            "The request's target is longer than is taken here.",
-        ),
+        Some(StatusCode::URI_TOO_LONG) => {
+            (StatusCode::URI_TOO_LONG, "uri_too_long", "The request's target is longer than is taken here.")
+        }
         _ => (
             StatusCode::BAD_REQUEST,
-            "request_malformed",
+            "malformed_request",
             "The request is no HTTP/1.1, or its body has no length that all readers agree on.",
         ),
     };
@@ -218,7 +218,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
             None => return Poll::Ready(Ok(0)),
         };
         let stream = this.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        let Some((begin, _)) = answer_of_hyper(last) else {
+        this.switched |= last.starts_with(b"HTTP/1.1 101 ");
+        let answer = if this.switched { None } else { answer_of_hyper(last) };
+        let Some((begin, _)) = answer else {
             return Pin::new(stream).poll_write_vectored(context, slices);
         };
         // What comes before it goes first.

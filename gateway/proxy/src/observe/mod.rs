@@ -260,6 +260,13 @@ impl Recorder {
         }
     }
 
+    /// Adds up and writes what waits now, for a process that ends.
+    pub fn settle(&self) {
+        let lines = self.take();
+        // Whoever closed standard output does not want the lines any more.
+        let _closed = std::io::Write::write_all(&mut std::io::stdout().lock(), lines.as_bytes());
+    }
+
     /// Takes what waits now: adds it up, hands spans to the exporter and gives the log's lines.
     fn take(&self) -> String {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner).clone();

@@ -99,8 +99,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(FOR, HeaderValue::from_static("1.1.1.1, 192.0.2.9:4000, 10.0.0.2"));
         headers.insert(PROTO, HeaderValue::from_static("https"));
-        let patience = std::time::Duration::from_secs(1);
-        let peer = |text: &str| Peer::new(text.parse().unwrap(), false, patience);
+        let listener = crate::config::Listener::default();
+        let peer = |text: &str| Peer::new(text.parse().unwrap(), false, &listener);
         assert_eq!(behind(&trusted, &peer("10.0.0.1"), &headers), ("192.0.2.9".parse().unwrap(), true));
         assert_eq!(behind(&trusted, &peer("8.8.8.8"), &headers), ("8.8.8.8".parse().unwrap(), false));
         headers.insert(FOR, HeaderValue::from_static("unknown, 10.0.0.2"));

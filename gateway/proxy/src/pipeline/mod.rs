@@ -25,7 +25,8 @@ use crate::observe::Trace;
 use crate::proxy::Shared;
 use crate::route::{Missed, RequestHead};
 use crate::snapshot::{Compiled, End, Snapshot};
-use crate::{Body, Exchange, Refusal};
+use crate::{Body, Exchange, Refusal, config};
+pub(crate) use normal::normalise;
 pub(crate) use record::Notes;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -41,6 +42,8 @@ pub(crate) struct Peer {
     pub(crate) secure: bool,
     /// How long the client may stand still within a body.
     pub(crate) patience: std::time::Duration,
+    /// The largest head of a request, for what the listener's own reader lets through (HTTP/2).
+    pub(crate) max_head: u64,
     /// Where a client without TLS is sent.
     pub(crate) redirect_https: Option<u16>,
     /// Whether it may ask for WebSockets over HTTP/2.
@@ -50,15 +53,23 @@ pub(crate) struct Peer {
 impl Peer {
     /// A client whose connection is not TLS.
     pub(crate) fn plain(address: SocketAddr) -> Self {
-        let patience = crate::config::Listener::default().body_timeout.0;
-        Self::new(address.ip().to_canonical(), false, patience)
+        let listener = crate::config::Listener::default();
+        Self::new(address.ip().to_canonical(), false, &listener)
     }
 
     /// A client.
-    pub(crate) fn new(address: IpAddr, secure: bool, patience: std::time::Duration) -> Self {
+    pub(crate) fn new(address: IpAddr, secure: bool, listener: &config::Listener) -> Self {
         let shown = HeaderValue::from_str(&address.to_string())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self { address, shown, secure, patience, redirect_https: None, websocket_http2: false }
+        Self {
+            address,
+            shown,
+            secure,
+            patience: listener.body_timeout.0,
+            max_head: listener.max_head.0,
+            redirect_https: listener.redirect_https,
+            websocket_http2: listener.websocket_http2,
+        }
     }
 }
 
@@ -74,15 +85,16 @@ pub(crate) async fn answer(
     let (client, secure) = client::behind(&snapshot.trusted, peer, &head.headers);
     let (id, shown) = request_id::of(&head.headers);
     let mut exchange = Exchange { request_id: id, secure, ..Exchange::from(client, Instant::now()) };
-    let arrived = websocket::arrive(&mut head, peer)
-        .and_then(|websocket| normal::normalise(&mut head, &mut exchange).map(|()| websocket));
     let mut notes = Notes {
         bytes_in: body.size_hint().exact().unwrap_or(0),
         trace: Some(Trace::begin(&mut head.headers, snapshot.sample)),
         ..Notes::default()
     };
-    let method = head.method.clone();
     let mut route = None;
+    let arrived = normal::fits(&head, peer.max_head)
+        .and_then(|()| websocket::arrive(&mut head, peer))
+        .and_then(|websocket| normal::normalise(&mut head, &mut exchange).map(|()| websocket));
+    let method = head.method.clone();
     let answer = match arrived {
         Ok(websocket) => {
             let walk = Walk { shared, snapshot: &snapshot, pool, peer, id: shown.as_ref() };
@@ -183,6 +195,7 @@ impl Walk<'_> {
         }
         let accepted = edge.compress.then(|| Accepted::of(&head.headers));
         let asked_path = negotiated.path.into_owned();
+        let body = if edge.gathers() { whole::patient(body, self.peer.patience) } else { body };
         let request = Request::from_parts(head, body);
         let result = self.guard(route, hop, &asked_path, request, exchange, notes).await;
         let mut answer = result.unwrap_or_else(|refusal| told(refusal, exchange, notes));

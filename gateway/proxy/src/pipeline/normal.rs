@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Uri};
 use http::{HeaderValue, Method, StatusCode, Version, header};
 
+use crate::forward::hop;
 use crate::{Exchange, Refusal};
 
 /// The longest path and query, in bytes: what services and their servers take without being told to.
@@ -25,6 +26,21 @@ pub(crate) fn normalise(head: &mut Parts, exchange: &mut Exchange) -> Result<(),
         join_cookies(head);
     }
     Ok(())
+}
+
+/// Refuses a head that is larger than allowed, counted as HTTP/2 does (RFC 9113, section 6.5.2). Over HTTP/1.1 the reader has counted its bytes.
+pub(crate) fn fits(head: &Parts, most: u64) -> Result<(), Refusal> {
+    if head.version < Version::HTTP_2 {
+        return Ok(());
+    }
+    let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32);
+    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let size = fields.sum::<usize>() + target;
+    if u64::try_from(size).unwrap_or(u64::MAX) <= most {
+        return Ok(());
+    }
+    let detail = "The request's head is larger than is taken here.";
+    Err(Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", detail))
 }
 
 fn bad(code: &'static str, detail: &'static str) -> Refusal {
@@ -61,14 +77,11 @@ fn expectation(head: &Parts) -> Result<(), Refusal> {
     }
 }
 
-/// `chunked` is the only coding that is undone here. A body in another one would go on without the field that says so.
 fn transfer_encoding(head: &Parts) -> Result<(), Refusal> {
-    let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(one), None) if one.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err(bad("transfer_encoding_unknown", "The only Transfer-Encoding that is taken is `chunked`.")),
+    if hop::has_known_coding(&head.headers) {
+        return Ok(());
     }
+    Err(bad("transfer_encoding_unknown", "The only Transfer-Encoding that is taken is `chunked`."))
 }
 
 /// The host in lower case, without the port. `Host` holds what was asked for afterwards, whatever the protocol's version.

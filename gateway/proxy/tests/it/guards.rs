@@ -138,7 +138,11 @@ async fn a_good_answer_to_the_question_of_health_lets_requests_find_out_early() 
     let (target, _) = by_path(move |_| if is_well.load(SeqCst) { OK } else { FAILS }).await;
     let mut config = config(&target.url);
     config["services"]["all"]["breaker"] = json!({ "minimum": 4, "reset": "60s", "probe_path": "/up" });
-    let proxy = Running::new(config);
+    // It may be asked for from one configuration on.
+    let mut without = config.clone();
+    without["services"]["all"]["breaker"]["probe_path"] = serde_json::Value::Null;
+    let proxy = Running::new(without);
+    proxy.proxy.apply(serde_json::from_value(config).unwrap()).unwrap();
     for _ in 0..4 {
         get(&proxy, "/").await;
     }

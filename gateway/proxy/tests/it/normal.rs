@@ -1,6 +1,11 @@
 //! What clients may write in two ways, or should not write at all: each ends in one normal form or in a 4xx.
 
-use crate::support::{Act, OK, Running, Target};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::support::{Act, Custom, OK, Running, Target};
 
 async fn both() -> (Target, Running) {
     let target = Target::new(Act::Answer(OK)).await;
@@ -165,10 +170,41 @@ async fn headers_of_the_targets_hop_do_not_reach_the_client() {
     assert!(!answer.contains("x-inner") && !answer.contains("keep-alive"), "{answer}");
 }
 
+const BARE: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: Sun, 29 Nov 2026 17:59:43 GMT\r\n\r\n";
+
+#[tokio::test]
+async fn another_protocol_may_say_what_looks_like_a_bare_refusal() {
+    let target = Custom::new(|mut stream, _| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+        let head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: mine\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        // Each at once, and not only when something else is said.
+        while let Ok(1..) = stream.read(&mut [0; 1]).await {
+            stream.write_all(BARE).await.unwrap();
+        }
+    })
+    .await;
+    let proxy = Running::to(std::slice::from_ref(&target.url));
+    let mut stream = TcpStream::connect(proxy.address).await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: mine\r\n\r\n")
+        .await
+        .unwrap();
+    let mut bytes = [0; 1024];
+    let count = stream.read(&mut bytes).await.unwrap();
+    assert!(bytes[..count].starts_with(b"HTTP/1.1 101 "));
+    for _ in 0..3 {
+        stream.write_all(b"?").await.unwrap();
+        let mut said = vec![0; BARE.len()];
+        let read = stream.read_exact(&mut said);
+        tokio::time::timeout(Duration::from_millis(500), read).await.unwrap().unwrap();
+        assert_eq!(said, BARE);
+    }
+}
+
 #[tokio::test]
 async fn what_only_looks_like_a_bare_refusal_passes_as_it_is() {
-    const BARE: &[u8] =
-        b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: Sun, 29 Nov 2026 17:59:43 GMT\r\n\r\n";
     // As the last bytes of an answer's body, after which the connection waits, ends, or brings what is no HTTP.
     for (request, refused) in [
         ("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", false),
@@ -182,6 +218,6 @@ async fn what_only_looks_like_a_bare_refusal_passes_as_it_is() {
         let seen = proxy.raw(request.as_bytes()).await;
         let bare = String::from_utf8_lossy(BARE).into_owned();
         assert_eq!(seen.matches(&bare).count(), target.count(), "{seen}");
-        assert_eq!(seen.contains("request_malformed"), refused, "{seen}");
+        assert_eq!(seen.contains("malformed_request"), refused, "{seen}");
     }
 }

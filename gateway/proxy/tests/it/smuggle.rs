@@ -2,7 +2,7 @@
 //! reading.
 
 use crate::frames::{self, Outcome, Raw};
-use crate::support::{Act, OK, Running, Target, simple};
+use crate::support::{Act, OK, Running, Target, bare, simple};
 
 async fn both() -> (Target, Running) {
     let target = Target::new(Act::Answer(OK)).await;
@@ -136,6 +136,72 @@ async fn trailers_bring_no_framing_no_host_and_no_identity() {
     assert!(body.contains("x-good: 1\r\n"), "{seen}");
     for line in smuggled {
         assert!(!body.contains(line), "{line} in {seen}");
+    }
+    let many = format!("x-a: {}\r\n", "y".repeat(100)).repeat(5_000);
+    let request =
+        format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n{many}\r\n");
+    let answer = proxy.raw(request.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "trailers are bounded: {answer}");
+}
+
+#[tokio::test]
+async fn an_answer_has_one_framing_too() {
+    const LENGTH_AND_CHUNKED: &[u8] =
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    const CHUNKED_AND_LENGTH: &[u8] =
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    const TWICE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello";
+    const GZIP: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    const IDENTITY: &[u8] =
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 5\r\n\r\nhello";
+    for (answer, whole) in [
+        (LENGTH_AND_CHUNKED, true),
+        (CHUNKED_AND_LENGTH, true),
+        (TWICE, true),
+        (GZIP, false),
+        (IDENTITY, false),
+    ] {
+        let target = Target::new(Act::Close(answer)).await;
+        let proxy = Running::new(bare(std::slice::from_ref(&target.url)));
+        let seen = proxy.raw(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+        let (head, body) = seen.split_once("\r\n\r\n").unwrap();
+        let shown = String::from_utf8_lossy(answer);
+        if !whole {
+            assert!(head.starts_with("HTTP/1.1 502 "), "{shown}: {seen}");
+            continue;
+        }
+        match (head.matches("content-length: 5").count(), head.matches("transfer-encoding: chunked").count())
+        {
+            (1, 0) => assert_eq!(body, "hello", "{shown}"),
+            (0, 1) => assert_eq!(body, "5\r\nhello\r\n0\r\n\r\n", "{shown}"),
+            _ => panic!("{shown}: {seen}"),
+        }
+        assert_eq!(
+            head.matches("content-length").count() + head.matches("transfer-encoding").count(),
+            1,
+            "{seen}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_a_target_says_beyond_its_answer_is_nobodys_answer() {
+    // A second answer; a body where there is none; more than was announced.
+    for answer in [
+        &b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"[..],
+        b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+        b"HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\nevilHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+    ] {
+        let target = Target::new(Act::Answer(answer)).await;
+        let proxy = Running::new(bare(std::slice::from_ref(&target.url)));
+        for method in ["GET", "HEAD", "GET", "POST", "GET"] {
+            let request = format!("{method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            let seen = proxy.raw(request.as_bytes()).await;
+            assert!(!seen.contains("evil"), "{method}: {seen}");
+            assert!(!seen.contains("HTTP/1.1 5"), "{method}: {seen}");
+        }
+        proxy.nothing_is_left().await;
     }
 }
 

@@ -17,7 +17,8 @@ pub struct App {
     pub client: reqwest::Client,
     directory: TempDir,
     stop: Option<oneshot::Sender<()>>,
-    served: tokio::task::JoinHandle<std::io::Result<()>>,
+    /// How it ended, and the data plane, which is asked once more when the gateway closes.
+    served: tokio::task::JoinHandle<(std::io::Result<()>, Arc<DataPlane>)>,
 }
 
 impl App {
@@ -50,8 +51,7 @@ impl App {
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(async move {
             let served = listening.serve(async { stopped.await.unwrap_or_default() }).await;
-            drop(data_plane);
-            served
+            (served, data_plane)
         });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { gateway, address, client, directory, stop: Some(stop), served }
@@ -73,8 +73,10 @@ impl App {
         if let Some(stop) = self.stop.take() {
             stop.send(()).ok();
         }
-        (&mut self.served).await.unwrap().unwrap();
-        self.gateway.store().close().await;
+        let (served, data_plane) = (&mut self.served).await.unwrap();
+        served.unwrap();
+        self.gateway.close().await;
+        drop(data_plane);
     }
 
     /// A question of nobody in particular.
