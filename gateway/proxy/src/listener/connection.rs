@@ -27,6 +27,8 @@ use crate::pipeline::{self, Peer};
 const SMALLEST_HEAD: usize = 8192;
 /// Streams of a client that it may have reset before they were looked at.
 const RESET_AT_ONCE: usize = 20;
+/// How long a client that says nothing may take to answer whether it is there.
+const PONG: Duration = Duration::from_secs(20);
 /// Streams of a connection that it may have made us reset by what is no HTTP/2.
 const RESET_BY_US: usize = 64;
 
@@ -102,7 +104,7 @@ macro_rules! bounded2 {
             .max_pending_accept_reset_streams(RESET_AT_ONCE)
             .max_local_error_reset_streams(RESET_BY_US)
             .keep_alive_interval(Some($config.head_timeout.0))
-            .keep_alive_timeout(Duration::from_secs(20))
+            .keep_alive_timeout($config.head_timeout.0.min(PONG))
             .enable_connect_protocol();
     }};
 }
