@@ -30,6 +30,8 @@ pub mod config;
 pub mod edge;
 pub mod exchange;
 mod forward;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub mod identity;
 pub mod limit;
 mod listener;
@@ -37,6 +39,7 @@ pub mod observe;
 mod pipeline;
 pub mod problem;
 mod proxy;
+mod reread;
 pub mod route;
 mod snapshot;
 pub mod upstream;

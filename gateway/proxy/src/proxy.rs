@@ -21,6 +21,7 @@ use crate::limit::Link;
 use crate::listener::{self, Listening};
 use crate::observe::{Recorder, Seen};
 use crate::pipeline::{self, Peer};
+use crate::reread;
 use crate::snapshot::{Lasting, Snapshot};
 use crate::upstream::{Asker, Service, Services};
 use crate::{Body, Config, Host};
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     /// The connections of requests that came without a socket.
     pool: Arc<Pool>,
     background: Mutex<Background>,
+    pub(crate) listeners: listener::Changes,
     applying: Mutex<()>,
 }
 
@@ -61,15 +63,45 @@ pub(crate) struct Shared {
 #[derive(Default)]
 struct Background {
     runtime: Option<Handle>,
-    tasks: HashMap<Arc<str>, (Arc<Service>, Vec<AbortHandle>)>,
+    services: HashMap<Arc<str>, Tended>,
     recorder: Option<AbortHandle>,
+    files: Option<AbortHandle>,
     link: Option<(Arc<Link>, AbortHandle)>,
+}
+
+/// A service, and what runs for it. It is stopped where this is dropped.
+struct Tended {
+    service: Arc<Service>,
+    run: AbortHandle,
+    /// What is asked for while its breaker is open.
+    probe: Option<(String, AbortHandle)>,
+}
+
+impl Drop for Tended {
+    fn drop(&mut self) {
+        self.run.abort();
+        self.probe.iter().for_each(|(_, task)| task.abort());
+    }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
-        self.tasks.values().flat_map(|(_, tasks)| tasks).for_each(AbortHandle::abort);
-        self.recorder.iter().chain(self.link.iter().map(|(_, task)| task)).for_each(AbortHandle::abort);
+        self.recorder
+            .iter()
+            .chain(&self.files)
+            .chain(self.link.iter().map(|(_, task)| task))
+            .for_each(AbortHandle::abort);
+    }
+}
+
+impl Shared {
+    /// Compiles anew what is written, since files that it names have changed. What is new in them holds from the next request on.
+    pub(crate) fn reread(&self) -> Result<(), Vec<Fault>> {
+        let _turn = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.snapshot.load_full();
+        let snapshot = Snapshot::new(Config::clone(&before.config), Some(&before), &self.lasting)?;
+        self.snapshot.store(Arc::new(snapshot));
+        Ok(())
     }
 }
 
@@ -102,23 +134,27 @@ impl Proxy {
             fetcher: Fetcher::default(),
             pool: Arc::new(Pool::default()),
             background: Mutex::default(),
+            listeners: listener::Changes::default(),
             applying: Mutex::default(),
         }));
         proxy.tend();
         Ok(proxy)
     }
 
-    /// Puts a configuration in the place of the one before. Requests under way end as they began. Addresses of listeners are those that [`Proxy::bind`]
-    /// found; all else holds from the next request on.
+    /// Puts a configuration in the place of the one before: it holds from the next request on, and requests under way end as they began. While
+    /// [`Listening::serve`] runs, listeners that are new are listened on, and those that are gone are not any more.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the configuration; then the one before stays.
+    /// Everything that is wrong with the configuration, or an address that cannot be taken; then the one before stays.
     pub fn apply(&self, config: Config) -> Result<(), Vec<Fault>> {
         // One at a time: what outlives snapshots is brought to one configuration before the next.
         let _turn = self.0.applying.lock().unwrap_or_else(PoisonError::into_inner);
-        let snapshot = Snapshot::new(config, Some(&self.0.snapshot.load()), &self.0.lasting)?;
+        let before = self.0.snapshot.load_full();
+        let change = self.0.listeners.prepare(&before.config, &config)?;
+        let snapshot = Snapshot::new(config, Some(&before), &self.0.lasting)?;
         self.0.snapshot.store(Arc::new(snapshot));
+        change.into_iter().for_each(|change| self.0.listeners.carry_out(change));
         self.tend();
         Ok(())
     }
@@ -134,6 +170,9 @@ impl Proxy {
         background
             .recorder
             .get_or_insert_with(|| runtime.spawn(Arc::clone(&lasting.recorder).run()).abort_handle());
+        background
+            .files
+            .get_or_insert_with(|| runtime.spawn(reread::run(Arc::downgrade(&self.0))).abort_handle());
         let link = self.0.snapshot.load().link.clone();
         if background.link.as_ref().map(|(link, _)| Arc::as_ptr(link)) != link.as_ref().map(Arc::as_ptr) {
             if let Some((_, task)) = background.link.take() {
@@ -145,29 +184,29 @@ impl Proxy {
             });
         }
         let services = lasting.services.list();
-        background.tasks.retain(|_, (service, tasks)| {
-            let stays = services.iter().any(|known| Arc::ptr_eq(known, service));
-            if !stays {
-                tasks.iter().for_each(AbortHandle::abort);
-            }
-            stays
-        });
+        background
+            .services
+            .retain(|_, tended| services.iter().any(|known| Arc::ptr_eq(known, &tended.service)));
+        let snapshot = self.0.snapshot.load();
         for service in services {
-            if background.tasks.contains_key(service.name()) {
+            let asker = || Asking::new(&self.0, Arc::clone(service.name())) as Arc<dyn Asker>;
+            let tended = background.services.entry(Arc::clone(service.name())).or_insert_with(|| Tended {
+                service: Arc::clone(&service),
+                run: runtime.spawn(Arc::clone(&service).run(asker())).abort_handle(),
+                probe: None,
+            });
+            let Some(upstream) = snapshot.upstream(service.name()) else { continue };
+            let path = upstream.written.breaker.probe_path.as_ref();
+            if tended.probe.as_ref().map(|(path, _)| path) == path {
                 continue;
             }
-            let asker = Asking::new(&self.0, Arc::clone(service.name()));
-            let run =
-                runtime.spawn(Arc::clone(&service).run(Arc::clone(&asker) as Arc<dyn Asker>)).abort_handle();
-            let mut tasks = vec![run];
-            let snapshot = self.0.snapshot.load();
-            if let Some(upstream) = snapshot.upstream(service.name())
-                && let Some(path) = &upstream.written.breaker.probe_path
-            {
-                let probe = Arc::clone(&service).probe(asker, Arc::clone(&upstream.breaker), path.clone());
-                tasks.push(runtime.spawn(probe).abort_handle());
+            let probe = path.map(|path| {
+                let probe = Arc::clone(&service).probe(asker(), Arc::clone(&upstream.breaker), path.clone());
+                (path.clone(), runtime.spawn(probe).abort_handle())
+            });
+            if let Some((_, old)) = std::mem::replace(&mut tended.probe, probe) {
+                old.abort();
             }
-            background.tasks.insert(Arc::clone(service.name()), (service, tasks));
         }
     }
 

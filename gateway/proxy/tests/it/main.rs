@@ -9,9 +9,12 @@
 
 mod dns;
 mod faults;
+mod listeners;
 mod normal;
 mod redis;
+mod reread;
 mod secure;
+mod sticky;
 mod support;
 mod swap;
 mod wire;
