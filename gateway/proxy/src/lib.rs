@@ -29,6 +29,7 @@ pub mod cache;
 pub mod config;
 pub mod edge;
 pub mod exchange;
+mod explain;
 mod forward;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
@@ -43,10 +44,13 @@ mod reread;
 pub mod route;
 mod snapshot;
 pub mod upstream;
+mod visit;
 
 pub use body::Body;
 pub use config::Config;
 pub use exchange::{Caller, Exchange, Host};
-pub use listener::{Counts, Listening};
+pub use explain::Explained;
+pub use listener::{Counts, Listening, Sockets};
 pub use problem::Refusal;
 pub use proxy::Proxy;
+pub use visit::Visit;

@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 
 use crate::Exchange;
+use crate::config::Listener;
 use crate::edge::{Accepted, Networks};
 use crate::forward::hop;
 use crate::observe::Trace;
@@ -115,7 +116,7 @@ fn lists(headers: &HeaderMap) {
         }
     }
     let trusted = Networks::new(&["10.0.0.0/8".to_owned()]).expect("networks");
-    let peer = Peer::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), false, std::time::Duration::ZERO);
+    let peer = Peer::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), false, &Listener::default());
     assert_eq!(behind(&trusted, &peer, headers), behind(&trusted, &peer, &lines), "of {headers:?}");
     assert_eq!(Accepted::of(headers), Accepted::of(&lines), "of {headers:?}");
     let (mut one, mut many) = (headers.clone(), lines);

@@ -2,23 +2,26 @@
 //!
 //! Each worker is a thread with a runtime, a socket (`SO_REUSEPORT`) and connections to targets of its own: a request stays on the core that accepted it.
 //! On shutdown a worker first takes what its socket still holds, then closes it, tells all clients that the connection ends with the answer under way, and
-//! waits until they are gone or the drain's time is over.
+//! waits until they are gone or the drain's time is over. So does a listener that a new configuration does not name any more (`change`).
 
 mod certificate;
 mod change;
 mod connection;
+mod malformed;
 mod preface;
+mod streams;
 mod sturdy;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Semaphore, oneshot, watch};
 
@@ -32,12 +35,18 @@ pub(crate) use change::{Change, Changes};
 /// How often idle connections to targets are looked through.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// Addresses that are taken. Nothing is accepted before [`Listening::serve`].
+/// Who connected last is about to ask. So long after the last connection was taken, all are told that they end.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// Addresses that are taken, by this process alone: before there is anybody who could answer, if need be.
+#[derive(Debug)]
+pub struct Sockets(Vec<Bound>);
+
+/// A proxy at its addresses. Nothing is accepted before [`Listening::serve`].
 #[derive(Debug)]
 pub struct Listening {
     shared: Arc<Shared>,
     listeners: Vec<Bound>,
-    counts: Arc<Counts>,
     /// What configurations change from now on.
     changes: UnboundedReceiver<Change>,
 }
@@ -46,7 +55,7 @@ pub struct Listening {
 #[derive(Debug, Default)]
 pub struct Counts {
     clients: AtomicUsize,
-    targets: std::sync::Mutex<Vec<Arc<Pool>>>,
+    workers: std::sync::Mutex<Vec<(Arc<Pool>, Handle)>>,
 }
 
 #[derive(Debug)]
@@ -80,17 +89,37 @@ impl Counts {
         self.pools().iter().map(|pool| pool.waiting()).sum()
     }
 
+    /// Tasks of all workers: one for each client's connection, upgraded connection and HTTP/2 connection or stream, and what every worker has of its own.
+    pub fn tasks(&self) -> usize {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.iter().map(|(_, runtime)| runtime.metrics().num_alive_tasks()).sum()
+    }
+
     fn pools(&self) -> Vec<Arc<Pool>> {
-        self.targets.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.iter().map(|(pool, _)| Arc::clone(pool)).collect()
     }
 }
 
-/// Takes the addresses of all listeners.
-pub(crate) fn bind(shared: &Arc<Shared>) -> io::Result<Listening> {
-    let changes = shared.listeners.take();
-    let listeners =
-        written(&shared.snapshot.load().config).into_iter().map(bind_one).collect::<io::Result<_>>()?;
-    Ok(Listening { shared: Arc::clone(shared), listeners, counts: Arc::default(), changes })
+impl Sockets {
+    /// Takes the addresses of all listeners of a configuration.
+    ///
+    /// # Errors
+    ///
+    /// An address that cannot be taken (another process has it, say), or a certificate that cannot be read.
+    pub fn bind(config: &Config) -> io::Result<Self> {
+        written(config).into_iter().map(bind_one).collect::<io::Result<_>>().map(Self)
+    }
+
+    /// The addresses, in the configuration's order.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.0.iter().map(|bound| bound.address).collect()
+    }
+
+    /// A proxy at these addresses.
+    pub(crate) fn of(self, shared: &Arc<Shared>) -> Listening {
+        Listening { shared: Arc::clone(shared), listeners: self.0, changes: shared.listeners.take() }
+    }
 }
 
 fn written(config: &Config) -> Vec<Listener> {
@@ -104,8 +133,8 @@ fn bind_one(config: Listener) -> io::Result<Bound> {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => usize::from(workers),
     };
-    for _ in 0..workers {
-        let socket = listen(bound.address).map_err(|error| about(config, &error))?;
+    for worker in 0..workers {
+        let socket = listen(bound.address, worker == 0).map_err(|error| about(config, &error))?;
         // Port 0 is decided by the first.
         bound.address = socket.local_addr().map_err(|error| about(config, &error))?;
         bound.sockets.push(socket);
@@ -136,13 +165,16 @@ fn about(config: &Listener, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", config.address))
 }
 
-fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+/// The first socket takes the address for this process and shares it only then: another process of the same user is refused, and does not get a part of the
+/// connections unnoticed. (Elsewhere than on Linux an address that is to be shared has to be taken so.)
+fn listen(address: SocketAddr, first: bool) -> io::Result<std::net::TcpListener> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(!(first && cfg!(target_os = "linux")))?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
+    socket.set_reuse_port(true)?;
     socket.listen(4096)?;
     Ok(socket.into())
 }
@@ -155,7 +187,7 @@ impl Listening {
 
     /// What is open; it may be asked while connections are served.
     pub fn counts(&self) -> Arc<Counts> {
-        Arc::clone(&self.counts)
+        Arc::clone(&self.shared.counts)
     }
 
     /// Serves until `shutdown` is ready, then lets what is under way end. Configurations that are applied meanwhile may add listeners and take them away.
@@ -212,7 +244,7 @@ impl Listening {
             let worker = Worker {
                 shared: Arc::clone(&self.shared),
                 settings: Arc::clone(&bound.settings),
-                counts: Arc::clone(&self.counts),
+                counts: Arc::clone(&self.shared.counts),
                 stopped: stopped.clone(),
             };
             let (done, end) = oneshot::channel();
@@ -268,12 +300,14 @@ impl Worker {
     async fn work(mut self, socket: std::net::TcpListener) -> io::Result<()> {
         let listener = TcpListener::from_std(socket)?;
         let pool = Arc::new(Pool::default());
-        self.counts.targets.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(Arc::clone(&pool));
+        let worker = (Arc::clone(&pool), Handle::current());
+        self.counts.workers.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        let (end, ended) = watch::channel(false);
         let seat = Seat {
             shared: Arc::clone(&self.shared),
             pool: Arc::clone(&pool),
             settings: Arc::clone(&self.settings),
-            stopped: self.stopped.clone(),
+            stopped: ended,
         };
         let tasks = tokio_util::task::TaskTracker::new();
         let swept = Arc::clone(&pool);
@@ -309,13 +343,15 @@ impl Worker {
             self.seat(&seat, &tasks, slot, stream, peer);
         }
         drop(listener);
+        tokio::time::sleep(SETTLE).await;
+        end.send_replace(true);
         tasks.close();
         if tokio::time::timeout(self.settings.config.drain_timeout.0, tasks.wait()).await.is_err() {
             tracing::warn!(connections = tasks.len(), "connections were closed before their requests ended");
         }
         sweeper.abort();
-        let mut pools = self.counts.targets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        pools.retain(|known| !Arc::ptr_eq(known, &pool));
+        let mut workers = self.counts.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.retain(|(known, _)| !Arc::ptr_eq(known, &pool));
         Ok(())
     }
 
