@@ -1,9 +1,9 @@
 //! The order in which a request passes the rooms. Each stage is a line or two here; what it does is its own room's matter.
 
 mod ask;
-mod client;
+pub(crate) mod client;
 mod keep;
-mod normal;
+pub(crate) mod normal;
 mod record;
 mod request_id;
 mod websocket;

@@ -24,6 +24,8 @@ async fn what_has_no_normal_form_is_refused_and_reaches_no_target() {
         ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: user@a\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: a:99999\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: [::1]E:80\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: [a]\r\n\r\n", 400),
         ("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("GET http://b/ HTTP/1.1\r\n\r\n", 400),
         ("GET //admin/%2e%2e/x%2fy HTTP/1.1\r\nHost: a\r\n\r\n", 400),
