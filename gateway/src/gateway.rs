@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::generated::OPERATIONS;
 use crate::http::{Caller, Error};
 use crate::secrets::{Secrets, SecretsError};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, System};
 use crate::system::Probes;
 use crate::telemetry::Metrics;
 
@@ -129,7 +129,7 @@ impl Gateway {
         let answers = self.store.prune(self.store.now()).await?;
         tracing::debug!(answers, "removed recorded answers that have expired");
         loop {
-            let mut tx = self.store.begin_unrecorded().await?;
+            let mut tx = self.store.begin_system(System::Housekeeping).await?;
             let now = tx.now();
             let more = crate::auth::storage::prune(tx.connection(), now).await?;
             tx.commit_empty().await?;

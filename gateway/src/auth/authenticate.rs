@@ -10,6 +10,7 @@ use super::storage::{self, SessionRecord};
 use crate::Gateway;
 use crate::api_keys::{self, rules::Presented};
 use crate::http::{Caller, Error, Identity};
+use crate::store::System;
 
 /// The header of an API key.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -90,7 +91,8 @@ async fn session_record(gateway: &Gateway, id: &str, now: i64) -> Result<Option<
     if let Some(record) = gateway.auth.sessions.get(id).filter(|record| now < record.expires_at) {
         return Ok(Some(record));
     }
-    let record = storage::session_record(gateway.store.read(), id, now).await?.map(Arc::new);
+    let record =
+        storage::session_record(gateway.store.system(System::Authentication), id, now).await?.map(Arc::new);
     if let Some(record) = &record {
         gateway.auth.sessions.put(id, record);
     }
@@ -104,7 +106,9 @@ async fn api_key(gateway: &Gateway, secret: &str) -> Result<Option<Identity>, Er
     };
     let record = match gateway.auth.api_keys.get(&presented.id) {
         Some(record) => record,
-        None => match api_keys::storage::record(gateway.store.read(), &presented.id).await? {
+        None => match api_keys::storage::record(gateway.store.system(System::Authentication), &presented.id)
+            .await?
+        {
             Some(record) => {
                 let record = Arc::new(record);
                 gateway.auth.api_keys.put(&presented.id, &record);

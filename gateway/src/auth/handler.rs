@@ -13,7 +13,7 @@ use crate::generated::{AuthApi, Created, NoContent, Success};
 use crate::http::{Caller, Context, Error};
 use crate::secrets::password::PasswordError;
 use crate::secrets::{id, random};
-use crate::store::{WriteTx, clock::to_rfc3339, dialect};
+use crate::store::{System, SystemTx, clock::to_rfc3339, dialect};
 
 /// What refresh tokens begin with.
 const REFRESH: &str = "wpr_";
@@ -50,7 +50,7 @@ impl AuthApi<Context, Error> for Gateway {
             return Err(Error::invalid(wrong));
         }
         let hash = self.auth.passwords.hash(password).await?;
-        let mut tx = self.store.begin(&context).await?;
+        let mut tx = self.store.begin_system_for(&context, System::SignIn).await?;
         let (now, made) = (tx.now(), to_rfc3339(tx.now()));
         let tenant_name = body.tenant_name.as_ref().unwrap_or(&body.name);
         let tenant = Tenant::new(id::new("ten"), tenant_name.as_str(), Tier::Free, made.as_str());
@@ -75,12 +75,14 @@ impl AuthApi<Context, Error> for Gateway {
     async fn auth_login(&self, context: Context, body: Login) -> Result<Success<TokenPair>, Error> {
         let refused =
             || Error::new(401, "invalid_credentials", "The e-mail address or the password is wrong.");
-        let user = storage::user_by_email(self.store.read(), &rules::normal_email(&body.email)).await?;
+        let user =
+            storage::user_by_email(self.store.system(System::SignIn), &rules::normal_email(&body.email))
+                .await?;
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
         // The same work with and without an account, so that time does not tell which it was.
         let right = self.auth.passwords.verify(Zeroizing::new(body.password), stored.clone()).await?;
         let (Some(user), Some(stored), true) = (user, stored, right) else { return Err(refused()) };
-        let mut tx = self.store.begin(&context).await?;
+        let mut tx = self.store.begin_system_for(&context, System::SignIn).await?;
         // A password that was changed while this one was being checked must not let anybody in.
         if !storage::has_password(tx.connection(), &user.id, &stored).await? {
             return Err(refused());
@@ -112,8 +114,8 @@ impl AuthApi<Context, Error> for Gateway {
         let token = Zeroizing::new(body.refresh_token);
         let hash = *self.secrets.tokens().hash(REFRESH_HASH, token.as_bytes()).as_bytes();
         // Looked at first without the writer, so that guesses make nobody wait.
-        storage::refresh_token(self.store.read(), &hash).await?.ok_or_else(unknown)?;
-        let mut tx = self.store.begin(&context).await?;
+        storage::refresh_token(self.store.system(System::SignIn), &hash).await?.ok_or_else(unknown)?;
+        let mut tx = self.store.begin_system_for(&context, System::SignIn).await?;
         let now = tx.now();
         let row = storage::refresh_token(&mut *tx.connection(), &hash).await?.ok_or_else(unknown)?;
         if row.used_at.is_some() {
@@ -136,7 +138,7 @@ impl AuthApi<Context, Error> for Gateway {
 
     async fn auth_me(&self, context: Context) -> Result<Success<Identity>, Error> {
         let caller = context.identity()?;
-        let user = storage::user_by_id(self.store.read(), &caller.user_id)
+        let user = storage::user_by_id(self.store.tenant(&context)?, &caller.user_id)
             .await?
             .ok_or_else(Error::unauthenticated)?;
         let credential = if id::is("ses", &caller.credential_id) {
@@ -159,7 +161,7 @@ impl AuthApi<Context, Error> for Gateway {
         let current = Zeroizing::new(body.current_password);
         let new = Zeroizing::new(body.new_password);
         let wrong = || Error::unprocessable("wrong_password", "The current password is not right.");
-        let user = storage::user_by_id(self.store.read(), &caller.user_id)
+        let user = storage::user_by_id(self.store.tenant(&context)?, &caller.user_id)
             .await?
             .ok_or_else(Error::unauthenticated)?;
         rules::check_password("/new_password", &new, &user.email)
@@ -174,12 +176,11 @@ impl AuthApi<Context, Error> for Gateway {
         }
         let hash = self.auth.passwords.hash(new).await?;
         let mut tx = self.store.begin(&context).await?;
-        let now = tx.now();
         let expected = user.password_hash.unwrap_or_default();
-        if !storage::replace_password(tx.connection(), &user.id, &expected, &hash, now).await? {
+        if !storage::replace_password(&mut tx, &user.id, &expected, &hash).await? {
             return Err(wrong());
         }
-        let ended = storage::end_sessions_but(tx.connection(), &user.id, &caller.credential_id, now).await?;
+        let ended = storage::end_sessions_but(&mut tx, &user.id, &caller.credential_id).await?;
         ended.iter().for_each(|session| self.auth.sessions.changed(session));
         tx.commit_empty().await?;
         Ok(NoContent)
@@ -188,13 +189,11 @@ impl AuthApi<Context, Error> for Gateway {
     async fn auth_logout(&self, context: Context, body: Logout) -> Result<NoContent, Error> {
         let caller = context.identity()?;
         let mut tx = self.store.begin(&context).await?;
-        let now = tx.now();
         let mut ended = Vec::new();
         if body.everywhere.unwrap_or(false) {
-            ended = storage::end_sessions_but(tx.connection(), &caller.user_id, &caller.credential_id, now)
-                .await?;
+            ended = storage::end_sessions_but(&mut tx, &caller.user_id, &caller.credential_id).await?;
         }
-        storage::end_session(tx.connection(), &caller.user_id, &caller.credential_id, now).await?;
+        storage::end_session(&mut tx, &caller.user_id, &caller.credential_id).await?;
         ended.push(caller.credential_id.clone());
         ended.iter().for_each(|session| self.auth.sessions.changed(session));
         tx.commit_empty().await?;
@@ -209,7 +208,7 @@ impl Gateway {
     }
 
     /// A pair of tokens for this session, its refresh token stored as a hash.
-    async fn issue(&self, tx: &mut WriteTx, user_id: &str, session_id: &str) -> Result<TokenPair, Error> {
+    async fn issue(&self, tx: &mut SystemTx, user_id: &str, session_id: &str) -> Result<TokenPair, Error> {
         let now = tx.now();
         let secret = random::token().map_err(|error| Error::internal(error.to_string()))?;
         let refresh = format!("{REFRESH}{}", *secret);
@@ -229,9 +228,8 @@ impl Gateway {
 
     /// Ends a session whose refresh token came back. Not recorded under the request's idempotency key: the answer is an error.
     async fn end_leaked(&self, user_id: &str, session_id: &str) -> Result<(), Error> {
-        let mut tx = self.store.begin_unrecorded().await?;
-        let now = tx.now();
-        storage::end_session(tx.connection(), user_id, session_id, now).await?;
+        let mut tx = self.store.begin_system(System::SignIn).await?;
+        storage::end_leaked_session(&mut tx, session_id).await?;
         self.auth.sessions.changed(session_id);
         tx.commit_empty().await?;
         tracing::warn!(session_id, user_id, "a refresh token was used twice; its session was ended");

@@ -1,6 +1,7 @@
 //! Tenants, users, sessions and refresh tokens in the database.
 //!
-//! Functions that change something take the connection of a write transaction; the caller commits.
+//! Who is not signed in yet has no tenant: what signing in needs is the gateway's own work and takes [`Readers`] or a [`SystemTx`]. All else
+//! is of the caller's tenant. Functions that change something take a write transaction; the caller commits.
 
 use std::sync::Arc;
 
@@ -8,8 +9,8 @@ use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
 use waypost_types::{Tenant, User};
 
-use crate::store::Readers;
 use crate::store::clock::to_rfc3339;
+use crate::store::{Readers, SystemTx, TenantExecutor as _, TenantReader, WriteTx, sql};
 
 /// A user with the tenant that it belongs to.
 #[derive(Debug, Clone, FromRow)]
@@ -80,22 +81,24 @@ pub(crate) struct NewSession<'a> {
     pub(crate) expires_at: i64,
 }
 
-const USER: &str = "SELECT u.id, u.tenant_id, u.email, u.name, u.role, u.password_hash, u.created_at,
-    t.name AS tenant_name, t.tier AS tenant_tier, t.created_at AS tenant_created_at
-    FROM users u JOIN tenants t ON t.id = u.tenant_id";
-
-pub(crate) async fn user_by_email(readers: &Readers, email: &str) -> Result<Option<UserRow>, sqlx::Error> {
-    sqlx::query_as(sqlx::AssertSqlSafe(format!("{USER} WHERE u.email = $1")))
-        .bind(email)
-        .fetch_optional(readers)
-        .await
+/// The text that reads users with their tenants, and which.
+macro_rules! user {
+    ($which:literal) => {
+        concat!(
+            "SELECT u.id, u.tenant_id, u.email, u.name, u.role, u.password_hash, u.created_at,
+             t.name AS tenant_name, t.tier AS tenant_tier, t.created_at AS tenant_created_at
+             FROM users u JOIN tenants t ON t.id = u.tenant_id ",
+            $which
+        )
+    };
 }
 
-pub(crate) async fn user_by_id(readers: &Readers, id: &str) -> Result<Option<UserRow>, sqlx::Error> {
-    sqlx::query_as(sqlx::AssertSqlSafe(format!("{USER} WHERE u.id = $1")))
-        .bind(id)
-        .fetch_optional(readers)
-        .await
+pub(crate) async fn user_by_email(readers: &Readers, email: &str) -> Result<Option<UserRow>, sqlx::Error> {
+    sqlx::query_as(user!("WHERE u.email = $1")).bind(email).fetch_optional(readers).await
+}
+
+pub(crate) async fn user_by_id(tenant: TenantReader<'_>, id: &str) -> Result<Option<UserRow>, sqlx::Error> {
+    tenant.query(sql!(user!("WHERE u.tenant_id = $1 AND u.id = $2"))).bind(id).fetch_optional_as().await
 }
 
 pub(crate) async fn insert_tenant(
@@ -139,20 +142,17 @@ pub(crate) async fn insert_user(
 
 /// Sets the password if the present hash is still `expected`; says whether it was.
 pub(crate) async fn replace_password(
-    connection: &mut SqliteConnection,
+    tx: &mut WriteTx,
     user_id: &str,
     expected: &str,
     hash: &str,
-    now: i64,
 ) -> Result<bool, sqlx::Error> {
-    sqlx::query("UPDATE users SET password_hash = $1, updated_at = $2 WHERE id = $3 AND password_hash = $4")
-        .bind(hash)
-        .bind(now)
-        .bind(user_id)
-        .bind(expected)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected() == 1)
+    let now = tx.now();
+    let replace = tx.query(sql!(
+        "UPDATE users SET password_hash = $2, updated_at = $3
+         WHERE tenant_id = $1 AND id = $4 AND password_hash = $5"
+    ));
+    Ok(replace.bind(hash).bind(now).bind(user_id).bind(expected).execute().await? == 1)
 }
 
 /// Whether the user's password hash is still this one: a login that was checked before the transaction holds only then.
@@ -270,38 +270,42 @@ pub(crate) async fn use_refresh_token(
 
 /// Ends a session of this user; says whether there was one to end.
 pub(crate) async fn end_session(
-    connection: &mut SqliteConnection,
+    tx: &mut WriteTx,
     user_id: &str,
     session_id: &str,
-    now: i64,
 ) -> Result<bool, sqlx::Error> {
-    sqlx::query(
-        "UPDATE sessions SET ended_at = $1 WHERE id = $2 AND user_id = $3 AND ended_at IS NULL AND expires_at > $4",
-    )
-    .bind(now)
-    .bind(session_id)
-    .bind(user_id)
-    .bind(now)
-    .execute(connection)
-    .await
-    .map(|done| done.rows_affected() == 1)
+    let now = tx.now();
+    let end = tx.query(sql!(
+        "UPDATE sessions SET ended_at = $2
+         WHERE tenant_id = $1 AND id = $3 AND user_id = $4 AND ended_at IS NULL AND expires_at > $2"
+    ));
+    Ok(end.bind(now).bind(session_id).bind(user_id).execute().await? == 1)
+}
+
+/// Ends the session whose refresh token leaked; whoever sent it proved nothing, so there is no tenant.
+pub(crate) async fn end_leaked_session(tx: &mut SystemTx, session_id: &str) -> Result<(), sqlx::Error> {
+    let now = tx.now();
+    sqlx::query("UPDATE sessions SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL")
+        .bind(now)
+        .bind(session_id)
+        .execute(tx.connection())
+        .await
+        .map(drop)
 }
 
 /// Ends the user's sessions but this one, and says which they were.
 pub(crate) async fn end_sessions_but(
-    connection: &mut SqliteConnection,
+    tx: &mut WriteTx,
     user_id: &str,
     kept: &str,
-    now: i64,
 ) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(
-        "UPDATE sessions SET ended_at = $1 WHERE user_id = $2 AND id <> $3 AND ended_at IS NULL RETURNING id",
-    )
-    .bind(now)
-    .bind(user_id)
-    .bind(kept)
-    .fetch_all(connection)
-    .await
+    let now = tx.now();
+    let end = tx.query(sql!(
+        "UPDATE sessions SET ended_at = $2
+         WHERE tenant_id = $1 AND user_id = $3 AND id <> $4 AND ended_at IS NULL RETURNING id"
+    ));
+    let ended: Vec<(String,)> = end.bind(now).bind(user_id).bind(kept).fetch_all_as().await?;
+    Ok(ended.into_iter().map(|(id,)| id).collect())
 }
 
 /// Removes some of the refresh tokens and sessions that have expired at `now`, and says whether there may be more: so that requests

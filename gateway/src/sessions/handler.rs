@@ -23,7 +23,8 @@ impl SessionsApi<Context, Error> for Gateway {
         let now = self.store.now();
         // One more than asked for says whether there is a next page.
         let mut rows =
-            storage::list(self.store.read(), &caller.user_id, after.as_ref(), limit + 1, now).await?;
+            storage::list(self.store.tenant(&context)?, &caller.user_id, after.as_ref(), limit + 1, now)
+                .await?;
         let page = usize::try_from(limit).unwrap_or(20);
         let has_more = rows.len() > page;
         rows.truncate(page);
@@ -36,8 +37,7 @@ impl SessionsApi<Context, Error> for Gateway {
     async fn sessions_revoke(&self, context: Context, session_id: String) -> Result<NoContent, Error> {
         let caller = context.identity()?;
         let mut tx = self.store.begin(&context).await?;
-        let now = tx.now();
-        if !end_session(tx.connection(), &caller.user_id, &session_id, now).await? {
+        if !end_session(&mut tx, &caller.user_id, &session_id).await? {
             return Err(Error::not_found("session", &session_id));
         }
         self.auth.sessions.changed(&session_id);

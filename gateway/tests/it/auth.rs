@@ -257,10 +257,10 @@ async fn a_session_that_has_ended_is_refused_even_if_nobody_waited_for_the_answe
             }
         }
         // The turn comes round when whatever was left of the request is done.
-        drop(gateway.store().begin_unrecorded().await.unwrap());
+        drop(app.tamper().await);
         let ended: Option<i64> = sqlx::query_scalar("SELECT ended_at FROM sessions WHERE id = $1")
             .bind(&other.session_id)
-            .fetch_one(gateway.store().read())
+            .fetch_one(app.inspect())
             .await
             .unwrap();
         let let_in = caller(&other).await.is_ok();
@@ -362,7 +362,7 @@ async fn nothing_secret_is_in_the_database() {
 async fn expired_sessions_are_removed_and_others_stay() {
     let app = App::start().await;
     let (ada, bob) = (app.register().await, app.register().await);
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     let now = tx.now();
     for (table, column) in [("sessions", "id"), ("refresh_tokens", "session_id")] {
         let update = format!("UPDATE {table} SET expires_at = $1 WHERE {column} = $2");
@@ -375,10 +375,8 @@ async fn expired_sessions_are_removed_and_others_stay() {
     // Housekeeping begins with what is due at once and then waits, so it is not over but has done its work.
     let done = app.gateway.housekeeping();
     tokio::time::timeout(Duration::from_millis(500), done).await.unwrap_err();
-    let left: Vec<String> = sqlx::query_scalar("SELECT session_id FROM refresh_tokens")
-        .fetch_all(app.gateway.store().read())
-        .await
-        .unwrap();
+    let left: Vec<String> =
+        sqlx::query_scalar("SELECT session_id FROM refresh_tokens").fetch_all(app.inspect()).await.unwrap();
     assert_eq!(left, [bob.session_id.as_str()]);
     bob.get("/v1/auth/me").send().await.expect(200);
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use waypost_gateway::store::{Readers, System, SystemTx};
 use waypost_gateway::{Config, Gateway, http};
 
 use super::{Ask, User};
@@ -68,6 +69,16 @@ impl App {
         }
         (&mut self.served).await.unwrap();
         self.gateway.store().close().await;
+    }
+
+    /// The rows of every tenant, under the surface.
+    pub fn inspect(&self) -> &Readers {
+        self.gateway.store().system(System::Inspection)
+    }
+
+    /// A change under the surface.
+    pub async fn tamper(&self) -> SystemTx {
+        self.gateway.store().begin_system(System::Inspection).await.unwrap()
     }
 
     /// A question of nobody in particular.
