@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use ::http::HeaderMap;
 
 use crate::api_keys::Usage;
+use crate::audit::Noted;
 use crate::auth::{Auth, AuthError};
 use crate::config::Config;
 use crate::generated::OPERATIONS;
@@ -31,6 +32,7 @@ pub struct Gateway {
     pub(crate) secrets: Secrets,
     pub(crate) auth: Auth,
     pub(crate) api_key_usage: Usage,
+    pub(crate) refusals: Noted,
     pub(crate) metrics: Metrics,
     pub(crate) serving: Serving,
     pub(crate) probes: Probes,
@@ -70,6 +72,7 @@ impl Gateway {
             secrets,
             store,
             api_key_usage: Usage::default(),
+            refusals: Noted::default(),
             metrics: Metrics::new(OPERATIONS.iter().map(|operation| operation.id)),
             serving: Serving {
                 started: Instant::now(),
@@ -97,6 +100,11 @@ impl Gateway {
         crate::auth::authenticate(self, headers, peer).await
     }
 
+    /// How many password hashes have been computed: what tells whether two ways of being refused are the same work.
+    pub fn password_hashes(&self) -> u64 {
+        self.auth.passwords.computed()
+    }
+
     /// Says in health reports that requests come in at this address.
     pub fn listening(&self, address: SocketAddr) {
         // Of several listeners the first is shown.
@@ -116,13 +124,18 @@ impl Gateway {
         prune.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let done = tokio::select! {
-                _ = flush.tick() => self.api_key_usage.flush(&self.store).await,
+                _ = flush.tick() => self.flush().await,
                 _ = prune.tick() => self.prune().await,
             };
             if let Err(error) = done {
                 tracing::warn!(%error, "housekeeping failed; it will be tried again");
             }
         }
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        self.api_key_usage.flush(&self.store).await?;
+        self.refusals.flush(&self.store).await
     }
 
     async fn prune(&self) -> Result<(), StoreError> {
@@ -141,8 +154,8 @@ impl Gateway {
 
     /// Writes what is kept in memory and closes the database. Call it when no request is in flight any more.
     pub async fn close(&self) {
-        if let Err(error) = self.api_key_usage.flush(&self.store).await {
-            tracing::warn!(%error, "the last uses of API keys could not be written");
+        if let Err(error) = self.flush().await {
+            tracing::warn!(%error, "the last uses of API keys, or the last refusals, could not be written");
         }
         self.store.close().await;
     }

@@ -14,13 +14,19 @@ pub mod telemetry;
 pub mod ledger;
 
 mod api_keys;
+mod audit;
 mod auth;
 mod data_plane;
 mod metadata;
 mod payments;
+mod permissions;
+mod roles;
+mod service_tokens;
 mod sessions;
 mod system;
+mod tenants;
 mod transactions;
+mod users;
 mod wallets;
 
 #[rustfmt::skip]

@@ -1,11 +1,14 @@
 //! The operations of `api_keys`.
 
 use waypost_types::params::ApiKeysListParams;
-use waypost_types::{ApiKey, ApiKeyPage, ApiKeyStatus, ApiKeyWithSecret, CreateApiKey, RotateApiKey};
+use waypost_types::{
+    ApiKey, ApiKeyPage, ApiKeyStatus, ApiKeyWithSecret, AuditType, CreateApiKey, RotateApiKey,
+};
 
 use super::storage::KeyRow;
 use super::{rules, storage};
 use crate::Gateway;
+use crate::audit;
 use crate::auth::storage::user_by_id;
 use crate::generated::{ApiKeysApi, Created, NoContent, Success};
 use crate::http::{Context, Error};
@@ -84,6 +87,7 @@ impl ApiKeysApi<Context, Error> for Gateway {
         };
         let (row, secret) = key.make(&self.secrets, now)?;
         storage::insert(&mut tx, &row).await?;
+        audit::record(&mut tx, &context, audit::Entry::new(AuditType::ApiKeyCreated, &row.id)).await?;
         let answer = ApiKeyWithSecret::new(row.api_key(now), secret);
         tx.commit(&answer).await?;
         Ok(Created(answer))
@@ -157,6 +161,7 @@ impl ApiKeysApi<Context, Error> for Gateway {
         row.hint = hint;
         row.rotated_at = Some(now);
         storage::update_secret(&mut tx, &row).await?;
+        audit::record(&mut tx, &context, audit::Entry::new(AuditType::ApiKeyRotated, &row.id)).await?;
         let answer = ApiKeyWithSecret::new(row.api_key(now), secret.to_string());
         self.auth.api_keys.changed(&row.id);
         tx.commit(&answer).await?;
@@ -168,6 +173,7 @@ impl ApiKeysApi<Context, Error> for Gateway {
         let row = storage::get(&mut tx, &api_key_id).await?;
         let row = row.ok_or_else(|| Error::not_found("API key", &api_key_id))?;
         storage::revoke(&mut tx, &row.id).await?;
+        audit::record(&mut tx, &context, audit::Entry::new(AuditType::ApiKeyRevoked, &row.id)).await?;
         self.auth.api_keys.changed(&row.id);
         tx.commit_empty().await?;
         Ok(NoContent)

@@ -26,6 +26,8 @@ pub(crate) struct KeyRecord {
     pub(crate) revoked: bool,
     /// When its use was last noted.
     pub(crate) touched: AtomicI64,
+    /// Whether its tenant is that of those who run the gateway.
+    pub(crate) platform: bool,
 }
 
 /// A key as it is stored.
@@ -75,8 +77,8 @@ impl KeyRow {
     }
 }
 
-impl From<KeyRow> for KeyRecord {
-    fn from(row: KeyRow) -> Self {
+impl KeyRecord {
+    fn new(row: KeyRow, platform: bool) -> Self {
         Self {
             permissions: row.permissions().into(),
             previous: row.previous_hash.zip(row.previous_expires_at),
@@ -88,6 +90,7 @@ impl From<KeyRow> for KeyRecord {
             expires_at: row.expires_at,
             revoked: row.revoked_at.is_some(),
             touched: AtomicI64::new(row.last_used_at.unwrap_or(0)),
+            platform,
         }
     }
 }
@@ -105,8 +108,10 @@ macro_rules! key {
 
 /// Whatever tenant it belongs to: for finding out who calls.
 pub(crate) async fn record(readers: &Readers, id: &str) -> Result<Option<KeyRecord>, sqlx::Error> {
-    let row = sqlx::query_as::<_, KeyRow>(key!("WHERE id = $1"));
-    row.bind(id).fetch_optional(readers).await.map(|row| row.map(KeyRecord::from))
+    let row = sqlx::query_as::<_, KeyRow>(key!("WHERE id = $1")).bind(id).fetch_optional(readers).await?;
+    let Some(row) = row else { return Ok(None) };
+    let platform = crate::auth::storage::is_platform(readers, &row.tenant_id).await?;
+    Ok(Some(KeyRecord::new(row, platform)))
 }
 
 pub(crate) async fn get<'q>(
@@ -190,14 +195,15 @@ pub(crate) async fn revoke(tx: &mut WriteTx, id: &str) -> Result<(), sqlx::Error
     tx.query(revoke).bind(now).bind(id).execute().await.map(drop)
 }
 
-/// Notes when a key was last used, whosever it is; never backwards.
+/// Notes when a key or a service token was last used, whosever it is; never backwards.
 pub(crate) async fn set_last_used(tx: &mut SystemTx, id: &str, time: i64) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)",
-    )
-    .bind(time)
-    .bind(id)
-    .execute(tx.connection())
-    .await
-    .map(drop)
+    let note = match id.starts_with("key_") {
+        true => {
+            "UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)"
+        }
+        false => {
+            "UPDATE service_tokens SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)"
+        }
+    };
+    sqlx::query(note).bind(time).bind(id).execute(tx.connection()).await.map(drop)
 }

@@ -23,6 +23,8 @@ pub(crate) struct UserRow {
     pub(crate) password_hash: Option<String>,
     pub(crate) created_at: i64,
     pub(crate) tenant_name: String,
+    pub(crate) tenant_description: Option<String>,
+    pub(crate) tenant_parent_id: Option<String>,
     pub(crate) tenant_tier: String,
     pub(crate) tenant_created_at: i64,
 }
@@ -41,12 +43,15 @@ impl UserRow {
 
     pub(crate) fn tenant(&self) -> Tenant {
         let tier = self.tenant_tier.as_str().into();
-        Tenant::new(
+        let mut tenant = Tenant::new(
             self.tenant_id.as_str(),
             self.tenant_name.as_str(),
             tier,
             to_rfc3339(self.tenant_created_at),
-        )
+        );
+        tenant.description = self.tenant_description.clone();
+        tenant.parent_id = self.tenant_parent_id.clone();
+        tenant
     }
 }
 
@@ -58,11 +63,14 @@ pub(crate) struct SessionRecord {
     pub(crate) permissions: Arc<[String]>,
     pub(crate) tier: String,
     pub(crate) expires_at: i64,
+    /// Whether its tenant is that of those who run the gateway.
+    pub(crate) platform: bool,
 }
 
 /// A refresh token as it was issued, with its session.
 #[derive(Debug, FromRow)]
 pub(crate) struct RefreshRow {
+    pub(crate) tenant_id: String,
     pub(crate) session_id: String,
     pub(crate) user_id: String,
     pub(crate) expires_at: i64,
@@ -86,7 +94,8 @@ macro_rules! user {
     ($which:literal) => {
         concat!(
             "SELECT u.id, u.tenant_id, u.email, u.name, u.role, u.password_hash, u.created_at,
-             t.name AS tenant_name, t.tier AS tenant_tier, t.created_at AS tenant_created_at
+             t.name AS tenant_name, t.description AS tenant_description, t.parent_id AS tenant_parent_id,
+             t.tier AS tenant_tier, t.created_at AS tenant_created_at
              FROM users u JOIN tenants t ON t.id = u.tenant_id ",
             $which
         )
@@ -101,15 +110,18 @@ pub(crate) async fn user_by_id(tenant: TenantReader<'_>, id: &str) -> Result<Opt
     tenant.query(sql!(user!("WHERE u.tenant_id = $1 AND u.id = $2"))).bind(id).fetch_optional_as().await
 }
 
+/// `platform`: whether it is that of those who run the gateway.
 pub(crate) async fn insert_tenant(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
+    platform: bool,
     now: i64,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO tenants (id, name, tier, created_at) VALUES ($1, $2, $3, $4)")
+    sqlx::query("INSERT INTO tenants (id, name, tier, platform, created_at) VALUES ($1, $2, $3, $4, $5)")
         .bind(&tenant.id)
         .bind(&tenant.name)
         .bind(tenant.tier.as_str())
+        .bind(i64::from(platform))
         .bind(now)
         .execute(connection)
         .await
@@ -193,8 +205,8 @@ pub(crate) async fn session_record(
     session_id: &str,
     now: i64,
 ) -> Result<Option<SessionRecord>, sqlx::Error> {
-    let row: Option<(String, String, String, String, i64)> = sqlx::query_as(
-        "SELECT s.tenant_id, s.user_id, u.role, t.tier, s.expires_at
+    let row: Option<(String, String, String, String, i64, i64)> = sqlx::query_as(
+        "SELECT s.tenant_id, s.user_id, u.role, t.tier, t.platform, s.expires_at
          FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = s.tenant_id
          WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2",
     )
@@ -202,16 +214,40 @@ pub(crate) async fn session_record(
     .bind(now)
     .fetch_optional(readers)
     .await?;
-    Ok(row.map(|(tenant_id, user_id, role, tier, expires_at)| SessionRecord {
-        tenant_id,
-        user_id,
-        permissions: super::roles::permissions(&role)
-            .iter()
-            .map(|permission| (*permission).to_owned())
-            .collect(),
-        tier,
-        expires_at,
-    }))
+    let Some((tenant_id, user_id, role, tier, platform, expires_at)) = row else { return Ok(None) };
+    let custom: Vec<String> = sqlx::query_scalar(
+        "SELECT r.permissions FROM user_roles ur
+         JOIN roles r ON r.tenant_id = ur.tenant_id AND r.name = ur.role_name WHERE ur.user_id = $1",
+    )
+    .bind(&user_id)
+    .fetch_all(readers)
+    .await?;
+    let custom = custom.iter().flat_map(|permissions| crate::roles::permissions(permissions));
+    let permissions = super::roles::union(&role, custom).into();
+    let platform = platform != 0;
+    Ok(Some(SessionRecord { tenant_id, user_id, permissions, tier, expires_at, platform }))
+}
+
+/// Whether a tenant is that of those who run the gateway.
+pub(crate) async fn is_platform(readers: &Readers, tenant_id: &str) -> Result<bool, sqlx::Error> {
+    let platform = sqlx::query_scalar::<_, i64>("SELECT platform FROM tenants WHERE id = $1");
+    Ok(platform.bind(tenant_id).fetch_optional(readers).await?.is_some_and(|platform| platform != 0))
+}
+
+/// Whether the user with this address has been signed in from here. The same work whether there is such a user or not.
+pub(crate) async fn is_known_place(
+    readers: &Readers,
+    email: &str,
+    address: &str,
+) -> Result<bool, sqlx::Error> {
+    let found: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = $1 AND s.ip_address = $2 LIMIT 1",
+    )
+    .bind(email)
+    .bind(address)
+    .fetch_optional(readers)
+    .await?;
+    Ok(found.is_some())
 }
 
 pub(crate) async fn insert_refresh_token(
@@ -238,7 +274,7 @@ pub(crate) async fn refresh_token(
     hash: &[u8; 32],
 ) -> Result<Option<RefreshRow>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT r.session_id, s.user_id, r.expires_at, r.used_at, s.ended_at
+        "SELECT s.tenant_id, r.session_id, s.user_id, r.expires_at, r.used_at, s.ended_at
          FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id WHERE r.hash = $1",
     )
     .bind(hash.as_slice())

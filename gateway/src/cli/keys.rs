@@ -175,7 +175,7 @@ async fn make_owner(tx: &mut SystemTx) -> Result<Owner, CliError> {
     let (now, made) = (tx.now(), to_rfc3339(tx.now()));
     let tenant = Tenant::new(id::new("ten"), "Default", Tier::Admin, made.as_str());
     let user = User::new(id::new("usr"), tenant.id.as_str(), OPERATOR, "Operator", Role::Admin, made);
-    insert_tenant(tx.connection(), &tenant, now).await.map_err(sql)?;
+    insert_tenant(tx.connection(), &tenant, true, now).await.map_err(sql)?;
     insert_user(tx.connection(), &user, None, now).await.map_err(sql)?;
     Ok(Owner { tenant_id: tenant.id, user_id: user.id, tier: tenant.tier.as_str().to_owned() })
 }

@@ -1,10 +1,11 @@
 //! The operations of `sessions`.
 
-use waypost_types::SessionPage;
 use waypost_types::params::SessionsListParams;
+use waypost_types::{AuditType, SessionPage};
 
 use super::storage;
 use crate::Gateway;
+use crate::audit;
 use crate::auth::storage::end_session;
 use crate::generated::{NoContent, SessionsApi, Success};
 use crate::http::{Context, Error};
@@ -40,6 +41,7 @@ impl SessionsApi<Context, Error> for Gateway {
         if !end_session(&mut tx, &caller.user_id, &session_id).await? {
             return Err(Error::not_found("session", &session_id));
         }
+        audit::record(&mut tx, &context, audit::Entry::new(AuditType::SessionRevoked, &session_id)).await?;
         self.auth.sessions.changed(&session_id);
         tx.commit_empty().await?;
         Ok(NoContent)

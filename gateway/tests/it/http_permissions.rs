@@ -3,24 +3,8 @@
 use serde_json::json;
 
 use crate::support::App;
-use crate::support::contract::{Contract, Operation};
-
-/// The operation's path with identifiers that nobody has: permissions are looked at first.
-fn path(operation: &Operation) -> String {
-    let mut path = operation.path.clone();
-    while let (Some(start), Some(end)) = (path.find('{'), path.find('}')) {
-        let prefix = match &path[start..=end] {
-            "{wallet_id}" => "wal",
-            "{payment_id}" => "pay",
-            "{transaction_id}" => "txn",
-            "{session_id}" => "ses",
-            "{api_key_id}" => "key",
-            other => panic!("what is {other}?"),
-        };
-        path.replace_range(start..=end, &format!("{prefix}_0000000000007000800000000000000f"));
-    }
-    path
-}
+use crate::support::User;
+use crate::support::contract::Contract;
 
 #[tokio::test]
 async fn without_credentials_every_guarded_operation_is_401() {
@@ -28,7 +12,10 @@ async fn without_credentials_every_guarded_operation_is_401() {
     let mut guarded = 0;
     for operation in contract.operations().iter().filter(|operation| operation.is_guarded()) {
         guarded += 1;
-        app.ask(&operation.method, &path(operation)).send().await.problem(401, "unauthenticated");
+        app.ask(&operation.method, &contract.example_path(operation))
+            .send()
+            .await
+            .problem(401, "unauthenticated");
     }
     assert!(guarded > 20, "{guarded}");
 }
@@ -37,7 +24,7 @@ async fn without_credentials_every_guarded_operation_is_401() {
 async fn with_wrong_credentials_every_guarded_operation_is_401() {
     let (app, contract) = (App::start().await, Contract::read());
     for operation in contract.operations().iter().filter(|operation| operation.is_guarded()) {
-        let ask = || app.ask(&operation.method, &path(operation));
+        let ask = || app.ask(&operation.method, &contract.example_path(operation));
         ask().bearer("nonsense").send().await.expect(401);
         ask().api_key("wp_nonsense_nonsense").send().await.expect(401);
         ask().header("Authorization", "Basic YTpi").send().await.expect(401);
@@ -56,7 +43,7 @@ async fn without_the_permission_every_operation_that_names_one_is_403() {
         named += 1;
         let weak = if permission == "wallets:read" { &sessions } else { &wallets };
         let problem = app
-            .ask(&operation.method, &path(&operation))
+            .ask(&operation.method, &contract.example_path(&operation))
             .api_key(weak)
             .send()
             .await
@@ -69,11 +56,11 @@ async fn without_the_permission_every_operation_that_names_one_is_403() {
 #[tokio::test]
 async fn with_the_permission_alone_every_such_operation_lets_the_caller_in() {
     let (app, contract) = (App::start().await, Contract::read());
-    let user = app.register().await;
+    let user = User::admin(&app).await;
     for operation in contract.operations() {
         let Some(permission) = operation.permission() else { continue };
         let key = user.api_key(&[permission]).await;
-        let reply = app.ask(&operation.method, &path(&operation)).api_key(&key).send().await;
+        let reply = app.ask(&operation.method, &contract.example_path(&operation)).api_key(&key).send().await;
         assert!(![401, 403].contains(&reply.status), "{permission} is not enough: {reply}");
     }
 }
@@ -87,7 +74,7 @@ async fn an_operation_for_people_takes_no_api_key() {
         if operation.is_guarded() && !operation.takes("apiKey") {
             personal += 1;
             let problem = app
-                .ask(&operation.method, &path(&operation))
+                .ask(&operation.method, &contract.example_path(&operation))
                 .api_key(&key)
                 .send()
                 .await

@@ -84,20 +84,24 @@ async fn an_alias_answers_like_the_path_that_it_stands_for() {
 }
 
 /// One operation's surroundings: what its example names exists.
-struct World<'a> {
-    user: User<'a>,
+pub struct World<'a> {
+    pub user: User<'a>,
     operation: Operation,
     /// Identifiers of the example, and the real ones that stand for them.
-    real: HashMap<String, String>,
+    pub real: HashMap<String, String>,
 }
 
 impl<'a> World<'a> {
-    async fn new(app: &'a App, operation: Operation) -> Self {
+    pub async fn new(app: &'a App, operation: Operation) -> Self {
         Self { user: app.register().await, operation, real: HashMap::new() }
     }
 
     /// The operation's example, in terms of things that exist.
-    async fn ask(&mut self, contract: &Contract) -> Ask {
+    pub async fn ask(&mut self, contract: &Contract) -> Ask {
+        if self.operation.id == "roles_get" {
+            let role = json!({ "permissions": ["wallets:read"] });
+            self.user.ask("PUT", "/v1/roles/bookkeeper").json(role).send().await.expect(200);
+        }
         let mut path = self.operation.path.clone();
         let mut query = Vec::new();
         for parameter in contract.parameters(&self.operation) {
@@ -161,7 +165,7 @@ impl<'a> World<'a> {
             Value::String(text) => match self.real.get(&text) {
                 Some(real) => real.clone().into(),
                 None => match text.split_once('_').map(|(prefix, rest)| (prefix, rest.len())) {
-                    Some((prefix @ ("wal" | "txn" | "pay" | "ses" | "key"), 32)) => {
+                    Some((prefix @ ("wal" | "txn" | "pay" | "ses" | "key" | "usr" | "ten" | "stk"), 32)) => {
                         let real = self.make(prefix).await;
                         self.real.insert(text, real.clone());
                         real.into()
@@ -217,6 +221,21 @@ impl<'a> World<'a> {
             ("key", _) => {
                 let key = json!({ "name": "walk", "permissions": ["wallets:read"] });
                 user.post("/v1/api_keys").json(key).send().await.expect(201).string("/api_key/id")
+            }
+            ("usr", _) => user.id().await,
+            ("ten", _) => {
+                let owner = json!({ "email": format!("owner-of-{}", user.email), "name": "Grace", "password": PASSWORD });
+                let tenant = json!({ "name": "Logistics", "owner": owner });
+                user.post("/v1/tenants").json(tenant).send().await.expect(201).string("/id")
+            }
+            ("stk", _) => {
+                let token = json!({ "name": "walk", "permissions": ["wallets:read"] });
+                user.post("/v1/service_tokens")
+                    .json(token)
+                    .send()
+                    .await
+                    .expect(201)
+                    .string("/service_token/id")
             }
             (other, operation) => panic!("{operation}: nothing is known of {other}_"),
         }

@@ -16,7 +16,7 @@ pub static API_KEYS_CREATE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 201,
@@ -37,7 +37,7 @@ pub static API_KEYS_GET: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -68,7 +68,7 @@ pub static API_KEYS_LIST: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: Some(Paginate {
         items: "data",
         cursor: "cursor",
@@ -94,7 +94,7 @@ pub static API_KEYS_REVOKE: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::None,
     status: 204,
@@ -115,8 +115,59 @@ pub static API_KEYS_ROTATE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/audit`: List audit events
+pub static AUDIT_LIST: Operation = Operation {
+    id: "audit_list",
+    method: "GET",
+    path: "/v1/audit",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "created_after",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "created_before",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "type",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "actor_id",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
     result: ResultKind::Json,
     status: 200,
 };
@@ -175,7 +226,7 @@ pub static AUTH_ME: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -226,7 +277,7 @@ pub static PAYMENTS_CANCEL: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -247,7 +298,7 @@ pub static PAYMENTS_CAPTURE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -262,7 +313,7 @@ pub static PAYMENTS_CREATE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 201,
@@ -283,7 +334,7 @@ pub static PAYMENTS_GET: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -334,7 +385,7 @@ pub static PAYMENTS_LIST: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: Some(Paginate {
         items: "data",
         cursor: "cursor",
@@ -360,10 +411,165 @@ pub static PAYMENTS_REFUND: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
+};
+
+/// `POST /v1/permissions/check`: Check permissions
+pub static PERMISSIONS_CHECK: Operation = Operation {
+    id: "permissions_check",
+    method: "POST",
+    path: "/v1/permissions/check",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/roles/{role_name}`: Get a role
+pub static ROLES_GET: Operation = Operation {
+    id: "roles_get",
+    method: "GET",
+    path: "/v1/roles/{role_name}",
+    parameters: &[
+        Parameter {
+            name: "role_name",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/roles`: List roles
+pub static ROLES_LIST: Operation = Operation {
+    id: "roles_list",
+    method: "GET",
+    path: "/v1/roles",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `PUT /v1/roles/{role_name}`: Make or change a role
+pub static ROLES_PUT: Operation = Operation {
+    id: "roles_put",
+    method: "PUT",
+    path: "/v1/roles/{role_name}",
+    parameters: &[
+        Parameter {
+            name: "role_name",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::Json,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /v1/service_tokens`: Make a service token
+pub static SERVICE_TOKENS_CREATE: Operation = Operation {
+    id: "service_tokens_create",
+    method: "POST",
+    path: "/v1/service_tokens",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 201,
+};
+
+/// `GET /v1/service_tokens`: List service tokens
+pub static SERVICE_TOKENS_LIST: Operation = Operation {
+    id: "service_tokens_list",
+    method: "GET",
+    path: "/v1/service_tokens",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `DELETE /v1/service_tokens/{service_token_id}`: Revoke a service token
+pub static SERVICE_TOKENS_REVOKE: Operation = Operation {
+    id: "service_tokens_revoke",
+    method: "DELETE",
+    path: "/v1/service_tokens/{service_token_id}",
+    parameters: &[
+        Parameter {
+            name: "service_token_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::None,
+    status: 204,
 };
 
 /// `GET /v1/sessions`: List my sessions
@@ -386,7 +592,7 @@ pub static SESSIONS_LIST: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: Some(Paginate {
         items: "data",
         cursor: "cursor",
@@ -412,7 +618,7 @@ pub static SESSIONS_REVOKE: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::None,
     status: 204,
@@ -538,6 +744,94 @@ pub static SYSTEM_OPENAPI: Operation = Operation {
     status: 200,
 };
 
+/// `POST /v1/tenants`: Make a tenant
+pub static TENANTS_CREATE: Operation = Operation {
+    id: "tenants_create",
+    method: "POST",
+    path: "/v1/tenants",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 201,
+};
+
+/// `GET /v1/tenants/{tenant_id}`: Get a tenant
+pub static TENANTS_GET: Operation = Operation {
+    id: "tenants_get",
+    method: "GET",
+    path: "/v1/tenants/{tenant_id}",
+    parameters: &[
+        Parameter {
+            name: "tenant_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/tenants`: List tenants
+pub static TENANTS_LIST: Operation = Operation {
+    id: "tenants_list",
+    method: "GET",
+    path: "/v1/tenants",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `PATCH /v1/tenants/{tenant_id}`: Change a tenant
+pub static TENANTS_UPDATE: Operation = Operation {
+    id: "tenants_update",
+    method: "PATCH",
+    path: "/v1/tenants/{tenant_id}",
+    parameters: &[
+        Parameter {
+            name: "tenant_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::Json,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
 /// `GET /v1/transactions/{transaction_id}`: Get a transaction
 pub static TRANSACTIONS_GET: Operation = Operation {
     id: "transactions_get",
@@ -553,7 +847,80 @@ pub static TRANSACTIONS_GET: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/users/{user_id}`: Get a user
+pub static USERS_GET: Operation = Operation {
+    id: "users_get",
+    method: "GET",
+    path: "/v1/users/{user_id}",
+    parameters: &[
+        Parameter {
+            name: "user_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/users`: List users
+pub static USERS_LIST: Operation = Operation {
+    id: "users_list",
+    method: "GET",
+    path: "/v1/users",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `PUT /v1/users/{user_id}/roles`: Set the roles of a user
+pub static USERS_SET_ROLES: Operation = Operation {
+    id: "users_set_roles",
+    method: "PUT",
+    path: "/v1/users/{user_id}/roles",
+    parameters: &[
+        Parameter {
+            name: "user_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::Json,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -574,7 +941,7 @@ pub static WALLETS_BALANCE: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -595,7 +962,7 @@ pub static WALLETS_CLOSE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -610,7 +977,7 @@ pub static WALLETS_CREATE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 201,
@@ -631,7 +998,7 @@ pub static WALLETS_CREDIT: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 201,
@@ -652,7 +1019,7 @@ pub static WALLETS_DEBIT: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 201,
@@ -673,7 +1040,7 @@ pub static WALLETS_FREEZE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -694,7 +1061,7 @@ pub static WALLETS_GET: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -740,7 +1107,7 @@ pub static WALLETS_LIST: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: Some(Paginate {
         items: "data",
         cursor: "cursor",
@@ -781,7 +1148,7 @@ pub static WALLETS_STATEMENT: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Bytes(&["application/x-ndjson", "text/csv"]),
     status: 200,
@@ -827,7 +1194,7 @@ pub static WALLETS_TRANSACTIONS: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: Some(Paginate {
         items: "data",
         cursor: "cursor",
@@ -853,7 +1220,7 @@ pub static WALLETS_TRANSFER: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 201,
@@ -874,7 +1241,7 @@ pub static WALLETS_UNFREEZE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -887,6 +1254,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &API_KEYS_LIST,
     &API_KEYS_REVOKE,
     &API_KEYS_ROTATE,
+    &AUDIT_LIST,
     &AUTH_CHANGE_PASSWORD,
     &AUTH_LOGIN,
     &AUTH_LOGOUT,
@@ -899,6 +1267,13 @@ pub static OPERATIONS: &[&Operation] = &[
     &PAYMENTS_GET,
     &PAYMENTS_LIST,
     &PAYMENTS_REFUND,
+    &PERMISSIONS_CHECK,
+    &ROLES_GET,
+    &ROLES_LIST,
+    &ROLES_PUT,
+    &SERVICE_TOKENS_CREATE,
+    &SERVICE_TOKENS_LIST,
+    &SERVICE_TOKENS_REVOKE,
     &SESSIONS_LIST,
     &SESSIONS_REVOKE,
     &SYSTEM_DOCS,
@@ -909,7 +1284,14 @@ pub static OPERATIONS: &[&Operation] = &[
     &SYSTEM_HEALTH_SERVICES,
     &SYSTEM_METRICS,
     &SYSTEM_OPENAPI,
+    &TENANTS_CREATE,
+    &TENANTS_GET,
+    &TENANTS_LIST,
+    &TENANTS_UPDATE,
     &TRANSACTIONS_GET,
+    &USERS_GET,
+    &USERS_LIST,
+    &USERS_SET_ROLES,
     &WALLETS_BALANCE,
     &WALLETS_CLOSE,
     &WALLETS_CREATE,
