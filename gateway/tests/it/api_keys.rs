@@ -76,7 +76,7 @@ async fn a_wrong_secret_of_a_right_key_opens_nothing() {
 #[tokio::test]
 async fn nobody_gives_away_what_they_do_not_hold() {
     let app = App::start().await;
-    let ada = app.register().await;
+    let ada = app.register().await.colleague("manager").await;
     let ask = |permissions: Value| {
         ada.post("/v1/api_keys").json(json!({ "name": "x", "permissions": permissions })).send()
     };
