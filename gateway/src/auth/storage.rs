@@ -234,6 +234,14 @@ pub(crate) async fn is_platform(readers: &Readers, tenant_id: &str) -> Result<bo
     Ok(platform.bind(tenant_id).fetch_optional(readers).await?.is_some_and(|platform| platform != 0))
 }
 
+/// The tier of a user's tenant, whosever it is: for those who run the gateway.
+pub(crate) async fn tier_of(readers: &Readers, user_id: &str) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT t.tier FROM users u JOIN tenants t ON t.id = u.tenant_id WHERE u.id = $1")
+        .bind(user_id)
+        .fetch_optional(readers)
+        .await
+}
+
 /// Whether the user with this address has been signed in from here. The same work whether there is such a user or not.
 pub(crate) async fn is_known_place(
     readers: &Readers,

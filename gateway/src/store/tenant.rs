@@ -20,6 +20,8 @@ pub enum System {
     SignIn,
     /// Tenants made by a tenant: the one that makes them names them.
     Tenants,
+    /// The data plane's configuration and what it counts are the whole platform's.
+    DataPlane,
     /// What has expired goes, whosever it was; what was noted in memory is written.
     Housekeeping,
     /// Whether the database answers and the ledger balances.

@@ -84,7 +84,7 @@ mod tests {
     }
 
     fn code(change: &Change<'_>, asked: &SetUserRoles) -> Option<String> {
-        change.check(asked).err().map(|error| error.code.into_owned())
+        change.check(asked).err().map(|error| error.code.to_owned())
     }
 
     #[test]

@@ -2,9 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::App;
-use crate::support::User;
 use crate::support::contract::Contract;
+use crate::support::{App, User};
 
 #[tokio::test]
 async fn without_credentials_every_guarded_operation_is_401() {

@@ -31,6 +31,7 @@ async fn another_tenant_reaches_nothing_through_any_operation() {
     let mut wrong = Vec::new();
     for operation in contract.operations().into_iter().filter(Operation::is_guarded) {
         let mut world = World::new(&app, operation.clone()).await;
+        world.furnish().await;
         let ask = world.ask(&contract).await;
         let stranger = app.register().await;
         let mut theirs: Vec<String> = world.real.values().cloned().collect();

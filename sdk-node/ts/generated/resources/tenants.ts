@@ -165,9 +165,9 @@ export class Tenants {
   /**
    * Change a tenant.
    *
-   * Changes the name or the description of the caller's tenant or of one that it made, or the tier of one that it made. What is left out stays; `description: null` removes it.
+   * Changes the name or the description of the caller's tenant or of one that it made, or its tier. What is left out stays; `description: null` removes it.
    *
-   * Refused with 404 `not_found` for any other tenant, and with 422 `tier_not_allowed` for a tier above the caller's, or for the tier of the caller's own tenant.
+   * Refused with 404 `not_found` for any other tenant, and with 422 `tier_not_allowed` for a tier above the caller's.
    *
    * `PATCH /v1/tenants/{tenant_id}` · needs `tenants:write` · since 0.1.0
    *

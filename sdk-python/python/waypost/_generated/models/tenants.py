@@ -68,4 +68,4 @@ class UpdateTenant(Model, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What it is for; null removes it. 1 to 200 characters."""
 
     tier: TierValue | UnsetType = UNSET
-    """How many requests its callers may make. Only for a tenant that the caller's made."""
+    """How many requests its callers may make; not above the caller's."""

@@ -231,11 +231,11 @@ class Tenants(Resource):
     ) -> Tenant:
         """Change a tenant.
 
-        Changes the name or the description of the caller's tenant or of one that it made, or the
-        tier of one that it made. What is left out stays; `description: null` removes it.
+        Changes the name or the description of the caller's tenant or of one that it made, or its
+        tier. What is left out stays; `description: null` removes it.
 
         Refused with 404 `not_found` for any other tenant, and with 422 `tier_not_allowed` for a
-        tier above the caller's, or for the tier of the caller's own tenant.
+        tier above the caller's.
 
         `PATCH /v1/tenants/{tenant_id}` · needs `tenants:write` · since 0.1.0
 
@@ -244,7 +244,7 @@ class Tenants(Resource):
                 `^ten_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
             name: What people call it. 1 to 100 characters.
             description: What it is for; null removes it. 1 to 200 characters.
-            tier: How many requests its callers may make. Only for a tenant that the caller's made.
+            tier: How many requests its callers may make; not above the caller's.
             options: Settings of this call alone.
 
         Returns:
@@ -469,11 +469,11 @@ class AsyncTenants(AsyncResource):
     ) -> Tenant:
         """Change a tenant.
 
-        Changes the name or the description of the caller's tenant or of one that it made, or the
-        tier of one that it made. What is left out stays; `description: null` removes it.
+        Changes the name or the description of the caller's tenant or of one that it made, or its
+        tier. What is left out stays; `description: null` removes it.
 
         Refused with 404 `not_found` for any other tenant, and with 422 `tier_not_allowed` for a
-        tier above the caller's, or for the tier of the caller's own tenant.
+        tier above the caller's.
 
         `PATCH /v1/tenants/{tenant_id}` · needs `tenants:write` · since 0.1.0
 
@@ -482,7 +482,7 @@ class AsyncTenants(AsyncResource):
                 `^ten_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
             name: What people call it. 1 to 100 characters.
             description: What it is for; null removes it. 1 to 200 characters.
-            tier: How many requests its callers may make. Only for a tenant that the caller's made.
+            tier: How many requests its callers may make; not above the caller's.
             options: Settings of this call alone.
 
         Returns:
