@@ -9,6 +9,7 @@ use ::http::HeaderMap;
 
 use crate::analytics::Keeper;
 use crate::api_keys::Usage;
+use crate::audit::Noted;
 use crate::auth::{Auth, AuthError};
 use crate::config::Config;
 use crate::control::{self, Control};
@@ -16,7 +17,7 @@ use crate::data_plane::DataPlane;
 use crate::generated::OPERATIONS;
 use crate::http::{Caller, Error};
 use crate::secrets::{Secrets, SecretsError};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, System};
 use crate::system::Probes;
 use crate::telemetry::Metrics;
 
@@ -37,6 +38,7 @@ pub struct Gateway {
     pub(crate) secrets: Secrets,
     pub(crate) auth: Auth,
     pub(crate) api_key_usage: Usage,
+    pub(crate) refusals: Noted,
     pub(crate) metrics: Metrics,
     pub(crate) serving: Serving,
     pub(crate) probes: Probes,
@@ -75,13 +77,14 @@ impl Gateway {
         let secrets = Secrets::open(&config)?;
         let store = Store::open(&config.store(), secrets.sealer().clone()).await?;
         let auth = Auth::new(&config, &secrets)?;
-        let revision = control::storage::revision(store.read()).await?;
-        let control = Control::new(control::storage::parts(store.read()).await?, revision);
+        let revision = control::storage::revision(store.system(System::DataPlane)).await?;
+        let control = Control::new(control::storage::parts(store.system(System::DataPlane)).await?, revision);
         Ok(Self {
             auth,
             secrets,
             store,
             api_key_usage: Usage::default(),
+            refusals: Noted::default(),
             metrics: Metrics::new(OPERATIONS.iter().map(|operation| operation.id)),
             serving: Serving {
                 started: Instant::now(),
@@ -110,6 +113,11 @@ impl Gateway {
     /// Without either the caller is `Anonymous`; with a bad one, or with both, it is an error and never `Anonymous`.
     pub async fn authenticate(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Caller, Error> {
         crate::auth::authenticate(self, headers, peer).await
+    }
+
+    /// How many password hashes have been computed: what tells whether two ways of being refused are the same work.
+    pub fn password_hashes(&self) -> u64 {
+        self.auth.passwords.computed()
     }
 
     /// The data plane that stands in front of this gateway; none where a gateway is asked without one.
@@ -156,6 +164,7 @@ impl Gateway {
 
     async fn flush(&self) -> Result<(), StoreError> {
         self.api_key_usage.flush(&self.store).await?;
+        self.refusals.flush(&self.store).await?;
         self.keep_analytics().await
     }
 
@@ -164,7 +173,7 @@ impl Gateway {
         let answers = self.store.prune(self.store.now()).await?;
         tracing::debug!(answers, "removed recorded answers that have expired");
         loop {
-            let mut tx = self.store.begin_unrecorded().await?;
+            let mut tx = self.store.begin_system(System::Housekeeping).await?;
             let now = tx.now();
             let more = crate::auth::storage::prune(tx.connection(), now).await?;
             tx.commit_empty().await?;
@@ -176,8 +185,8 @@ impl Gateway {
 
     /// Writes what is kept in memory and closes the database. Call it when no request is in flight any more.
     pub async fn close(&self) {
-        if let Err(error) = self.api_key_usage.flush(&self.store).await {
-            tracing::warn!(%error, "the last uses of API keys could not be written");
+        if let Err(error) = self.flush().await {
+            tracing::warn!(%error, "the last uses of API keys, or the last refusals, could not be written");
         }
         self.end_analytics().await;
         self.store.close().await;

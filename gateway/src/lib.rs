@@ -17,18 +17,24 @@ pub mod ledger;
 
 mod analytics;
 mod api_keys;
+mod audit;
 mod auth;
 mod breakers;
 mod configuration;
 mod control;
 mod metadata;
 mod payments;
+mod permissions;
 mod rate_limits;
+mod roles;
 mod routes;
+mod service_tokens;
 mod services;
 mod sessions;
 mod system;
+mod tenants;
 mod transactions;
+mod users;
 mod versions;
 mod wallets;
 

@@ -80,6 +80,13 @@ pub(crate) struct Edge {
     pub(crate) timeout: Option<Duration>,
 }
 
+impl Edge {
+    /// Whether anything may want a request's body as a whole.
+    pub(crate) fn gathers(&self) -> bool {
+        self.access.is_some() || self.validate.is_some() || self.bodies.is_some() || !self.shims.is_empty()
+    }
+}
+
 /// Changes to JSON bodies.
 #[derive(Debug)]
 pub(crate) struct Bodies {

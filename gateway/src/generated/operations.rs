@@ -251,7 +251,7 @@ pub static AUTH_ME: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: None,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -329,7 +329,7 @@ pub static SESSIONS_LIST: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("sessions:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -358,7 +358,7 @@ pub static SESSIONS_REVOKE: Operation = Operation {
     status: 204u16,
     produces: &[],
     permission: Some("sessions:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -379,7 +379,7 @@ pub static API_KEYS_CREATE: Operation = Operation {
     status: 201u16,
     produces: &["application/json"],
     permission: Some("api_keys:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -422,7 +422,7 @@ pub static API_KEYS_LIST: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("api_keys:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -451,7 +451,7 @@ pub static API_KEYS_GET: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("api_keys:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -480,7 +480,7 @@ pub static API_KEYS_REVOKE: Operation = Operation {
     status: 204u16,
     produces: &[],
     permission: Some("api_keys:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -509,7 +509,7 @@ pub static API_KEYS_ROTATE: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("api_keys:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -517,9 +517,483 @@ pub static API_KEYS_ROTATE: Operation = Operation {
     deprecated: None,
 };
 
+/// `POST /v1/service_tokens`: Make a service token
+pub static SERVICE_TOKENS_CREATE: Operation = Operation {
+    index: 21usize,
+    id: "service_tokens_create",
+    resource: "service_tokens",
+    method: "POST",
+    path: "/v1/service_tokens",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Json,
+    status: 201u16,
+    produces: &["application/json"],
+    permission: Some("service_tokens:write"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/service_tokens`: List service tokens
+pub static SERVICE_TOKENS_LIST: Operation = Operation {
+    index: 22usize,
+    id: "service_tokens_list",
+    resource: "service_tokens",
+    method: "GET",
+    path: "/v1/service_tokens",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            kind: Kind::Integer,
+            repeated: false,
+            default: Some("20"),
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    permission: Some("service_tokens:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `DELETE /v1/service_tokens/{service_token_id}`: Revoke a service token
+pub static SERVICE_TOKENS_REVOKE: Operation = Operation {
+    index: 23usize,
+    id: "service_tokens_revoke",
+    resource: "service_tokens",
+    method: "DELETE",
+    path: "/v1/service_tokens/{service_token_id}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "service_token_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 204u16,
+    produces: &[],
+    permission: Some("service_tokens:write"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/users`: List users
+pub static USERS_LIST: Operation = Operation {
+    index: 24usize,
+    id: "users_list",
+    resource: "users",
+    method: "GET",
+    path: "/v1/users",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            kind: Kind::Integer,
+            repeated: false,
+            default: Some("20"),
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    permission: Some("users:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/users/{user_id}`: Get a user
+pub static USERS_GET: Operation = Operation {
+    index: 25usize,
+    id: "users_get",
+    resource: "users",
+    method: "GET",
+    path: "/v1/users/{user_id}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "user_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    permission: Some("users:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `PUT /v1/users/{user_id}/roles`: Set the roles of a user
+pub static USERS_SET_ROLES: Operation = Operation {
+    index: 26usize,
+    id: "users_set_roles",
+    resource: "users",
+    method: "PUT",
+    path: "/v1/users/{user_id}/roles",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "user_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::Json,
+    status: 200u16,
+    produces: &["application/json"],
+    permission: Some("users:write"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/roles`: List roles
+pub static ROLES_LIST: Operation = Operation {
+    index: 27usize,
+    id: "roles_list",
+    resource: "roles",
+    method: "GET",
+    path: "/v1/roles",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            kind: Kind::Integer,
+            repeated: false,
+            default: Some("20"),
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    permission: Some("roles:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/roles/{role_name}`: Get a role
+pub static ROLES_GET: Operation = Operation {
+    index: 28usize,
+    id: "roles_get",
+    resource: "roles",
+    method: "GET",
+    path: "/v1/roles/{role_name}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "role_name",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    permission: Some("roles:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `PUT /v1/roles/{role_name}`: Make or change a role
+pub static ROLES_PUT: Operation = Operation {
+    index: 29usize,
+    id: "roles_put",
+    resource: "roles",
+    method: "PUT",
+    path: "/v1/roles/{role_name}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "role_name",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::Json,
+    status: 200u16,
+    produces: &["application/json"],
+    permission: Some("roles:write"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /v1/permissions/check`: Check permissions
+pub static PERMISSIONS_CHECK: Operation = Operation {
+    index: 30usize,
+    id: "permissions_check",
+    resource: "permissions",
+    method: "POST",
+    path: "/v1/permissions/check",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Json,
+    status: 200u16,
+    produces: &["application/json"],
+    permission: None,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /v1/tenants`: Make a tenant
+pub static TENANTS_CREATE: Operation = Operation {
+    index: 31usize,
+    id: "tenants_create",
+    resource: "tenants",
+    method: "POST",
+    path: "/v1/tenants",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Json,
+    status: 201u16,
+    produces: &["application/json"],
+    permission: Some("tenants:write"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 5u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/tenants`: List tenants
+pub static TENANTS_LIST: Operation = Operation {
+    index: 32usize,
+    id: "tenants_list",
+    resource: "tenants",
+    method: "GET",
+    path: "/v1/tenants",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            kind: Kind::Integer,
+            repeated: false,
+            default: Some("20"),
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    permission: Some("tenants:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/tenants/{tenant_id}`: Get a tenant
+pub static TENANTS_GET: Operation = Operation {
+    index: 33usize,
+    id: "tenants_get",
+    resource: "tenants",
+    method: "GET",
+    path: "/v1/tenants/{tenant_id}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "tenant_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    permission: Some("tenants:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `PATCH /v1/tenants/{tenant_id}`: Change a tenant
+pub static TENANTS_UPDATE: Operation = Operation {
+    index: 34usize,
+    id: "tenants_update",
+    resource: "tenants",
+    method: "PATCH",
+    path: "/v1/tenants/{tenant_id}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "tenant_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::Json,
+    status: 200u16,
+    produces: &["application/json"],
+    permission: Some("tenants:write"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/audit`: List audit events
+pub static AUDIT_LIST: Operation = Operation {
+    index: 35usize,
+    id: "audit_list",
+    resource: "audit",
+    method: "GET",
+    path: "/v1/audit",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            kind: Kind::Integer,
+            repeated: false,
+            default: Some("20"),
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "created_after",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "created_before",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "type",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: true,
+            default: None,
+        },
+        Parameter {
+            name: "actor_id",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    permission: Some("audit:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
 /// `POST /v1/wallets`: Open a wallet
 pub static WALLETS_CREATE: Operation = Operation {
-    index: 21usize,
+    index: 36usize,
     id: "wallets_create",
     resource: "wallets",
     method: "POST",
@@ -530,7 +1004,7 @@ pub static WALLETS_CREATE: Operation = Operation {
     status: 201u16,
     produces: &["application/json"],
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -540,7 +1014,7 @@ pub static WALLETS_CREATE: Operation = Operation {
 
 /// `GET /v1/wallets`: List wallets
 pub static WALLETS_LIST: Operation = Operation {
-    index: 22usize,
+    index: 37usize,
     id: "wallets_list",
     resource: "wallets",
     method: "GET",
@@ -594,7 +1068,7 @@ pub static WALLETS_LIST: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("wallets:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -604,7 +1078,7 @@ pub static WALLETS_LIST: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}`: Get a wallet
 pub static WALLETS_GET: Operation = Operation {
-    index: 23usize,
+    index: 38usize,
     id: "wallets_get",
     resource: "wallets",
     method: "GET",
@@ -623,7 +1097,7 @@ pub static WALLETS_GET: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("wallets:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -633,7 +1107,7 @@ pub static WALLETS_GET: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/credit`: Put money into a wallet
 pub static WALLETS_CREDIT: Operation = Operation {
-    index: 24usize,
+    index: 39usize,
     id: "wallets_credit",
     resource: "wallets",
     method: "POST",
@@ -652,7 +1126,7 @@ pub static WALLETS_CREDIT: Operation = Operation {
     status: 201u16,
     produces: &["application/json"],
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -662,7 +1136,7 @@ pub static WALLETS_CREDIT: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/debit`: Take money out of a wallet
 pub static WALLETS_DEBIT: Operation = Operation {
-    index: 25usize,
+    index: 40usize,
     id: "wallets_debit",
     resource: "wallets",
     method: "POST",
@@ -681,7 +1155,7 @@ pub static WALLETS_DEBIT: Operation = Operation {
     status: 201u16,
     produces: &["application/json"],
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -691,7 +1165,7 @@ pub static WALLETS_DEBIT: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/transfer`: Move money to another wallet
 pub static WALLETS_TRANSFER: Operation = Operation {
-    index: 26usize,
+    index: 41usize,
     id: "wallets_transfer",
     resource: "wallets",
     method: "POST",
@@ -710,7 +1184,7 @@ pub static WALLETS_TRANSFER: Operation = Operation {
     status: 201u16,
     produces: &["application/json"],
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -720,7 +1194,7 @@ pub static WALLETS_TRANSFER: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}/balance`: Get the balance of a wallet
 pub static WALLETS_BALANCE: Operation = Operation {
-    index: 27usize,
+    index: 42usize,
     id: "wallets_balance",
     resource: "wallets",
     method: "GET",
@@ -739,7 +1213,7 @@ pub static WALLETS_BALANCE: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("wallets:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -749,7 +1223,7 @@ pub static WALLETS_BALANCE: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}/transactions`: List a wallet's transactions
 pub static WALLETS_TRANSACTIONS: Operation = Operation {
-    index: 28usize,
+    index: 43usize,
     id: "wallets_transactions",
     resource: "wallets",
     method: "GET",
@@ -803,7 +1277,7 @@ pub static WALLETS_TRANSACTIONS: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("transactions:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -813,7 +1287,7 @@ pub static WALLETS_TRANSACTIONS: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}/statement`: Stream the statement of a wallet
 pub static WALLETS_STATEMENT: Operation = Operation {
-    index: 29usize,
+    index: 44usize,
     id: "wallets_statement",
     resource: "wallets",
     method: "GET",
@@ -853,7 +1327,7 @@ pub static WALLETS_STATEMENT: Operation = Operation {
     status: 200u16,
     produces: &["application/x-ndjson", "text/csv"],
     permission: Some("transactions:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 5u32,
     idempotency_key: false,
@@ -863,7 +1337,7 @@ pub static WALLETS_STATEMENT: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/freeze`: Freeze a wallet
 pub static WALLETS_FREEZE: Operation = Operation {
-    index: 30usize,
+    index: 45usize,
     id: "wallets_freeze",
     resource: "wallets",
     method: "POST",
@@ -882,7 +1356,7 @@ pub static WALLETS_FREEZE: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -892,7 +1366,7 @@ pub static WALLETS_FREEZE: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/unfreeze`: Take a frozen wallet back into use
 pub static WALLETS_UNFREEZE: Operation = Operation {
-    index: 31usize,
+    index: 46usize,
     id: "wallets_unfreeze",
     resource: "wallets",
     method: "POST",
@@ -911,7 +1385,7 @@ pub static WALLETS_UNFREEZE: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -921,7 +1395,7 @@ pub static WALLETS_UNFREEZE: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/close`: Close a wallet
 pub static WALLETS_CLOSE: Operation = Operation {
-    index: 32usize,
+    index: 47usize,
     id: "wallets_close",
     resource: "wallets",
     method: "POST",
@@ -940,7 +1414,7 @@ pub static WALLETS_CLOSE: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -950,7 +1424,7 @@ pub static WALLETS_CLOSE: Operation = Operation {
 
 /// `GET /v1/transactions/{transaction_id}`: Get a transaction
 pub static TRANSACTIONS_GET: Operation = Operation {
-    index: 33usize,
+    index: 48usize,
     id: "transactions_get",
     resource: "transactions",
     method: "GET",
@@ -969,7 +1443,7 @@ pub static TRANSACTIONS_GET: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("transactions:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -979,7 +1453,7 @@ pub static TRANSACTIONS_GET: Operation = Operation {
 
 /// `POST /v1/payments`: Make a payment
 pub static PAYMENTS_CREATE: Operation = Operation {
-    index: 34usize,
+    index: 49usize,
     id: "payments_create",
     resource: "payments",
     method: "POST",
@@ -990,7 +1464,7 @@ pub static PAYMENTS_CREATE: Operation = Operation {
     status: 201u16,
     produces: &["application/json"],
     permission: Some("payments:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1000,7 +1474,7 @@ pub static PAYMENTS_CREATE: Operation = Operation {
 
 /// `GET /v1/payments`: List payments
 pub static PAYMENTS_LIST: Operation = Operation {
-    index: 35usize,
+    index: 50usize,
     id: "payments_list",
     resource: "payments",
     method: "GET",
@@ -1061,7 +1535,7 @@ pub static PAYMENTS_LIST: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("payments:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1071,7 +1545,7 @@ pub static PAYMENTS_LIST: Operation = Operation {
 
 /// `GET /v1/payments/{payment_id}`: Get a payment
 pub static PAYMENTS_GET: Operation = Operation {
-    index: 36usize,
+    index: 51usize,
     id: "payments_get",
     resource: "payments",
     method: "GET",
@@ -1090,7 +1564,7 @@ pub static PAYMENTS_GET: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("payments:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1100,7 +1574,7 @@ pub static PAYMENTS_GET: Operation = Operation {
 
 /// `POST /v1/payments/{payment_id}/capture`: Capture an authorized payment
 pub static PAYMENTS_CAPTURE: Operation = Operation {
-    index: 37usize,
+    index: 52usize,
     id: "payments_capture",
     resource: "payments",
     method: "POST",
@@ -1119,7 +1593,7 @@ pub static PAYMENTS_CAPTURE: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("payments:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1129,7 +1603,7 @@ pub static PAYMENTS_CAPTURE: Operation = Operation {
 
 /// `POST /v1/payments/{payment_id}/cancel`: Cancel an authorized payment
 pub static PAYMENTS_CANCEL: Operation = Operation {
-    index: 38usize,
+    index: 53usize,
     id: "payments_cancel",
     resource: "payments",
     method: "POST",
@@ -1148,7 +1622,7 @@ pub static PAYMENTS_CANCEL: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("payments:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1158,7 +1632,7 @@ pub static PAYMENTS_CANCEL: Operation = Operation {
 
 /// `POST /v1/payments/{payment_id}/refund`: Refund a captured payment
 pub static PAYMENTS_REFUND: Operation = Operation {
-    index: 39usize,
+    index: 54usize,
     id: "payments_refund",
     resource: "payments",
     method: "POST",
@@ -1177,7 +1651,7 @@ pub static PAYMENTS_REFUND: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("payments:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1187,7 +1661,7 @@ pub static PAYMENTS_REFUND: Operation = Operation {
 
 /// `POST /v1/services`: Add a service
 pub static SERVICES_CREATE: Operation = Operation {
-    index: 40usize,
+    index: 55usize,
     id: "services_create",
     resource: "services",
     method: "POST",
@@ -1198,7 +1672,7 @@ pub static SERVICES_CREATE: Operation = Operation {
     status: 201u16,
     produces: &["application/json"],
     permission: Some("services:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1208,7 +1682,7 @@ pub static SERVICES_CREATE: Operation = Operation {
 
 /// `GET /v1/services`: List services
 pub static SERVICES_LIST: Operation = Operation {
-    index: 41usize,
+    index: 56usize,
     id: "services_list",
     resource: "services",
     method: "GET",
@@ -1234,7 +1708,7 @@ pub static SERVICES_LIST: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("services:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1244,7 +1718,7 @@ pub static SERVICES_LIST: Operation = Operation {
 
 /// `GET /v1/services/{service_name}`: Get a service
 pub static SERVICES_GET: Operation = Operation {
-    index: 42usize,
+    index: 57usize,
     id: "services_get",
     resource: "services",
     method: "GET",
@@ -1263,7 +1737,7 @@ pub static SERVICES_GET: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("services:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1273,7 +1747,7 @@ pub static SERVICES_GET: Operation = Operation {
 
 /// `PATCH /v1/services/{service_name}`: Change a service
 pub static SERVICES_UPDATE: Operation = Operation {
-    index: 43usize,
+    index: 58usize,
     id: "services_update",
     resource: "services",
     method: "PATCH",
@@ -1292,7 +1766,7 @@ pub static SERVICES_UPDATE: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("services:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1302,7 +1776,7 @@ pub static SERVICES_UPDATE: Operation = Operation {
 
 /// `DELETE /v1/services/{service_name}`: Take a service away
 pub static SERVICES_DELETE: Operation = Operation {
-    index: 44usize,
+    index: 59usize,
     id: "services_delete",
     resource: "services",
     method: "DELETE",
@@ -1321,7 +1795,7 @@ pub static SERVICES_DELETE: Operation = Operation {
     status: 204u16,
     produces: &[],
     permission: Some("services:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1331,7 +1805,7 @@ pub static SERVICES_DELETE: Operation = Operation {
 
 /// `GET /v1/services/{service_name}/health`: The health of a service
 pub static SERVICES_HEALTH: Operation = Operation {
-    index: 45usize,
+    index: 60usize,
     id: "services_health",
     resource: "services",
     method: "GET",
@@ -1350,7 +1824,7 @@ pub static SERVICES_HEALTH: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("services:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1360,7 +1834,7 @@ pub static SERVICES_HEALTH: Operation = Operation {
 
 /// `POST /v1/routes`: Add a route
 pub static ROUTES_CREATE: Operation = Operation {
-    index: 46usize,
+    index: 61usize,
     id: "routes_create",
     resource: "routes",
     method: "POST",
@@ -1371,7 +1845,7 @@ pub static ROUTES_CREATE: Operation = Operation {
     status: 201u16,
     produces: &["application/json"],
     permission: Some("routes:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1381,7 +1855,7 @@ pub static ROUTES_CREATE: Operation = Operation {
 
 /// `GET /v1/routes`: List routes
 pub static ROUTES_LIST: Operation = Operation {
-    index: 47usize,
+    index: 62usize,
     id: "routes_list",
     resource: "routes",
     method: "GET",
@@ -1407,7 +1881,7 @@ pub static ROUTES_LIST: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("routes:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1417,7 +1891,7 @@ pub static ROUTES_LIST: Operation = Operation {
 
 /// `GET /v1/routes/{route_name}`: Get a route
 pub static ROUTES_GET: Operation = Operation {
-    index: 48usize,
+    index: 63usize,
     id: "routes_get",
     resource: "routes",
     method: "GET",
@@ -1436,7 +1910,7 @@ pub static ROUTES_GET: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("routes:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1446,7 +1920,7 @@ pub static ROUTES_GET: Operation = Operation {
 
 /// `PATCH /v1/routes/{route_name}`: Change a route
 pub static ROUTES_UPDATE: Operation = Operation {
-    index: 49usize,
+    index: 64usize,
     id: "routes_update",
     resource: "routes",
     method: "PATCH",
@@ -1465,7 +1939,7 @@ pub static ROUTES_UPDATE: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("routes:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1475,7 +1949,7 @@ pub static ROUTES_UPDATE: Operation = Operation {
 
 /// `DELETE /v1/routes/{route_name}`: Take a route away
 pub static ROUTES_DELETE: Operation = Operation {
-    index: 50usize,
+    index: 65usize,
     id: "routes_delete",
     resource: "routes",
     method: "DELETE",
@@ -1494,7 +1968,7 @@ pub static ROUTES_DELETE: Operation = Operation {
     status: 204u16,
     produces: &[],
     permission: Some("routes:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1504,7 +1978,7 @@ pub static ROUTES_DELETE: Operation = Operation {
 
 /// `POST /v1/route_match`: Ask which route a request would take
 pub static ROUTES_MATCH: Operation = Operation {
-    index: 51usize,
+    index: 66usize,
     id: "routes_match",
     resource: "routes",
     method: "POST",
@@ -1515,7 +1989,7 @@ pub static ROUTES_MATCH: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("routes:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1525,7 +1999,7 @@ pub static ROUTES_MATCH: Operation = Operation {
 
 /// `GET /v1/breakers`: List breakers
 pub static BREAKERS_LIST: Operation = Operation {
-    index: 52usize,
+    index: 67usize,
     id: "breakers_list",
     resource: "breakers",
     method: "GET",
@@ -1551,7 +2025,7 @@ pub static BREAKERS_LIST: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("breakers:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1561,7 +2035,7 @@ pub static BREAKERS_LIST: Operation = Operation {
 
 /// `GET /v1/breakers/{breaker_name}`: Get a breaker
 pub static BREAKERS_GET: Operation = Operation {
-    index: 53usize,
+    index: 68usize,
     id: "breakers_get",
     resource: "breakers",
     method: "GET",
@@ -1580,7 +2054,7 @@ pub static BREAKERS_GET: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("breakers:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1590,7 +2064,7 @@ pub static BREAKERS_GET: Operation = Operation {
 
 /// `POST /v1/breakers/{breaker_name}/reset`: Close a breaker by hand
 pub static BREAKERS_RESET: Operation = Operation {
-    index: 54usize,
+    index: 69usize,
     id: "breakers_reset",
     resource: "breakers",
     method: "POST",
@@ -1609,7 +2083,7 @@ pub static BREAKERS_RESET: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("breakers:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1619,7 +2093,7 @@ pub static BREAKERS_RESET: Operation = Operation {
 
 /// `POST /v1/breakers/{breaker_name}/open`: Open a breaker by hand
 pub static BREAKERS_OPEN: Operation = Operation {
-    index: 55usize,
+    index: 70usize,
     id: "breakers_open",
     resource: "breakers",
     method: "POST",
@@ -1638,7 +2112,7 @@ pub static BREAKERS_OPEN: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("breakers:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1648,7 +2122,7 @@ pub static BREAKERS_OPEN: Operation = Operation {
 
 /// `GET /v1/rate_limits/tiers`: List the tiers
 pub static RATE_LIMITS_TIERS: Operation = Operation {
-    index: 56usize,
+    index: 71usize,
     id: "rate_limits_tiers",
     resource: "rate_limits",
     method: "GET",
@@ -1659,7 +2133,7 @@ pub static RATE_LIMITS_TIERS: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("rate_limits:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1669,7 +2143,7 @@ pub static RATE_LIMITS_TIERS: Operation = Operation {
 
 /// `PUT /v1/rate_limits/tiers/{tier_name}`: Set how often a tier may call
 pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
-    index: 57usize,
+    index: 72usize,
     id: "rate_limits_put_tier",
     resource: "rate_limits",
     method: "PUT",
@@ -1688,7 +2162,7 @@ pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("rate_limits:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1698,7 +2172,7 @@ pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
 
 /// `GET /v1/rate_limits/usage`: What a caller used of its tier
 pub static RATE_LIMITS_USAGE: Operation = Operation {
-    index: 58usize,
+    index: 73usize,
     id: "rate_limits_usage",
     resource: "rate_limits",
     method: "GET",
@@ -1724,7 +2198,7 @@ pub static RATE_LIMITS_USAGE: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("rate_limits:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1734,7 +2208,7 @@ pub static RATE_LIMITS_USAGE: Operation = Operation {
 
 /// `GET /v1/versions`: List API versions
 pub static VERSIONS_LIST: Operation = Operation {
-    index: 59usize,
+    index: 74usize,
     id: "versions_list",
     resource: "versions",
     method: "GET",
@@ -1760,7 +2234,7 @@ pub static VERSIONS_LIST: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("versions:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1770,7 +2244,7 @@ pub static VERSIONS_LIST: Operation = Operation {
 
 /// `GET /v1/config`: Get the configuration
 pub static CONFIG_GET: Operation = Operation {
-    index: 60usize,
+    index: 75usize,
     id: "config_get",
     resource: "config",
     method: "GET",
@@ -1781,7 +2255,7 @@ pub static CONFIG_GET: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("config:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1791,7 +2265,7 @@ pub static CONFIG_GET: Operation = Operation {
 
 /// `PUT /v1/config`: Replace what was made through the API
 pub static CONFIG_APPLY: Operation = Operation {
-    index: 61usize,
+    index: 76usize,
     id: "config_apply",
     resource: "config",
     method: "PUT",
@@ -1802,7 +2276,7 @@ pub static CONFIG_APPLY: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("config:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1812,7 +2286,7 @@ pub static CONFIG_APPLY: Operation = Operation {
 
 /// `POST /v1/config/validate`: Check a configuration
 pub static CONFIG_VALIDATE: Operation = Operation {
-    index: 62usize,
+    index: 77usize,
     id: "config_validate",
     resource: "config",
     method: "POST",
@@ -1823,7 +2297,7 @@ pub static CONFIG_VALIDATE: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("config:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1833,7 +2307,7 @@ pub static CONFIG_VALIDATE: Operation = Operation {
 
 /// `GET /v1/analytics/overview`: All requests of a time
 pub static ANALYTICS_OVERVIEW: Operation = Operation {
-    index: 63usize,
+    index: 78usize,
     id: "analytics_overview",
     resource: "analytics",
     method: "GET",
@@ -1859,7 +2333,7 @@ pub static ANALYTICS_OVERVIEW: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("analytics:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1869,7 +2343,7 @@ pub static ANALYTICS_OVERVIEW: Operation = Operation {
 
 /// `GET /v1/analytics/endpoints`: The most popular routes
 pub static ANALYTICS_ENDPOINTS: Operation = Operation {
-    index: 64usize,
+    index: 79usize,
     id: "analytics_endpoints",
     resource: "analytics",
     method: "GET",
@@ -1902,7 +2376,7 @@ pub static ANALYTICS_ENDPOINTS: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("analytics:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1912,7 +2386,7 @@ pub static ANALYTICS_ENDPOINTS: Operation = Operation {
 
 /// `GET /v1/analytics/errors`: The most frequent errors
 pub static ANALYTICS_ERRORS: Operation = Operation {
-    index: 65usize,
+    index: 80usize,
     id: "analytics_errors",
     resource: "analytics",
     method: "GET",
@@ -1945,7 +2419,7 @@ pub static ANALYTICS_ERRORS: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("analytics:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1955,7 +2429,7 @@ pub static ANALYTICS_ERRORS: Operation = Operation {
 
 /// `GET /v1/analytics/series`: Requests over time
 pub static ANALYTICS_SERIES: Operation = Operation {
-    index: 66usize,
+    index: 81usize,
     id: "analytics_series",
     resource: "analytics",
     method: "GET",
@@ -1995,7 +2469,7 @@ pub static ANALYTICS_SERIES: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("analytics:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2005,7 +2479,7 @@ pub static ANALYTICS_SERIES: Operation = Operation {
 
 /// `GET /v1/analytics/consumers`: The busiest callers
 pub static ANALYTICS_CONSUMERS: Operation = Operation {
-    index: 67usize,
+    index: 82usize,
     id: "analytics_consumers",
     resource: "analytics",
     method: "GET",
@@ -2038,7 +2512,7 @@ pub static ANALYTICS_CONSUMERS: Operation = Operation {
     status: 200u16,
     produces: &["application/json"],
     permission: Some("analytics:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2069,6 +2543,21 @@ pub static OPERATIONS: &[&Operation] = &[
     &API_KEYS_GET,
     &API_KEYS_REVOKE,
     &API_KEYS_ROTATE,
+    &SERVICE_TOKENS_CREATE,
+    &SERVICE_TOKENS_LIST,
+    &SERVICE_TOKENS_REVOKE,
+    &USERS_LIST,
+    &USERS_GET,
+    &USERS_SET_ROLES,
+    &ROLES_LIST,
+    &ROLES_GET,
+    &ROLES_PUT,
+    &PERMISSIONS_CHECK,
+    &TENANTS_CREATE,
+    &TENANTS_LIST,
+    &TENANTS_GET,
+    &TENANTS_UPDATE,
+    &AUDIT_LIST,
     &WALLETS_CREATE,
     &WALLETS_LIST,
     &WALLETS_GET,

@@ -10,6 +10,8 @@
 )]
 
 mod api_keys;
+mod attempts;
+mod audit;
 mod auth;
 mod cli;
 mod config;
@@ -25,10 +27,12 @@ mod http_limits;
 mod http_permissions;
 mod http_protocol;
 mod http_walk;
+mod identity;
 mod ledger_concurrency;
 mod ledger_lists;
 mod ledger_random;
 mod ledger_rules;
 mod support;
 mod system;
+mod tenant_walk;
 mod versions;
