@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -12,6 +13,9 @@ use serde_json::Value;
 use super::form::Form;
 use super::yaml::{Kind, Node, parse};
 use super::{Config, Fault, Level, Step, check, files};
+
+/// The form, made once: making it takes longer than reading a file.
+static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
 
 /// A configuration that was read, and what its writer can hardly have meant.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +75,7 @@ pub fn read_with(text: &str, file: &str, variable: &dyn Fn(&str) -> Option<Strin
         }
     };
     let written = tree.clone();
-    let form = Form::check(&schema(), &mut tree);
+    let form = Form::check(&SCHEMA, &mut tree);
     let mut config: Config = match serde_json::from_value(tree.value()) {
         Ok(config) => config,
         Err(error) => {

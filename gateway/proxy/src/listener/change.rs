@@ -55,7 +55,7 @@ impl Changes {
             match if succeeds { Bound::successor(listener) } else { bind_one(listener) } {
                 Ok(bound) => added.push(bound),
                 Err(error) => {
-                    let fault = Fault::new(format!("nobody can be listened to: {error}"));
+                    let fault = Fault::new(format!("this cannot be listened on: {error}"));
                     faults.push(fault.under(index).under("listeners"));
                 }
             }
