@@ -12,6 +12,7 @@ use crate::auth::{Auth, AuthError};
 use crate::config::Config;
 use crate::generated::OPERATIONS;
 use crate::http::{Caller, Error};
+use crate::outbound::Outbound;
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::{Store, StoreError};
 use crate::system::Probes;
@@ -34,6 +35,7 @@ pub struct Gateway {
     pub(crate) metrics: Metrics,
     pub(crate) serving: Serving,
     pub(crate) probes: Probes,
+    pub(crate) outbound: Outbound,
 }
 
 /// Since when and where the gateway serves, and whether it is about to stop.
@@ -57,6 +59,9 @@ pub enum StartError {
     /// Passwords or tokens cannot be made with this configuration.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// There is no client to ask others with: the system has no certificates, say.
+    #[error("the client for addresses of others cannot be made: {0}")]
+    Outbound(#[from] reqwest::Error),
 }
 
 impl Gateway {
@@ -77,6 +82,7 @@ impl Gateway {
                 draining: AtomicBool::new(false),
             },
             probes: Probes::default(),
+            outbound: Outbound::new(&config.outbound)?,
             config: Arc::new(config),
         })
     }

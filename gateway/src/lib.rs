@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod gateway;
 pub mod http;
+pub mod outbound;
 pub mod secrets;
 pub mod store;
 pub mod telemetry;

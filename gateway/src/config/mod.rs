@@ -12,6 +12,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 pub use crate::store::Durability;
 pub use load::{ConfigError, Flag, Loaded, Mistake, Sources};
 
@@ -57,6 +59,33 @@ pub struct Config {
     pub rate_limits: RateLimitsConfig,
     /// Pages of other origins.
     pub cors: CorsConfig,
+    /// Addresses that users and providers gave.
+    pub outbound: OutboundConfig,
+}
+
+/// `[outbound]`: how addresses that a user or a provider gave are asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutboundConfig {
+    /// Networks that are not public and may be asked nevertheless.
+    pub allow_networks: Vec<IpNet>,
+    /// Whether `http` may be asked, and not only `https`.
+    pub allow_http: bool,
+    /// How long one question may take, from the look-up of the name to the last byte.
+    pub timeout: Duration,
+    /// The largest answer that is taken, in bytes.
+    pub answer_bytes: u32,
+}
+
+impl Default for OutboundConfig {
+    fn default() -> Self {
+        Self {
+            allow_networks: Vec::new(),
+            allow_http: false,
+            timeout: Duration::from_secs(10),
+            answer_bytes: 1024 * 1024,
+        }
+    }
 }
 
 /// `[cors]`.
@@ -281,6 +310,7 @@ impl Default for Config {
                 admin: Rates { per_second: None, per_minute: None, per_hour: None, per_day: None },
             },
             cors: CorsConfig::default(),
+            outbound: OutboundConfig::default(),
         }
     }
 }

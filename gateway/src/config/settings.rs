@@ -6,8 +6,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::value::{
-    Input, boolean, bytes, choice, duration, integer, origins, quoted, rate, show_bytes, show_duration, text,
+    Input, boolean, bytes, choice, duration, integer, networks, origins, quoted, rate, show_bytes,
+    show_duration, text,
 };
 use super::{Config, Durability, LogFormat, Origins};
 
@@ -243,6 +246,35 @@ pub(super) static SETTINGS: &[Setting] = &[
             Origins::Any => "*".to_owned(),
             Origins::Listed(origins) => origins.join(", "),
         }))
+    ),
+    setting!(
+        "outbound.allow_networks",
+        "Networks that are not public and that addresses of users may lead to: \"10.0.0.0/8, 127.0.0.1\".",
+        outbound.allow_networks,
+        networks,
+        |value: &Vec<IpNet>| (!value.is_empty())
+            .then(|| quoted(&value.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")))
+    ),
+    setting!(
+        "outbound.allow_http",
+        "Let addresses of users be http, and not only https.",
+        outbound.allow_http,
+        boolean,
+        |value: &bool| Some(value.to_string())
+    ),
+    span!(
+        "outbound.timeout",
+        "How long a question to an address of a user may take.",
+        outbound.timeout,
+        MILLISECOND,
+        MINUTE
+    ),
+    size!(
+        "outbound.answer_bytes",
+        "Largest answer that is taken from such an address.",
+        outbound.answer_bytes,
+        1 << 10,
+        1 << 26
     ),
 ];
 

@@ -2,7 +2,10 @@
 //!
 //! An error says what was expected; the place is added by the reader.
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use super::Origins;
 
@@ -67,6 +70,18 @@ pub(super) fn origins(input: &Input<'_>) -> Result<Origins, String> {
             "expected origins such as \"https://app.example, http://localhost:5173\" in lower case, without a path, or \"*\", found `{origin}`"
         )),
     }
+}
+
+/// Networks, such as `10.0.0.0/8, fd00::/8`; a single address is a network of one.
+pub(super) fn networks(input: &Input<'_>) -> Result<Vec<IpNet>, String> {
+    let written = text(input)?;
+    let network =
+        |text: &str| text.parse::<IpNet>().ok().or_else(|| Some(text.parse::<IpAddr>().ok()?.into()));
+    written
+        .split(',')
+        .map(|text| network(text.trim()))
+        .collect::<Option<_>>()
+        .ok_or_else(|| format!("expected networks such as \"10.0.0.0/8, fd00::/8\", found `{written}`"))
 }
 
 /// As a browser writes it, since it is compared byte by byte: scheme, host, and a port that is not the scheme's own.
