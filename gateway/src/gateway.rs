@@ -12,6 +12,7 @@ use crate::auth::{Auth, AuthError};
 use crate::config::Config;
 use crate::generated::OPERATIONS;
 use crate::http::{Caller, Error};
+use crate::oauth::{KeyError, OAuth};
 use crate::outbound::Outbound;
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::{Store, StoreError};
@@ -36,6 +37,7 @@ pub struct Gateway {
     pub(crate) serving: Serving,
     pub(crate) probes: Probes,
     pub(crate) outbound: Outbound,
+    pub(crate) oauth: OAuth,
 }
 
 /// Since when and where the gateway serves, and whether it is about to stop.
@@ -62,6 +64,9 @@ pub enum StartError {
     /// There is no client to ask others with: the system has no certificates, say.
     #[error("the client for addresses of others cannot be made: {0}")]
     Outbound(#[from] reqwest::Error),
+    /// The keys for access tokens cannot be had.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
 }
 
 impl Gateway {
@@ -70,6 +75,8 @@ impl Gateway {
         let secrets = Secrets::open(&config)?;
         let store = Store::open(&config.store(), secrets.sealer().clone()).await?;
         let auth = Auth::new(&config, &secrets)?;
+        let outbound = Outbound::new(&config.outbound)?;
+        let oauth = OAuth::open(&config, &store, &secrets, &outbound).await?;
         Ok(Self {
             auth,
             secrets,
@@ -82,7 +89,8 @@ impl Gateway {
                 draining: AtomicBool::new(false),
             },
             probes: Probes::default(),
-            outbound: Outbound::new(&config.outbound)?,
+            outbound,
+            oauth,
             config: Arc::new(config),
         })
     }
@@ -101,6 +109,30 @@ impl Gateway {
     /// Without either the caller is `Anonymous`; with a bad one, or with both, it is an error and never `Anonymous`.
     pub async fn authenticate(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Caller, Error> {
         crate::auth::authenticate(self, headers, peer).await
+    }
+
+    /// Who issues tokens: the configured address, or else where it listens. `iss` of every access token of a grant, and what pages of browsers belong to.
+    pub(crate) fn issuer(&self) -> String {
+        match &self.config.oauth.issuer {
+            Some(issuer) => issuer.clone(),
+            None => format!("http://{}", self.serving.address.get().unwrap_or(&self.config.listen)),
+        }
+    }
+
+    /// Publishes a new key for access tokens of grants; it signs from ten minutes later on. Done by itself every `tokens.key_lifetime`.
+    ///
+    /// # Errors
+    /// The database, or no randomness.
+    pub async fn rotate_signing_key(&self) -> Result<(), KeyError> {
+        self.oauth.tokens.keys.rotate(&self.store, &self.secrets).await
+    }
+
+    /// Takes over keys that another process made, and makes the next one if it is time. Done by itself with the other housekeeping.
+    ///
+    /// # Errors
+    /// The database, or a key that cannot be opened.
+    pub async fn reload_signing_keys(&self) -> Result<(), KeyError> {
+        self.oauth.tokens.keys.refresh(&self.store, &self.secrets).await
     }
 
     /// Says in health reports that requests come in at this address.
@@ -134,10 +166,15 @@ impl Gateway {
     async fn prune(&self) -> Result<(), StoreError> {
         let answers = self.store.prune(self.store.now()).await?;
         tracing::debug!(answers, "removed recorded answers that have expired");
+        if let Err(error) = self.reload_signing_keys().await {
+            tracing::error!(%error, "the keys for access tokens could not be looked after; the present ones stay");
+        }
         loop {
             let mut tx = self.store.begin_unrecorded().await?;
             let now = tx.now();
-            let more = crate::auth::storage::prune(tx.connection(), now).await?;
+            let mut more = crate::auth::storage::prune(tx.connection(), now).await?;
+            more |= crate::oauth::prune(tx.connection(), now).await?;
+            more |= crate::browser::forget_expired(tx.connection(), now).await? >= 1_000;
             tx.commit_empty().await?;
             if !more {
                 return Ok(());

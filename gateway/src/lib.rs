@@ -14,10 +14,14 @@ pub mod telemetry;
 
 pub mod ledger;
 
+pub mod oauth;
+
 mod api_keys;
 mod auth;
+mod browser;
 mod data_plane;
 mod metadata;
+mod oauth_clients;
 mod payments;
 mod sessions;
 mod system;

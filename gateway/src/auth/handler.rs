@@ -75,11 +75,8 @@ impl AuthApi<Context, Error> for Gateway {
     async fn auth_login(&self, context: Context, body: Login) -> Result<Success<TokenPair>, Error> {
         let refused =
             || Error::new(401, "invalid_credentials", "The e-mail address or the password is wrong.");
-        let user = storage::user_by_email(self.store.read(), &rules::normal_email(&body.email)).await?;
-        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
-        // The same work with and without an account, so that time does not tell which it was.
-        let right = self.auth.passwords.verify(Zeroizing::new(body.password), stored.clone()).await?;
-        let (Some(user), Some(stored), true) = (user, stored, right) else { return Err(refused()) };
+        let found = self.user_with_password(&body.email, Zeroizing::new(body.password)).await?;
+        let (user, stored) = found.ok_or_else(refused)?;
         let mut tx = self.store.begin(&context).await?;
         // A password that was changed while this one was being checked must not let anybody in.
         if !storage::has_password(tx.connection(), &user.id, &stored).await? {
@@ -139,10 +136,11 @@ impl AuthApi<Context, Error> for Gateway {
         let user = storage::user_by_id(self.store.read(), &caller.user_id)
             .await?
             .ok_or_else(Error::unauthenticated)?;
-        let credential = if id::is("ses", &caller.credential_id) {
-            CredentialKind::Session
-        } else {
-            CredentialKind::ApiKey
+        let is = |kind| id::is(kind, &caller.credential_id);
+        let credential = match () {
+            () if is("ses") => CredentialKind::Session,
+            () if is("ogr") => CredentialKind::Oauth,
+            () => CredentialKind::ApiKey,
         };
         Ok(Success(Identity::new(
             user.user(),
@@ -203,6 +201,19 @@ impl AuthApi<Context, Error> for Gateway {
 }
 
 impl Gateway {
+    /// The user with this address and password, and the hash that was compared with; none if there is no such user, or the password is another.
+    pub(crate) async fn user_with_password(
+        &self,
+        email: &str,
+        password: Zeroizing<String>,
+    ) -> Result<Option<(storage::UserRow, String)>, Error> {
+        let user = storage::user_by_email(self.store.read(), &rules::normal_email(email)).await?;
+        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
+        // The same work with and without an account, so that time does not tell which it was.
+        let right = self.auth.passwords.verify(password, stored.clone()).await?;
+        Ok(user.zip(stored).filter(|_| right))
+    }
+
     fn refresh_expiry(&self, now: i64) -> i64 {
         let lifetime = i64::try_from(self.config.tokens.refresh_lifetime.as_micros()).unwrap_or(i64::MAX);
         now.saturating_add(lifetime)

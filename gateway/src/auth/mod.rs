@@ -11,7 +11,7 @@ mod authenticate;
 pub(crate) mod cache;
 mod handler;
 pub(crate) mod roles;
-mod rules;
+pub(crate) mod rules;
 pub(crate) mod storage;
 mod tokens;
 

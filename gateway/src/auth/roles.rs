@@ -6,7 +6,9 @@ use waypost_types::Tier;
 pub(crate) fn permissions(role: &str) -> &'static [&'static str] {
     match role {
         "admin" => &["*"],
-        "manager" => &["api_keys:*", "payments:*", "sessions:*", "transactions:*", "wallets:*"],
+        "manager" => {
+            &["api_keys:*", "oauth_clients:*", "payments:*", "sessions:*", "transactions:*", "wallets:*"]
+        }
         "user" => &["api_keys:read", "payments:read", "sessions:*", "transactions:read", "wallets:read"],
         _ => &[],
     }

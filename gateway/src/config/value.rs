@@ -84,6 +84,26 @@ pub(super) fn networks(input: &Input<'_>) -> Result<Vec<IpNet>, String> {
         .ok_or_else(|| format!("expected networks such as \"10.0.0.0/8, fd00::/8\", found `{written}`"))
 }
 
+/// An issuer (RFC 8414, section 2): an origin, and a path without a slash at its end. Plain http is for trying out on one machine.
+pub(super) fn issuer(input: &Input<'_>) -> Result<String, String> {
+    let written = text(input)?;
+    let url = url::Url::parse(&written).ok();
+    let fits = url.as_ref().is_some_and(|url| {
+        let loopback = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+        (url.scheme() == "https" || (url.scheme() == "http" && loopback))
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+    });
+    match fits && !written.ends_with('/') {
+        true => Ok(written),
+        false => Err(format!(
+            "expected an address such as \"https://id.example\", without a path, and http only on this machine, found `{written}`"
+        )),
+    }
+}
+
 /// As a browser writes it, since it is compared byte by byte: scheme, host, and a port that is not the scheme's own.
 fn is_origin(origin: &str) -> bool {
     let Some((scheme, host)) = origin.split_once("://") else { return false };

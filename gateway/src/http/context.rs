@@ -16,6 +16,7 @@ struct Inner {
     caller: Caller,
     idempotency: Option<Idempotency>,
     user_agent: Option<HeaderValue>,
+    headers: HeaderMap,
 }
 
 /// Who calls.
@@ -59,7 +60,15 @@ pub struct Idempotency {
 impl Context {
     /// Used by the pipeline only.
     pub fn new(request_id: String, caller: Caller, idempotency: Option<Idempotency>) -> Self {
-        Self { inner: Arc::new(Inner { request_id, caller, idempotency, user_agent: None }) }
+        Self {
+            inner: Arc::new(Inner {
+                request_id,
+                caller,
+                idempotency,
+                user_agent: None,
+                headers: HeaderMap::new(),
+            }),
+        }
     }
 
     /// Takes the caller's program from its `User-Agent`. Used by the pipeline only, before the context is cloned.
@@ -69,6 +78,21 @@ impl Context {
             inner.user_agent = headers.get(header::USER_AGENT).cloned();
         }
         self
+    }
+
+    /// Keeps the request's headers, for an operation that reads cookies or a client's credentials itself. Used by the pipeline only, before the context
+    /// is cloned.
+    #[must_use]
+    pub fn with_all_headers(mut self, headers: &HeaderMap) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.headers = headers.clone();
+        }
+        self
+    }
+
+    /// The request's headers where the operation is one of browsers or takes a form; otherwise none.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.inner.headers
     }
 
     /// The caller's program, as it names itself.

@@ -129,6 +129,8 @@ impl Pipeline {
             None => {
                 let context =
                     Context::new(arrival.request_id.clone(), caller, None).with_headers(&parts.headers);
+                let context =
+                    if operation.lenient { context.with_all_headers(&parts.headers) } else { context };
                 let answer = self.run(call, context, input).await?;
                 Ok(respond(operation, parts, answer))
             }
@@ -351,8 +353,14 @@ impl Pipeline {
     }
 
     fn fault(&self, error: &Error, parts: &Parts, arrival: &Arrival, trail: &Trail<'_>) -> Response {
-        let document = problem::document(error, parts.uri.path(), &arrival.request_id);
-        self.finish(problem::response(error, document), parts, arrival, trail, Some(error))
+        let (path, request_id) = (parts.uri.path(), &arrival.request_id);
+        let response = match trail.operation {
+            Some(operation) if operation.errors == "application/json" => {
+                problem::oauth_response(error, path, request_id)
+            }
+            _ => problem::response(error, problem::document(error, path, request_id)),
+        };
+        self.finish(response, parts, arrival, trail, Some(error))
     }
 }
 
@@ -481,7 +489,8 @@ fn replay(recorded: Recorded, arrival: &Arrival) -> Response {
 /// An answer as a response; to a GET with its tag, and without its body if the caller has that already.
 fn respond(operation: &Operation, parts: &Parts, answer: Answer) -> Response {
     let tag = match &answer.content {
-        Content::Full(body) if operation.method == "GET" => Some(etag::of(body)),
+        // A page of a browser is of one person and one moment: its forms have tokens.
+        Content::Full(body) if operation.method == "GET" && !operation.lenient => Some(etag::of(body)),
         Content::Full(_) | Content::Empty | Content::Stream(_) => None,
     };
     let Some(tag) = tag else { return answer.into_response() };

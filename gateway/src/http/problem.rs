@@ -12,6 +12,10 @@ const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+js
 
 #[derive(Serialize)]
 struct Problem<'e> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<String>,
     r#type: String,
     title: &'static str,
     status: u16,
@@ -37,12 +41,18 @@ const MOST_FIELDS: usize = 1000;
 
 /// The document. `instance` is the path that was asked for.
 pub(super) fn document(error: &Error, instance: &str, request_id: &str) -> Vec<u8> {
+    told(error, None, instance, request_id)
+}
+
+fn told(error: &Error, oauth: Option<&str>, instance: &str, request_id: &str) -> Vec<u8> {
     let errors = error.fields.iter().take(MOST_FIELDS).map(|field| Field {
         pointer: shortened(&field.pointer, 1024),
         code: &field.code,
         detail: shortened(&field.detail, 1000),
     });
     let problem = Problem {
+        error: oauth,
+        error_description: oauth.map(|_| plain(shortened(&error.detail, 2000))),
         r#type: format!("urn:waypost:problem:{}", error.code),
         title: title(error.status),
         status: error.status,
@@ -70,6 +80,66 @@ pub(super) fn response(error: &Error, document: Vec<u8>) -> Response {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"waypost\""));
     }
     response
+}
+
+/// An error of an endpoint of OAuth: the same document with `error` and `error_description` in it, as plain JSON (RFC 6749, section 5.2). Its status is 400
+/// but for a client that could not be told (401), limits and our own faults.
+pub(super) fn oauth_response(error: &Error, instance: &str, request_id: &str) -> Response {
+    let status = match error.status {
+        401 | 429 | 500.. => error.status,
+        _ => 400,
+    };
+    let oauth = oauth_code(error.status, &error.code);
+    // What programs read is one word for one thing; only a limit and a fault of ours have words that OAuth does not know.
+    let code = if status == 400 || status == 401 { oauth.to_owned() } else { error.code.to_string() };
+    let error = Error {
+        status,
+        code: code.into(),
+        detail: error.detail.clone(),
+        fields: error.fields.clone(),
+        retry_after: error.retry_after,
+        source: None,
+    };
+    let mut response = response(&error, told(&error, Some(oauth), instance, request_id));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if status == 401 {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"waypost\""));
+    }
+    response
+}
+
+/// OAuth's own word for an error (RFC 6749, sections 4.1.2.1 and 5.2; RFC 8628, section 3.5).
+fn oauth_code(status: u16, code: &str) -> &str {
+    match (status, code) {
+        (
+            _,
+            "invalid_client"
+            | "invalid_grant"
+            | "unauthorized_client"
+            | "unsupported_grant_type"
+            | "invalid_scope"
+            | "authorization_pending"
+            | "slow_down"
+            | "access_denied"
+            | "expired_token",
+        ) => code,
+        (401, _) => "invalid_client",
+        (429 | 503, _) => "temporarily_unavailable",
+        (500.., _) => "server_error",
+        _ => "invalid_request",
+    }
+}
+
+/// `error_description` has printable ASCII without quotes and backslashes.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|letter| match letter {
+            '"' | '\\' => '\'',
+            ' '..='~' => letter,
+            _ => '?',
+        })
+        .collect()
 }
 
 /// A recorded document, told under the id of the request that it answers now.

@@ -149,6 +149,7 @@ async fn one_deadline_holds_over_head_and_body() {
     tokio::spawn(async move {
         let mut kept = Vec::new();
         while let Ok((mut stream, _)) = listener.accept().await {
+            stream.read(&mut [0; 1024]).await.ok();
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhi").await.ok();
             kept.push(stream);
         }

@@ -15,6 +15,8 @@ fn path(operation: &Operation) -> String {
             "{transaction_id}" => "txn",
             "{session_id}" => "ses",
             "{api_key_id}" => "key",
+            "{oauth_client_id}" => "ocl",
+            "{identity_id}" => "idn",
             other => panic!("what is {other}?"),
         };
         path.replace_range(start..=end, &format!("{prefix}_0000000000007000800000000000000f"));

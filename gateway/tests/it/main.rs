@@ -11,6 +11,7 @@
 
 mod api_keys;
 mod auth;
+mod browser;
 mod cli;
 mod config;
 mod crash;
@@ -27,5 +28,10 @@ mod ledger_concurrency;
 mod ledger_lists;
 mod ledger_random;
 mod ledger_rules;
+mod oauth_clients;
+mod oauth_grants;
+mod oauth_refusals;
+mod oauth_rfc9700;
+mod oauth_sign_in;
 mod support;
 mod system;

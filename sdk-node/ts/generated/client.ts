@@ -11,6 +11,8 @@ import { System } from "./resources/system.js";
 import { Auth } from "./resources/auth.js";
 import { Sessions } from "./resources/sessions.js";
 import { ApiKeys } from "./resources/api-keys.js";
+import { OauthClients } from "./resources/oauth-clients.js";
+import { Oauth } from "./resources/oauth.js";
 import { Wallets } from "./resources/wallets.js";
 import { Transactions } from "./resources/transactions.js";
 import { Payments } from "./resources/payments.js";
@@ -22,6 +24,8 @@ export abstract class Resources {
   #auth: Auth | undefined;
   #sessions: Sessions | undefined;
   #apiKeys: ApiKeys | undefined;
+  #oauthClients: OauthClients | undefined;
+  #oauth: Oauth | undefined;
   #wallets: Wallets | undefined;
   #transactions: Transactions | undefined;
   #payments: Payments | undefined;
@@ -49,6 +53,18 @@ export abstract class Resources {
   /** Long-lived credentials for programs, with permissions and a tier of their own. The secret is shown once. */
   get apiKeys(): ApiKeys {
     return (this.#apiKeys ??= new ApiKeys(this.#caller));
+  }
+
+  /** The programs that may ask people of this gateway for access, or get tokens by themselves. */
+  get oauthClients(): OauthClients {
+    return (this.#oauthClients ??= new OauthClients(this.#caller));
+  }
+
+  /**
+   * OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC provider, and this gateway as an authorization server.
+   */
+  get oauth(): Oauth {
+    return (this.#oauth ??= new Oauth(this.#caller));
   }
 
   /**

@@ -11,6 +11,8 @@ export * from "./resources/system.js";
 export * from "./resources/auth.js";
 export * from "./resources/sessions.js";
 export * from "./resources/api-keys.js";
+export * from "./resources/oauth-clients.js";
+export * from "./resources/oauth.js";
 export * from "./resources/wallets.js";
 export * from "./resources/transactions.js";
 export * from "./resources/payments.js";

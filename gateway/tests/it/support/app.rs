@@ -42,11 +42,16 @@ impl App {
         let service = http::Service::new(Arc::clone(&gateway)).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        gateway.listening(address);
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(http::serve(listener, service, async {
             stopped.await.ok();
         }));
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
         Self { gateway, address, client, directory, stop: Some(stop), served }
     }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias
 from msgspec import UNSET, Meta, UnsetType
 
 from ..._model import Confidential, Model
-from .shared import Permission, SessionId, TierValue, UserId
+from .shared import Permission, SessionId, TierValue, TokenTypeValue, UserId
 
 __all__ = [
     "ChangePassword",
@@ -26,8 +26,6 @@ __all__ = [
     "Tenant",
     "TenantId",
     "TokenPair",
-    "TokenType",
-    "TokenTypeValue",
     "User",
 ]
 
@@ -50,37 +48,28 @@ class Role:
     """A program; its credentials name its permissions."""
 
 
-class TokenType:
-    """How an access token is presented. A newer server may send other values; they are the text
-    that came.
-    """
-
-    BEARER: Final = "Bearer"
-    """In the header `Authorization: Bearer <token>` (RFC 6750)."""
-
-
 class CredentialKind:
     """What a caller presented. A newer server may send other values; they are the text that
     came.
     """
 
     SESSION: Final = "session"
-    """The access token of a session."""
+    """The access token of a session, or its cookie."""
 
     API_KEY: Final = "api_key"
     """The secret of an API key."""
+
+    OAUTH: Final = "oauth"
+    """An access token that a client was granted."""
 
 
 if TYPE_CHECKING:
     RoleValue: TypeAlias = Literal["admin", "manager", "user", "service"] | str
     """A value of `Role`, or one that this version does not know."""
-    TokenTypeValue: TypeAlias = Literal["Bearer"] | str
-    """A value of `TokenType`, or one that this version does not know."""
-    CredentialKindValue: TypeAlias = Literal["session", "api_key"] | str
+    CredentialKindValue: TypeAlias = Literal["session", "api_key", "oauth"] | str
     """A value of `CredentialKind`, or one that this version does not know."""
 else:
     RoleValue = str
-    TokenTypeValue = str
     CredentialKindValue = str
 
 
@@ -235,8 +224,8 @@ class Identity(Model, kw_only=True, gc=False):
     """What a caller presented."""
 
     credential_id: str
-    """The session's or the API key's identifier. 36 characters; matches
-    `^(ses|key)_[0-9a-f]{32}$`.
+    """The session's, the API key's or the grant's identifier. 36 characters; matches
+    `^(ses|key|ogr)_[0-9a-f]{32}$`.
     """
 
     permissions: list[Permission]

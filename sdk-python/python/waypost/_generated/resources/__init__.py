@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ..._call import AsyncCaller, Caller
     from .api_keys import ApiKeys, AsyncApiKeys
     from .auth import AsyncAuth, Auth
+    from .oauth import AsyncOauth, Oauth
+    from .oauth_clients import AsyncOauthClients, OauthClients
     from .payments import AsyncPayments, Payments
     from .sessions import AsyncSessions, Sessions
     from .system import AsyncSystem, System
@@ -57,6 +59,24 @@ class Resources:
         from .api_keys import ApiKeys
 
         return ApiKeys(self._caller)
+
+    @lazy
+    def oauth_clients(self) -> OauthClients:
+        """The programs that may ask people of this gateway for access, or get tokens by
+        themselves.
+        """
+        from .oauth_clients import OauthClients
+
+        return OauthClients(self._caller)
+
+    @lazy
+    def oauth(self) -> Oauth:
+        """OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC
+        provider, and this gateway as an authorization server.
+        """
+        from .oauth import Oauth
+
+        return Oauth(self._caller)
 
     @lazy
     def wallets(self) -> Wallets:
@@ -120,6 +140,24 @@ class AsyncResources:
         from .api_keys import AsyncApiKeys
 
         return AsyncApiKeys(self._caller)
+
+    @lazy
+    def oauth_clients(self) -> AsyncOauthClients:
+        """The programs that may ask people of this gateway for access, or get tokens by
+        themselves.
+        """
+        from .oauth_clients import AsyncOauthClients
+
+        return AsyncOauthClients(self._caller)
+
+    @lazy
+    def oauth(self) -> AsyncOauth:
+        """OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC
+        provider, and this gateway as an authorization server.
+        """
+        from .oauth import AsyncOauth
+
+        return AsyncOauth(self._caller)
 
     @lazy
     def wallets(self) -> AsyncWallets:
