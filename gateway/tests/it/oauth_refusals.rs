@@ -232,7 +232,7 @@ async fn an_assertion_is_good_once_and_only_if_all_of_it_is_right() {
         ("aud", json!("https://other.example")),
         ("iss", json!("ocl_other")),
         ("exp", json!(now() - 61)),
-        ("exp", json!(now() + 3_600)),
+        ("exp", json!(now() + 7_200)),
         ("nbf", json!(now() + 90)),
         ("iat", json!(now() + 90)),
         ("jti", json!("")),

@@ -2,18 +2,14 @@
 // strict about what it is answered.
 
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { test } from "node:test";
 import * as oauth from "openid-client";
 import { agree, client, gateway, register } from "./support.mjs";
 
 const REDIRECT = "http://127.0.0.1:4711/callback";
 const GRANTS = ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"];
-let url, person;
-
-before(async () => {
-  url = await gateway();
-  person = await register(url);
-});
+const url = await gateway();
+const person = await register(url);
 
 const discover = (own, authentication) =>
   oauth.discovery(new URL(url), own.id, undefined, authentication, { algorithm: "oauth2", execute: [oauth.allowInsecureRequests] });

@@ -1,25 +1,14 @@
 // A provider that others wrote (`oidc-provider`, certified), people who sign in with it in Chromium, and the gateway in between.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:http";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import Provider from "oidc-provider";
 import { chromium, client, gateway, register, serve, PASSWORD } from "./support.mjs";
 
-let browser, url;
-
-before(async () => {
-  // Both must know each other's address before they start, so the provider's is taken first.
-  const taken = createServer((request, response) => answer(request, response));
-  taken.listen(0, "127.0.0.1");
-  await once(taken, "listening");
-  after(() => {
-    taken.closeAllConnections();
-    taken.close();
-  });
-  const issuer = `http://127.0.0.1:${taken.address().port}`;
-  url = await gateway(`
+// Both must know each other's address before they start, so the provider's is taken first.
+let answer = (request, response) => response.writeHead(503).end();
+const { url: issuer } = await serve((request, response) => answer(request, response));
+const url = await gateway(`
 [outbound]
 allow_http = true
 allow_networks = "127.0.0.0/8"
@@ -29,19 +18,18 @@ issuer = "${issuer}"
 client_id = "waypost"
 client_secret = "a secret of the neighbour's"
 `);
-  const provider = new Provider(issuer, {
-    clients: [{ client_id: "waypost", client_secret: "a secret of the neighbour's", redirect_uris: [`${url}/v1/oauth/neighbour/callback`], token_endpoint_auth_method: "client_secret_post" }],
-    claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["name"] },
-    conformIdTokenClaims: false,
-    pkce: { required: () => true },
-    findAccount: (_, id) => ({
-      accountId: id,
-      claims: () => ({ sub: id, name: `${id} Marlowe`, email: `${id}@neighbour.example`, email_verified: id !== "unverified" }),
-    }),
-  });
-  const answer = provider.callback();
-  browser = await chromium();
+const provider = new Provider(issuer, {
+  clients: [{ client_id: "waypost", client_secret: "a secret of the neighbour's", redirect_uris: [`${url}/v1/oauth/neighbour/callback`], token_endpoint_auth_method: "client_secret_post" }],
+  claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["name"] },
+  conformIdTokenClaims: false,
+  pkce: { required: () => true },
+  findAccount: (_, id) => ({
+    accountId: id,
+    claims: () => ({ sub: id, name: `${id} Marlowe`, email: `${id}@neighbour.example`, email_verified: id !== "unverified" }),
+  }),
 });
+answer = provider.callback();
+const browser = await chromium();
 
 /** A page of a browser that knows nobody. */
 async function page() {
@@ -136,7 +124,7 @@ test("a person signs in and agrees in a browser, and the browser goes back to th
   await tab.locator("#password").fill(PASSWORD);
   await Promise.all([tab.waitForNavigation(), tab.locator("button").click()]);
   assert.match(await text(tab), /Bookkeeper asks for access/);
-  await press(tab, "Allow");
+  await Promise.all([tab.waitForNavigation(), tab.locator("button[value=allow]").click()]);
   assert.match(await text(tab), /Back at the program/);
   assert.equal(came.length, 1);
   assert.equal(came[0].searchParams.get("state"), "s");

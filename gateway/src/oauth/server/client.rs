@@ -25,8 +25,8 @@ pub(super) const ALGORITHMS: [Algorithm; 4] =
 /// How far a client's clock may be off.
 const SKEW: i64 = 60;
 
-/// The longest that an assertion may be good for: it is kept for so long, since it is good once.
-const LONGEST: i64 = 10 * 60;
+/// The longest that an assertion may be good for: it is kept for so long, since it is good once. An hour is what some client libraries take.
+const LONGEST: i64 = 60 * 60;
 
 /// What a form says of the client.
 #[derive(Debug, Default)]
