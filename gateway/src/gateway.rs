@@ -2,14 +2,17 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use ::http::HeaderMap;
 
+use crate::analytics::Keeper;
 use crate::api_keys::Usage;
 use crate::auth::{Auth, AuthError};
 use crate::config::Config;
+use crate::control::{self, Control};
+use crate::data_plane::DataPlane;
 use crate::generated::OPERATIONS;
 use crate::http::{Caller, Error};
 use crate::oauth::{KeyError, OAuth};
@@ -21,6 +24,9 @@ use crate::telemetry::Metrics;
 
 /// How often what is kept in memory is written.
 const FLUSH: Duration = Duration::from_secs(10);
+
+/// How often other processes' changes of the data plane's configuration are looked for.
+const FOLLOW: Duration = Duration::from_secs(2);
 
 /// How often what has expired is removed.
 const PRUNE: Duration = Duration::from_secs(15 * 60);
@@ -38,6 +44,10 @@ pub struct Gateway {
     pub(crate) probes: Probes,
     pub(crate) outbound: Outbound,
     pub(crate) oauth: OAuth,
+    pub(crate) control: Control,
+    pub(crate) analytics: Keeper,
+    /// It holds the gateway; so the gateway does not hold it.
+    data_plane: OnceLock<Weak<DataPlane>>,
 }
 
 /// Since when and where the gateway serves, and whether it is about to stop.
@@ -77,6 +87,8 @@ impl Gateway {
         let auth = Auth::new(&config, &secrets)?;
         let outbound = Outbound::new(&config.outbound)?;
         let oauth = OAuth::open(&config, &store, &secrets, &outbound).await?;
+        let revision = control::storage::revision(store.read()).await?;
+        let control = Control::new(control::storage::parts(store.read()).await?, revision);
         Ok(Self {
             auth,
             secrets,
@@ -91,6 +103,9 @@ impl Gateway {
             probes: Probes::default(),
             outbound,
             oauth,
+            control,
+            analytics: Keeper::new(),
+            data_plane: OnceLock::new(),
             config: Arc::new(config),
         })
     }
@@ -135,6 +150,17 @@ impl Gateway {
         self.oauth.tokens.keys.refresh(&self.store, &self.secrets).await
     }
 
+    /// The data plane that stands in front of this gateway; none where a gateway is asked without one.
+    pub fn data_plane(&self) -> Option<Arc<DataPlane>> {
+        self.data_plane.get()?.upgrade()
+    }
+
+    /// Tells it what stands in front of it. Used by [`DataPlane::new`] only.
+    pub(crate) fn behind(&self, data_plane: &Arc<DataPlane>) {
+        // There is one for the life of a gateway.
+        let _first = self.data_plane.set(Arc::downgrade(data_plane));
+    }
+
     /// Says in health reports that requests come in at this address.
     pub fn listening(&self, address: SocketAddr) {
         // Of several listeners the first is shown.
@@ -150,11 +176,14 @@ impl Gateway {
     pub async fn housekeeping(&self) {
         let mut flush = tokio::time::interval(FLUSH);
         let mut prune = tokio::time::interval(PRUNE);
+        let mut follow = tokio::time::interval(FOLLOW);
         flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         prune.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        follow.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let done = tokio::select! {
-                _ = flush.tick() => self.api_key_usage.flush(&self.store).await,
+                _ = flush.tick() => self.flush().await,
+                _ = follow.tick() => self.follow_config().await,
                 _ = prune.tick() => self.prune().await,
             };
             if let Err(error) = done {
@@ -163,7 +192,13 @@ impl Gateway {
         }
     }
 
+    async fn flush(&self) -> Result<(), StoreError> {
+        self.api_key_usage.flush(&self.store).await?;
+        self.keep_analytics().await
+    }
+
     async fn prune(&self) -> Result<(), StoreError> {
+        self.prune_analytics().await?;
         let answers = self.store.prune(self.store.now()).await?;
         tracing::debug!(answers, "removed recorded answers that have expired");
         if let Err(error) = self.reload_signing_keys().await {
@@ -187,6 +222,7 @@ impl Gateway {
         if let Err(error) = self.api_key_usage.flush(&self.store).await {
             tracing::warn!(%error, "the last uses of API keys could not be written");
         }
+        self.end_analytics().await;
         self.store.close().await;
     }
 }

@@ -25,8 +25,15 @@
 mod calls;
 pub mod client;
 pub mod engine;
+mod here;
 mod questions;
 mod queue;
 mod runtime;
 mod told;
 pub mod value;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod watch;
+
+/// A call is some fifty allocations, among them a few of kilobytes, for which the C libraries' allocators take their long way.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,116 +1,65 @@
-//! Errors as `application/problem+json` (RFC 9457).
+//! Errors of handlers as the data plane's refusals: problems have one form, whoever refuses.
 
-use axum::body::Body;
-use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
-use serde::Serialize;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::{Value, json};
+use waypost_proxy::{Body, Refusal};
 
-use super::Error;
-
-/// The media type.
-const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
-
-#[derive(Serialize)]
-struct Problem<'e> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'e str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_description: Option<String>,
-    r#type: String,
-    title: &'static str,
-    status: u16,
-    detail: &'e str,
-    instance: &'e str,
-    code: &'e str,
-    request_id: &'e str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after: Option<u64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<Field<'e>>,
-}
-
-#[derive(Serialize)]
-struct Field<'e> {
-    pointer: &'e str,
-    code: &'e str,
-    detail: &'e str,
-}
+use super::{Error, FieldError};
 
 /// The most fields that are listed; a body of a megabyte can be wrong in more places than anybody reads.
 const MOST_FIELDS: usize = 1000;
 
-/// The document. `instance` is the path that was asked for.
-pub(super) fn document(error: &Error, instance: &str, request_id: &str) -> Vec<u8> {
-    told(error, None, instance, request_id)
-}
-
-fn told(error: &Error, oauth: Option<&str>, instance: &str, request_id: &str) -> Vec<u8> {
-    let errors = error.fields.iter().take(MOST_FIELDS).map(|field| Field {
-        pointer: shortened(&field.pointer, 1024),
-        code: &field.code,
-        detail: shortened(&field.detail, 1000),
-    });
-    let problem = Problem {
-        error: oauth,
-        error_description: oauth.map(|_| plain(shortened(&error.detail, 2000))),
-        r#type: format!("urn:waypost:problem:{}", error.code),
-        title: title(error.status),
-        status: error.status,
-        detail: shortened(&error.detail, 2000),
-        instance: shortened(instance, 2048),
-        code: &error.code,
-        request_id,
-        retry_after: error.retry_after,
-        errors: errors.collect(),
-    };
-    // Strings and numbers only: writing them cannot fail.
-    serde_json::to_vec(&problem).unwrap_or_default()
-}
-
-/// A document as a response, with the headers that its status asks for.
-pub(super) fn response(error: &Error, document: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(document));
-    *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, MEDIA_TYPE);
+/// What the caller is told of an error, with the headers that its status asks for.
+pub(crate) fn refusal(error: &Error) -> Refusal {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut refusal = Refusal::new(status, error.code, shortened(&error.detail, 2000).to_owned());
     if let Some(seconds) = error.retry_after {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        refusal =
+            refusal.header(header::RETRY_AFTER, HeaderValue::from(seconds)).member("retry_after", seconds);
     }
-    if error.status == 401 {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"waypost\""));
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer realm=\"waypost\"");
+        refusal = refusal.header(header::WWW_AUTHENTICATE, challenge);
     }
-    response
+    if !error.fields.is_empty() {
+        let fields: Vec<Value> = error.fields.iter().take(MOST_FIELDS).map(field).collect();
+        refusal = refusal.member("errors", fields);
+    }
+    refusal
 }
 
-/// An error of an endpoint of OAuth: the same document with `error` and `error_description` in it, as plain JSON (RFC 6749, section 5.2). Its status is 400
-/// but for a client that could not be told (401), limits and our own faults.
-pub(super) fn oauth_response(error: &Error, instance: &str, request_id: &str) -> Response {
-    let status = match error.status {
-        401 | 429 | 500.. => error.status,
-        _ => 400,
+fn field(field: &FieldError) -> Value {
+    let (pointer, detail) = (shortened(&field.pointer, 1024), shortened(&field.detail, 1000));
+    json!({ "pointer": pointer, "code": field.code, "detail": detail })
+}
+
+/// The answer of an operation whose errors have this media type. Those of OAuth's own endpoints are plain JSON with `error` and `error_description` in it, and
+/// have the status 400 but for a client that could not be told (401), limits and our own faults (RFC 6749, section 5.2).
+pub(super) fn answer(refusal: Refusal, errors: Option<&str>, request_id: &str, path: &str) -> Response<Body> {
+    if errors != Some("application/json") {
+        return refusal.answer(request_id, path);
+    }
+    let status = match refusal.status().as_u16() {
+        401 | 429 | 500.. => refusal.status(),
+        _ => StatusCode::BAD_REQUEST,
     };
-    let oauth = oauth_code(error.status, &error.code);
+    let word = oauth_code(status.as_u16(), refusal.code());
     // What programs read is one word for one thing; only a limit and a fault of ours have words that OAuth does not know.
-    let code = if status == 400 || status == 401 { oauth.to_owned() } else { error.code.to_string() };
-    let error = Error {
-        status,
-        code: code.into(),
-        detail: error.detail.clone(),
-        fields: error.fields.clone(),
-        retry_after: error.retry_after,
-        source: None,
-    };
-    let mut response = response(&error, told(&error, Some(oauth), instance, request_id));
-    let headers = response.headers_mut();
+    let code = if [400, 401].contains(&status.as_u16()) { word } else { refusal.code() };
+    let description = plain(refusal.detail());
+    let refusal =
+        refusal.renamed(status, code).member("error", word).member("error_description", description);
+    let mut answer = refusal.answer(request_id, path);
+    let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if status == 401 {
+    if status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"waypost\""));
     }
-    response
+    answer
 }
 
 /// OAuth's own word for an error (RFC 6749, sections 4.1.2.1 and 5.2; RFC 8628, section 3.5).
-fn oauth_code(status: u16, code: &str) -> &str {
+fn oauth_code(status: u16, code: &'static str) -> &'static str {
     match (status, code) {
         (
             _,
@@ -149,17 +98,6 @@ pub(super) fn retold(document: &[u8], request_id: &str) -> Option<Vec<u8>> {
     serde_json::to_vec(&value).ok()
 }
 
-fn title(status: u16) -> &'static str {
-    match status {
-        // The names of RFC 9110; the `http` crate has older ones for these.
-        413 => "Content Too Large",
-        422 => "Unprocessable Content",
-        _ => {
-            StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error")
-        }
-    }
-}
-
 fn shortened(text: &str, most: usize) -> &str {
     text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
@@ -167,7 +105,10 @@ fn shortened(text: &str, most: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::FieldError;
+
+    fn document(error: &Error, instance: &str, request_id: &str) -> Vec<u8> {
+        refusal(error).document(request_id, instance).into_bytes()
+    }
 
     #[test]
     fn a_document_says_everything_and_keeps_the_cause_to_itself() {
@@ -192,7 +133,7 @@ mod tests {
                 "errors": [{ "pointer": "/amount", "code": "minimum", "detail": "must be at least 1" }],
             })
         );
-        let hidden = super::document(&Error::internal("the password is hunter2"), "/", "req_1");
+        let hidden = self::document(&Error::internal("the password is hunter2"), "/", "req_1");
         assert!(!String::from_utf8(hidden).unwrap().contains("hunter2"));
     }
 

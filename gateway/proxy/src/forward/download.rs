@@ -12,8 +12,9 @@ use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 
 use super::alarm::Alarm;
 use super::endpoint::Endpoint;
+use super::hop;
 use super::http1::Http1;
-use super::pool::Pool;
+use super::pool::{Open, Pool};
 use crate::body::BodyError;
 use crate::upstream::Picked;
 
@@ -42,6 +43,8 @@ pub(crate) enum Via {
     Http1(Box<Http1>),
     /// A shared one.
     Shared(Alarm),
+    /// One that was to be another protocol's. A task of its own drives it.
+    Apart { alarm: Alarm, _open: Arc<Open> },
     /// Nothing any more.
     Done,
 }
@@ -97,7 +100,7 @@ impl Download {
         }
         match &mut self.via {
             Via::Http1(connection) => connection.past(deadline, context),
-            Via::Shared(alarm) => alarm.poll(deadline, context),
+            Via::Shared(alarm) | Via::Apart { alarm, .. } => alarm.poll(deadline, context),
             Via::Done => Poll::Pending,
         }
     }
@@ -117,16 +120,22 @@ impl hyper::body::Body for Download {
         }
         let frame = match &mut this.via {
             Via::Http1(connection) => driven(&mut this.incoming, connection, context),
-            Via::Shared(_) | Via::Done => {
+            Via::Shared(_) | Via::Apart { .. } | Via::Done => {
                 Pin::new(&mut this.incoming).poll_frame(context).map_err(BodyError::from)
             }
         };
         match frame {
+            // One that never pauses is never late otherwise.
+            Poll::Ready(Some(Ok(_))) if this.until.is_some_and(|until| until <= Instant::now()) => {
+                this.via = Via::Done;
+                this.fail("the time for the whole exchange is over".into(), context)
+            }
             Poll::Ready(Some(Ok(frame))) => {
                 this.since = None;
                 if this.incoming.is_end_stream() {
                     this.give_back(context);
                 }
+                let frame = if frame.is_trailers() { hop::without_false_trailers(frame) } else { frame };
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {

@@ -12,6 +12,7 @@ use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 
 use super::alarm::Alarm;
+use super::allowance::{Allowance, Allowed};
 use super::failure::{Failure, What};
 use super::pool::Open;
 use super::stream::Stream;
@@ -22,7 +23,8 @@ use crate::Body;
 #[derive(Debug)]
 pub(crate) struct Http1 {
     send: SendRequest<Body>,
-    drive: Connection<TokioIo<Stream>, Body>,
+    drive: Connection<TokioIo<Allowed>, Body>,
+    allowance: Allowance,
     alarm: Alarm,
     /// Whether it has carried a request before.
     pub(crate) used: bool,
@@ -32,11 +34,12 @@ pub(crate) struct Http1 {
 impl Http1 {
     /// Over a stream.
     pub(crate) async fn new(stream: Stream, open: Open) -> Result<Box<Self>, What> {
+        let (stream, allowance) = Allowed::new(stream);
         let (send, drive) = http1::Builder::new()
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| What::Broken(error.to_string()))?;
-        Ok(Box::new(Self { send, drive, alarm: Alarm::default(), used: false, open }))
+        Ok(Box::new(Self { send, drive, allowance, alarm: Alarm::default(), used: false, open }))
     }
 
     /// Whether it is known to be closed.
@@ -75,11 +78,13 @@ impl Http1 {
         // told to wait by the budget that the driving used up.
         let mut reply = pin!(tokio::task::coop::unconstrained(self.send.try_send_request(request)));
         self.used = true;
-        let (drive, alarm) = (&mut self.drive, &mut self.alarm);
+        self.allowance.begin();
+        let (drive, alarm, allowance) = (&mut self.drive, &mut self.alarm, &self.allowance);
         std::future::poll_fn(|context| {
             let over = Pin::new(&mut *drive).poll(context);
             let mut quiet = Context::from_waker(Waker::noop());
             if let Poll::Ready(result) = reply.as_mut().poll(&mut quiet) {
+                allowance.end();
                 return Poll::Ready(result.map_err(|mut error| {
                     let unsent = error.take_message().map(Box::new);
                     let what = client_fault(limits.upload.as_deref())
@@ -102,16 +107,11 @@ impl Http1 {
         .await
     }
 
-    /// For a protocol other than HTTP: hands the stream over once the answer says so.
+    /// For a protocol other than HTTP: hands the stream over once the answer says so. The connection is open for as long as the last of these is kept.
     pub(crate) fn into_upgradeable(
         self: Box<Self>,
-    ) -> (SendRequest<Body>, impl Future<Output = hyper::Result<()>> + Send + 'static) {
+    ) -> (SendRequest<Body>, impl Future<Output = hyper::Result<()>> + Send + 'static, Open) {
         let Self { send, drive, open, .. } = *self;
-        let drive = drive.with_upgrades();
-        (send, async move {
-            let result = drive.await;
-            drop(open);
-            result
-        })
+        (send, drive.with_upgrades(), open)
     }
 }

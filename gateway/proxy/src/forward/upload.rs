@@ -9,6 +9,7 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
 use super::alarm::Alarm;
+use super::hop;
 use crate::Body;
 use crate::body::BodyError;
 
@@ -93,6 +94,7 @@ impl hyper::body::Body for Watched {
                 } else {
                     Stage::Target(now)
                 });
+                let frame = if frame.is_trailers() { hop::without_false_trailers(frame) } else { frame };
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {

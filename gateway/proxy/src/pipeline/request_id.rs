@@ -10,7 +10,7 @@ use super::X_REQUEST_ID;
 /// The longest that is taken over from a client.
 const LONGEST: usize = 128;
 
-/// The client's, where it is 1 to 128 letters, digits, `-`, `_`, `.`; else a new one of 32 hexadecimal digits. As a text and as a header.
+/// The client's, where it is 1 to 128 letters, digits, `-`, `_`, `.`; else a new one of `req_` and 32 hexadecimal digits. As a text and as a header.
 pub(crate) fn of(headers: &HeaderMap) -> (String, Option<HeaderValue>) {
     let given = headers.get(X_REQUEST_ID);
     match given.and_then(|given| Some((given.to_str().ok()?, given))).filter(|(text, _)| well_formed(text)) {
@@ -39,13 +39,13 @@ fn fresh() -> String {
         (RandomState::new().hash_one(1_u8), RandomState::new().hash_one(2_u8))
     });
     NEXT.set(Some((thread, number.wrapping_add(1))));
-    let mut id = String::with_capacity(32);
+    let mut id = String::with_capacity(36);
     // Neighbours in time are to look different: the numbers are stirred (SplitMix64), which keeps them apart.
     let mut stirred = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     stirred = (stirred ^ (stirred >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     stirred = (stirred ^ (stirred >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     stirred ^= stirred >> 31;
-    let _ = write!(id, "{thread:016x}{stirred:016x}");
+    let _ = write!(id, "req_{thread:016x}{stirred:016x}");
     id
 }
 
@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(of(&headers).0, "req_01.A-z");
         for bad in ["", "a b", "a\"b", "{}"] {
             headers.insert(X_REQUEST_ID, HeaderValue::from_static(bad));
-            assert_eq!(of(&headers).0.len(), 32, "{bad}");
+            assert_eq!(of(&headers).0.len(), 36, "{bad}");
         }
         let mut seen = std::collections::HashSet::new();
         assert!((0..1000).all(|_| seen.insert(fresh())));

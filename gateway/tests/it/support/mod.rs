@@ -14,9 +14,11 @@ pub mod browser;
 pub mod contract;
 pub mod oauth;
 mod program;
+mod upstream;
 pub mod user;
 
 pub use app::App;
 pub use ask::{Ask, Reply};
 pub use program::Program;
+pub use upstream::Upstream;
 pub use user::User;

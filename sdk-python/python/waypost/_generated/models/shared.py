@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType
 
-from ..._model import Confidential, Model
+from ..._model import Confidential, Model, OpenModel
 
 __all__ = [
+    "BreakerState",
+    "BreakerStateValue",
     "BrowserSignIn",
     "BrowserSignOut",
+    "ConfigSource",
+    "ConfigSourceValue",
     "Currency",
+    "DeprecationNotice",
     "FieldError",
     "IdempotencyKey",
     "Metadata",
@@ -27,6 +32,7 @@ __all__ = [
     "SessionId",
     "Tier",
     "TierValue",
+    "TimeSpan",
     "TokenType",
     "TokenTypeValue",
     "Transaction",
@@ -107,6 +113,34 @@ class TokenType:
     """In the header `Authorization: Bearer <token>` (RFC 6750)."""
 
 
+class ConfigSource:
+    """Where a part of the configuration comes from. Later ones give way: what the file defines, the
+    API cannot change. A newer server may send other values; they are the text that came.
+    """
+
+    FILE: Final = "file"
+    """The integrator's YAML file; read only here."""
+
+    API: Final = "api"
+    """Made through this API, and kept in the database."""
+
+    GATEWAY: Final = "gateway"
+    """The gateway's own settings."""
+
+
+class BreakerState:
+    """The state of a breaker. A newer server may send other values; they are the text that came."""
+
+    CLOSED: Final = "closed"
+    """Requests pass."""
+
+    OPEN: Final = "open"
+    """None passes."""
+
+    HALF_OPEN: Final = "half_open"
+    """A few pass, to find out."""
+
+
 if TYPE_CHECKING:
     TransactionTypeValue: TypeAlias = Union[
         Literal[
@@ -127,11 +161,17 @@ if TYPE_CHECKING:
     """A value of `Tier`, or one that this version does not know."""
     TokenTypeValue: TypeAlias = Literal["Bearer"] | str
     """A value of `TokenType`, or one that this version does not know."""
+    ConfigSourceValue: TypeAlias = Literal["file", "api", "gateway"] | str
+    """A value of `ConfigSource`, or one that this version does not know."""
+    BreakerStateValue: TypeAlias = Literal["closed", "open", "half_open"] | str
+    """A value of `BreakerState`, or one that this version does not know."""
 else:
     TransactionTypeValue = str
     PaymentDestinationTypeValue = str
     TierValue = str
     TokenTypeValue = str
+    ConfigSourceValue = str
+    BreakerStateValue = str
 
 
 class Problem(Model, kw_only=True, gc=False):
@@ -303,6 +343,19 @@ class OAuthDeviceDecision(Confidential, Model, kw_only=True, gc=False):
     """`allow` or `deny`; absent to see who asks. At most 16 characters."""
 
 
+class DeprecationNotice(OpenModel, kw_only=True):
+    """The end of something: `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and `Link`."""
+
+    since: str
+    """Since when it is advised against, RFC 3339. RFC 3339."""
+
+    sunset: str | UnsetType = UNSET
+    """When it stops, RFC 3339. RFC 3339."""
+
+    link: str | UnsetType = UNSET
+    """Where that is explained. At most 256 characters."""
+
+
 IdempotencyKey: TypeAlias = str
 """A key of the caller's making, 1 to 255 visible ASCII characters. 1 to 255 characters; matches
 `^[\\x21-\\x7e]+$`.
@@ -352,4 +405,9 @@ Permission: TypeAlias = str
 """What a caller may do - a resource and a verb (`wallets:read`), all verbs of a resource
 (`wallets:*`), or everything (`*`). 1 to 64 characters; matches
 `^(\\*|[a-z][a-z_]*:(\\*|[a-z][a-z_]*))$`.
+"""
+
+TimeSpan: TypeAlias = str
+"""A duration: a whole number and `ms`, `s`, `m`, `h` or `d`. At most 18 characters; matches
+`^[0-9]{1,15}(ms|s|m|h|d)$`.
 """
