@@ -9,6 +9,7 @@ use ::http::HeaderMap;
 
 use crate::analytics::Keeper;
 use crate::api_keys::Usage;
+use crate::audit::Noted;
 use crate::auth::{Auth, AuthError};
 use crate::config::Config;
 use crate::control::{self, Control};
@@ -18,7 +19,7 @@ use crate::http::{Caller, Error};
 use crate::oauth::{KeyError, OAuth};
 use crate::outbound::Outbound;
 use crate::secrets::{Secrets, SecretsError};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, System};
 use crate::system::Probes;
 use crate::telemetry::Metrics;
 
@@ -39,6 +40,7 @@ pub struct Gateway {
     pub(crate) secrets: Secrets,
     pub(crate) auth: Auth,
     pub(crate) api_key_usage: Usage,
+    pub(crate) refusals: Noted,
     pub(crate) metrics: Metrics,
     pub(crate) serving: Serving,
     pub(crate) probes: Probes,
@@ -87,13 +89,14 @@ impl Gateway {
         let auth = Auth::new(&config, &secrets)?;
         let outbound = Outbound::new(&config.outbound)?;
         let oauth = OAuth::open(&config, &store, &secrets, &outbound).await?;
-        let revision = control::storage::revision(store.read()).await?;
-        let control = Control::new(control::storage::parts(store.read()).await?, revision);
+        let revision = control::storage::revision(store.system(System::DataPlane)).await?;
+        let control = Control::new(control::storage::parts(store.system(System::DataPlane)).await?, revision);
         Ok(Self {
             auth,
             secrets,
             store,
             api_key_usage: Usage::default(),
+            refusals: Noted::default(),
             metrics: Metrics::new(OPERATIONS.iter().map(|operation| operation.id)),
             serving: Serving {
                 started: Instant::now(),
@@ -150,6 +153,11 @@ impl Gateway {
         self.oauth.tokens.keys.refresh(&self.store, &self.secrets).await
     }
 
+    /// How many password hashes have been computed: what tells whether two ways of being refused are the same work.
+    pub fn password_hashes(&self) -> u64 {
+        self.auth.passwords.computed()
+    }
+
     /// The data plane that stands in front of this gateway; none where a gateway is asked without one.
     pub fn data_plane(&self) -> Option<Arc<DataPlane>> {
         self.data_plane.get()?.upgrade()
@@ -194,6 +202,7 @@ impl Gateway {
 
     async fn flush(&self) -> Result<(), StoreError> {
         self.api_key_usage.flush(&self.store).await?;
+        self.refusals.flush(&self.store).await?;
         self.keep_analytics().await
     }
 
@@ -205,7 +214,7 @@ impl Gateway {
             tracing::error!(%error, "the keys for access tokens could not be looked after; the present ones stay");
         }
         loop {
-            let mut tx = self.store.begin_unrecorded().await?;
+            let mut tx = self.store.begin_system(System::Housekeeping).await?;
             let now = tx.now();
             let mut more = crate::auth::storage::prune(tx.connection(), now).await?;
             more |= crate::oauth::prune(tx.connection(), now).await?;
@@ -219,8 +228,8 @@ impl Gateway {
 
     /// Writes what is kept in memory and closes the database. Call it when no request is in flight any more.
     pub async fn close(&self) {
-        if let Err(error) = self.api_key_usage.flush(&self.store).await {
-            tracing::warn!(%error, "the last uses of API keys could not be written");
+        if let Err(error) = self.flush().await {
+            tracing::warn!(%error, "the last uses of API keys, or the last refusals, could not be written");
         }
         self.end_analytics().await;
         self.store.close().await;

@@ -20,6 +20,7 @@ pub mod oauth;
 
 mod analytics;
 mod api_keys;
+mod audit;
 mod auth;
 mod breakers;
 mod browser;
@@ -28,12 +29,17 @@ mod control;
 mod metadata;
 mod oauth_clients;
 mod payments;
+mod permissions;
 mod rate_limits;
+mod roles;
 mod routes;
+mod service_tokens;
 mod services;
 mod sessions;
 mod system;
+mod tenants;
 mod transactions;
+mod users;
 mod versions;
 mod wallets;
 

@@ -36,7 +36,7 @@ pub(crate) fn check_email(pointer: &str, email: &str) -> Result<(), FieldError> 
 /// Whether the password may be used: long enough, and not the address that everybody can guess.
 ///
 /// There are no rules about kinds of characters; NIST SP 800-63B advises against them.
-pub(super) fn check_password(pointer: &str, password: &str, email: &str) -> Result<(), FieldError> {
+pub(crate) fn check_password(pointer: &str, password: &str, email: &str) -> Result<(), FieldError> {
     let refused = |code: &'static str, detail: String| {
         Err(FieldError { pointer: pointer.to_owned(), code: code.into(), detail })
     };

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use http::HeaderMap;
+use waypost_types::AuditType;
 
 use super::cookie::Cookie;
 use super::{csrf, origin, storage};
 use crate::Gateway;
-use crate::auth::roles;
-use crate::auth::storage::{NewSession, end_session, insert_session};
+use crate::audit;
+use crate::auth::storage::{NewSession, insert_session};
 use crate::generated::outcome::Page;
 use crate::http::{Caller, Context, Error, Identity};
+use crate::oauth::server::storage::permissions_of;
 use crate::secrets::{id, random};
-use crate::store::WriteTx;
+use crate::store::{System, SystemTx};
 
 /// What cookies are hashed for.
 const HASH: &str = "browser session";
@@ -29,6 +31,7 @@ pub(crate) struct BrowserSession {
     pub(crate) email: String,
     pub(crate) permissions: Vec<String>,
     tier: String,
+    platform: bool,
     /// The cookie's value.
     secret: String,
 }
@@ -57,6 +60,7 @@ impl BrowserSession {
             credential_id: self.id,
             permissions: self.permissions.into(),
             tier: self.tier,
+            platform: self.platform,
         }
     }
 }
@@ -72,21 +76,24 @@ impl Gateway {
         let Some(secret) = Cookie::Session.read(headers, self.is_secure()) else { return Ok(None) };
         let now = self.store.now();
         let hash = *self.secrets.tokens().hash(HASH, secret.as_bytes()).as_bytes();
-        let Some(row) = storage::find(self.store.read(), &hash, now).await? else { return Ok(None) };
+        let Some(row) = storage::find(self.store.system(System::OAuth), &hash, now).await? else {
+            return Ok(None);
+        };
         if now - row.last_used_at > NOTED {
-            let mut tx = self.store.begin_unrecorded().await?;
+            let mut tx = self.store.begin_system(System::OAuth).await?;
             let until = self.idle_until(tx.now()).min(row.ends_at);
             let now = tx.now();
             storage::touch(tx.connection(), &row.id, until, now).await?;
             tx.commit_empty().await?;
         }
         Ok(Some(BrowserSession {
-            permissions: roles::permissions(&row.role).iter().map(|held| (*held).to_owned()).collect(),
+            permissions: permissions_of(self.store.system(System::OAuth), &row.user_id).await?,
             id: row.id,
             tenant_id: row.tenant_id,
             user_id: row.user_id,
             email: row.email,
             tier: row.tier,
+            platform: row.platform != 0,
             secret: secret.to_owned(),
         }))
     }
@@ -108,11 +115,11 @@ impl Gateway {
         }
     }
 
-    /// Begins a session for this user and gives the value of its cookie. The session that the browser had before ends: a secret that somebody knew
+    /// Begins a session for this user, commits, and gives the value of its cookie. The session that the browser had before ends: a secret that somebody knew
     /// before the sign-in is worth nothing after it.
     pub(crate) async fn begin_browser_session(
         &self,
-        tx: &mut WriteTx,
+        mut tx: SystemTx,
         context: &Context,
         before: Option<&BrowserSession>,
         tenant_id: &str,
@@ -127,19 +134,20 @@ impl Gateway {
             tenant_id,
             user_id,
             user_agent: context.user_agent().map(|agent| agent.get(..512).unwrap_or(agent)),
-            ip_address: match context.caller() {
-                Caller::Anonymous { address } => Some(address.to_canonical().to_string()),
-                Caller::Known(_) => None,
-            },
+            ip_address: context.peer().map(|address| address.to_string()),
             expires_at: self.idle_until(now).min(ends_at),
         };
         insert_session(tx.connection(), &session, now).await?;
         let hash = self.secrets.tokens().hash(HASH, secret.as_bytes());
         storage::insert(tx.connection(), hash.as_bytes(), &session_id, ends_at).await?;
         if let Some(before) = before {
-            end_session(tx.connection(), &before.user_id, &before.id, now).await?;
+            storage::end(tx.connection(), &before.id, now).await?;
             self.auth.sessions.changed(&before.id);
         }
+        let mut tx = tx.in_tenant(tenant_id);
+        let entry = audit::Entry::new(AuditType::SignedIn, user_id).with_detail(session_id);
+        audit::record(&mut tx, context, entry).await?;
+        tx.commit_empty().await?;
         Ok(secret.to_string())
     }
 

@@ -12,8 +12,8 @@ pub(super) struct BrowserSessionRow {
     pub(super) tenant_id: String,
     pub(super) user_id: String,
     pub(super) email: String,
-    pub(super) role: String,
     pub(super) tier: String,
+    pub(super) platform: i64,
     pub(super) last_used_at: i64,
     /// When the cookie ends, however much it is used.
     pub(super) ends_at: i64,
@@ -26,7 +26,7 @@ pub(super) async fn find(
     now: i64,
 ) -> Result<Option<BrowserSessionRow>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT s.id, s.tenant_id, s.user_id, u.email, u.role, t.tier, s.last_used_at, b.expires_at AS ends_at
+        "SELECT s.id, s.tenant_id, s.user_id, u.email, t.tier, t.platform, s.last_used_at, b.expires_at AS ends_at
          FROM browser_sessions b
          JOIN sessions s ON s.id = b.session_id JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = s.tenant_id
          WHERE b.hash = $1 AND b.expires_at > $2 AND s.ended_at IS NULL AND s.expires_at > $3",
@@ -63,6 +63,16 @@ pub(super) async fn touch(
     sqlx::query("UPDATE sessions SET last_used_at = $1, expires_at = $2 WHERE id = $3 AND ended_at IS NULL")
         .bind(now)
         .bind(expires_at)
+        .bind(session_id)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Ends the session that a browser had, of whichever tenant, since another begins.
+pub(super) async fn end(connection: &mut SqliteConnection, session_id: &str, now: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE sessions SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL")
+        .bind(now)
         .bind(session_id)
         .execute(connection)
         .await

@@ -94,10 +94,12 @@ pub trait AuthApi<C, E>: Send + Sync + 'static {
     ///
     /// `POST /v1/auth/register`
     ///
-    /// Makes a user and a tenant of its own; the user is its `manager`. It does not sign the user in: `auth_login` does.
+    /// Makes a user and a tenant of its own; the user is its `admin`. It does not sign the user in: `auth_login` does.
     ///
-    /// Refused with 409 `email_taken` if there is an account with that address, and with 422 `validation_failed` for a password of fewer than 12
-    /// characters.
+    /// An address that has an account already is answered alike, and nothing is made: nobody learns who has one. Then only the password that the account has
+    /// signs in.
+    ///
+    /// Refused with 422 `validation_failed` for a password of fewer than 12 characters.
     fn auth_register(
         &self,
         context: C,
@@ -109,7 +111,9 @@ pub trait AuthApi<C, E>: Send + Sync + 'static {
     ///
     /// Checks the password and starts a session: a short-lived access token, and a refresh token to get the next one with.
     ///
-    /// Refused with 401 `invalid_credentials`, which is the same, and takes as long, for a wrong password and for an address that has no account.
+    /// Refused with 401 `invalid_credentials`, which is the same, and takes as long, for a wrong password and for an address that has no account. After a few
+    /// wrong ones, with 429 `too_many_attempts` until `Retry-After` is over; each further one makes that longer. Where the user was signed in before, others'
+    /// attempts change nothing.
     fn auth_login(
         &self,
         context: C,
@@ -265,6 +269,225 @@ pub trait ApiKeysApi<C, E>: Send + Sync + 'static {
     ) -> impl Future<
         Output = Result<Success<::waypost_types::ApiKeyWithSecret>, E>,
     > + Send;
+}
+
+/// Credentials of services, which belong to the tenant, have scopes and always expire. The secret is shown once.
+pub trait ServiceTokensApi<C, E>: Send + Sync + 'static {
+    /// Make a service token
+    ///
+    /// `POST /v1/service_tokens`
+    ///
+    /// Makes a credential for a service that belongs to the tenant and not to a person's work. Its scopes are `permissions`, and it always expires. The answer is the
+    /// only time that the token is shown; send it as `Authorization: Bearer <token>`.
+    ///
+    /// Refused with 403 `permission_denied` for a permission that the caller does not hold, and with 422 `validation_failed` if `expires_at` is not in the future
+    /// or more than 366 days away.
+    fn service_tokens_create(
+        &self,
+        context: C,
+        body: ::waypost_types::CreateServiceToken,
+    ) -> impl Future<
+        Output = Result<Created<::waypost_types::ServiceTokenWithSecret>, E>,
+    > + Send;
+    /// List service tokens
+    ///
+    /// `GET /v1/service_tokens`
+    ///
+    /// Lists the service tokens of the caller's tenant, newest first, without their secrets; expired and revoked ones included.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    fn service_tokens_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::ServiceTokensListParams,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::ServiceTokenPage>, E>,
+    > + Send;
+    /// Revoke a service token
+    ///
+    /// `DELETE /v1/service_tokens/{service_token_id}`
+    ///
+    /// Takes a token back for good: from now on it opens nothing. Revoking a revoked token changes nothing.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such token.
+    fn service_tokens_revoke(
+        &self,
+        context: C,
+        service_token_id: String,
+    ) -> impl Future<Output = Result<NoContent, E>> + Send;
+}
+
+/// The people of the caller's tenant, and the roles that they have.
+pub trait UsersApi<C, E>: Send + Sync + 'static {
+    /// List users
+    ///
+    /// `GET /v1/users`
+    ///
+    /// Lists the people of the caller's tenant, newest first.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    fn users_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::UsersListParams,
+    ) -> impl Future<Output = Result<Success<::waypost_types::UserPage>, E>> + Send;
+    /// Get a user
+    ///
+    /// `GET /v1/users/{user_id}`
+    ///
+    /// Reads one person of the caller's tenant.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such user.
+    fn users_get(
+        &self,
+        context: C,
+        user_id: String,
+    ) -> impl Future<Output = Result<Success<::waypost_types::User>, E>> + Send;
+    /// Set the roles of a user
+    ///
+    /// `PUT /v1/users/{user_id}/roles`
+    ///
+    /// Gives a user this role, and these of the tenant's own roles, in place of those that the user has. It takes effect with the answer, for sessions that are signed in as well.
+    ///
+    /// Refused with 403 `permission_denied` if a role that is given or taken holds a permission that the caller does not, with 409 `last_admin` if the tenant would be left
+    /// without an admin, with 422 `validation_failed` for a role that the tenant does not have, and with 404 `not_found` if it has no such user.
+    fn users_set_roles(
+        &self,
+        context: C,
+        user_id: String,
+        body: ::waypost_types::SetUserRoles,
+    ) -> impl Future<Output = Result<Success<::waypost_types::User>, E>> + Send;
+}
+
+/// What people may do - the built-in roles, and the tenant's own.
+pub trait RolesApi<C, E>: Send + Sync + 'static {
+    /// List roles
+    ///
+    /// `GET /v1/roles`
+    ///
+    /// Lists the built-in roles and the tenant's own, by name.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    fn roles_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::RolesListParams,
+    ) -> impl Future<Output = Result<Success<::waypost_types::RolePage>, E>> + Send;
+    /// Get a role
+    ///
+    /// `GET /v1/roles/{role_name}`
+    ///
+    /// Reads one role, built in or the tenant's own.
+    ///
+    /// Refused with 404 `not_found` if there is no such role.
+    fn roles_get(
+        &self,
+        context: C,
+        role_name: String,
+    ) -> impl Future<Output = Result<Success<::waypost_types::RoleDetail>, E>> + Send;
+    /// Make or change a role
+    ///
+    /// `PUT /v1/roles/{role_name}`
+    ///
+    /// Makes one of the tenant's own roles, or replaces what it may do. Whoever has the role may do the new and not the old as soon as this is answered.
+    ///
+    /// Refused with 403 `permission_denied` if the role holds, or is to hold, a permission that the caller does not, with 409 `role_built_in` for the name of a built-in role,
+    /// with 409 `too_many_roles` beyond 100 roles, and with 422 `validation_failed` for a permission that does not exist.
+    fn roles_put(
+        &self,
+        context: C,
+        role_name: String,
+        body: ::waypost_types::PutRole,
+    ) -> impl Future<Output = Result<Success<::waypost_types::RoleDetail>, E>> + Send;
+}
+
+/// Whether somebody may do something, without trying it.
+pub trait PermissionsApi<C, E>: Send + Sync + 'static {
+    /// Check permissions
+    ///
+    /// `POST /v1/permissions/check`
+    ///
+    /// Says which of some permissions the caller holds, or a user of the tenant would hold when signed in. It changes nothing.
+    ///
+    /// Refused with 403 `permission_denied` if `user_id` is another user and the caller does not hold `users:read`, and with 404 `not_found` if the tenant has no such user.
+    fn permissions_check(
+        &self,
+        context: C,
+        body: ::waypost_types::CheckPermissions,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::PermissionCheck>, E>,
+    > + Send;
+}
+
+/// The caller's organisation, and those that it made.
+pub trait TenantsApi<C, E>: Send + Sync + 'static {
+    /// Make a tenant
+    ///
+    /// `POST /v1/tenants`
+    ///
+    /// Makes a tenant under the caller's, with its first user, who is its admin. What is in it belongs to it: the caller's tenant may see and rename it, and not look inside.
+    ///
+    /// Refused with 409 `email_taken` if the owner's address has an account, with 422 `tier_not_allowed` for a tier above the caller's, and with 422 `validation_failed` for a
+    /// password that may not be used.
+    fn tenants_create(
+        &self,
+        context: C,
+        body: ::waypost_types::CreateTenant,
+    ) -> impl Future<Output = Result<Created<::waypost_types::Tenant>, E>> + Send;
+    /// List tenants
+    ///
+    /// `GET /v1/tenants`
+    ///
+    /// Lists the caller's tenant and those that it made, newest first. For the platform's own tenant: every tenant.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    fn tenants_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::TenantsListParams,
+    ) -> impl Future<Output = Result<Success<::waypost_types::TenantPage>, E>> + Send;
+    /// Get a tenant
+    ///
+    /// `GET /v1/tenants/{tenant_id}`
+    ///
+    /// Reads the caller's tenant, or one that it made.
+    ///
+    /// Refused with 404 `not_found` for any other.
+    fn tenants_get(
+        &self,
+        context: C,
+        tenant_id: String,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Tenant>, E>> + Send;
+    /// Change a tenant
+    ///
+    /// `PATCH /v1/tenants/{tenant_id}`
+    ///
+    /// Changes the name or the description of the caller's tenant or of one that it made, or its tier. What is left out stays; `description: null` removes it.
+    ///
+    /// Refused with 404 `not_found` for any other tenant, and with 422 `tier_not_allowed` for a tier above the caller's.
+    fn tenants_update(
+        &self,
+        context: C,
+        tenant_id: String,
+        body: ::waypost_types::UpdateTenant,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Tenant>, E>> + Send;
+}
+
+/// What happened that somebody may have to answer for - sign-ins, changes of credentials and roles, denied calls.
+pub trait AuditApi<C, E>: Send + Sync + 'static {
+    /// List audit events
+    ///
+    /// `GET /v1/audit`
+    ///
+    /// Lists what happened in the caller's tenant that somebody may have to answer for, newest first: sign-ins and failed ones, changes of keys, tokens, roles and tenants, and calls
+    /// that were denied. Denied calls that are alike and follow each other closely are one event.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list under the same filters.
+    fn audit_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::AuditListParams,
+    ) -> impl Future<Output = Result<Success<::waypost_types::AuditPage>, E>> + Send;
 }
 
 /// The programs that may ask people of this gateway for access, or get tokens by themselves.
@@ -1216,6 +1439,24 @@ pub trait Api<
     > + ApiKeysApi<
         C,
         E,
+    > + ServiceTokensApi<
+        C,
+        E,
+    > + UsersApi<
+        C,
+        E,
+    > + RolesApi<
+        C,
+        E,
+    > + PermissionsApi<
+        C,
+        E,
+    > + TenantsApi<
+        C,
+        E,
+    > + AuditApi<
+        C,
+        E,
     > + OauthClientsApi<
         C,
         E,
@@ -1251,8 +1492,10 @@ pub trait Api<
 impl<T, C, E> Api<C, E> for T
 where
     T: SystemApi<C, E> + AuthApi<C, E> + SessionsApi<C, E> + ApiKeysApi<C, E>
-        + OauthClientsApi<C, E> + OauthApi<C, E> + WalletsApi<C, E>
-        + TransactionsApi<C, E> + PaymentsApi<C, E> + ServicesApi<C, E> + RoutesApi<C, E>
-        + BreakersApi<C, E> + RateLimitsApi<C, E> + VersionsApi<C, E> + ConfigApi<C, E>
-        + AnalyticsApi<C, E> + Send + Sync + 'static,
+        + ServiceTokensApi<C, E> + UsersApi<C, E> + RolesApi<C, E> + PermissionsApi<C, E>
+        + TenantsApi<C, E> + AuditApi<C, E> + OauthClientsApi<C, E> + OauthApi<C, E>
+        + WalletsApi<C, E> + TransactionsApi<C, E> + PaymentsApi<C, E>
+        + ServicesApi<C, E> + RoutesApi<C, E> + BreakersApi<C, E> + RateLimitsApi<C, E>
+        + VersionsApi<C, E> + ConfigApi<C, E> + AnalyticsApi<C, E> + Send + Sync
+        + 'static,
 {}

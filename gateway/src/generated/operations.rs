@@ -275,7 +275,7 @@ pub static AUTH_ME: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: None,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -359,7 +359,7 @@ pub static SESSIONS_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("sessions:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -390,7 +390,7 @@ pub static SESSIONS_REVOKE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("sessions:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -413,7 +413,7 @@ pub static API_KEYS_CREATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("api_keys:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -458,7 +458,7 @@ pub static API_KEYS_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("api_keys:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -489,7 +489,7 @@ pub static API_KEYS_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("api_keys:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -520,7 +520,7 @@ pub static API_KEYS_REVOKE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("api_keys:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -551,7 +551,7 @@ pub static API_KEYS_ROTATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("api_keys:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -559,9 +559,513 @@ pub static API_KEYS_ROTATE: Operation = Operation {
     deprecated: None,
 };
 
+/// `POST /v1/service_tokens`: Make a service token
+pub static SERVICE_TOKENS_CREATE: Operation = Operation {
+    index: 21usize,
+    id: "service_tokens_create",
+    resource: "service_tokens",
+    method: "POST",
+    path: "/v1/service_tokens",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Json,
+    status: 201u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("service_tokens:write"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/service_tokens`: List service tokens
+pub static SERVICE_TOKENS_LIST: Operation = Operation {
+    index: 22usize,
+    id: "service_tokens_list",
+    resource: "service_tokens",
+    method: "GET",
+    path: "/v1/service_tokens",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            kind: Kind::Integer,
+            repeated: false,
+            default: Some("20"),
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("service_tokens:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `DELETE /v1/service_tokens/{service_token_id}`: Revoke a service token
+pub static SERVICE_TOKENS_REVOKE: Operation = Operation {
+    index: 23usize,
+    id: "service_tokens_revoke",
+    resource: "service_tokens",
+    method: "DELETE",
+    path: "/v1/service_tokens/{service_token_id}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "service_token_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 204u16,
+    produces: &[],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("service_tokens:write"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/users`: List users
+pub static USERS_LIST: Operation = Operation {
+    index: 24usize,
+    id: "users_list",
+    resource: "users",
+    method: "GET",
+    path: "/v1/users",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            kind: Kind::Integer,
+            repeated: false,
+            default: Some("20"),
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("users:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/users/{user_id}`: Get a user
+pub static USERS_GET: Operation = Operation {
+    index: 25usize,
+    id: "users_get",
+    resource: "users",
+    method: "GET",
+    path: "/v1/users/{user_id}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "user_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("users:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `PUT /v1/users/{user_id}/roles`: Set the roles of a user
+pub static USERS_SET_ROLES: Operation = Operation {
+    index: 26usize,
+    id: "users_set_roles",
+    resource: "users",
+    method: "PUT",
+    path: "/v1/users/{user_id}/roles",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "user_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::Json,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("users:write"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/roles`: List roles
+pub static ROLES_LIST: Operation = Operation {
+    index: 27usize,
+    id: "roles_list",
+    resource: "roles",
+    method: "GET",
+    path: "/v1/roles",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            kind: Kind::Integer,
+            repeated: false,
+            default: Some("20"),
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("roles:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/roles/{role_name}`: Get a role
+pub static ROLES_GET: Operation = Operation {
+    index: 28usize,
+    id: "roles_get",
+    resource: "roles",
+    method: "GET",
+    path: "/v1/roles/{role_name}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "role_name",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("roles:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `PUT /v1/roles/{role_name}`: Make or change a role
+pub static ROLES_PUT: Operation = Operation {
+    index: 29usize,
+    id: "roles_put",
+    resource: "roles",
+    method: "PUT",
+    path: "/v1/roles/{role_name}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "role_name",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::Json,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("roles:write"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /v1/permissions/check`: Check permissions
+pub static PERMISSIONS_CHECK: Operation = Operation {
+    index: 30usize,
+    id: "permissions_check",
+    resource: "permissions",
+    method: "POST",
+    path: "/v1/permissions/check",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Json,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: None,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /v1/tenants`: Make a tenant
+pub static TENANTS_CREATE: Operation = Operation {
+    index: 31usize,
+    id: "tenants_create",
+    resource: "tenants",
+    method: "POST",
+    path: "/v1/tenants",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Json,
+    status: 201u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("tenants:write"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 5u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/tenants`: List tenants
+pub static TENANTS_LIST: Operation = Operation {
+    index: 32usize,
+    id: "tenants_list",
+    resource: "tenants",
+    method: "GET",
+    path: "/v1/tenants",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            kind: Kind::Integer,
+            repeated: false,
+            default: Some("20"),
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("tenants:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/tenants/{tenant_id}`: Get a tenant
+pub static TENANTS_GET: Operation = Operation {
+    index: 33usize,
+    id: "tenants_get",
+    resource: "tenants",
+    method: "GET",
+    path: "/v1/tenants/{tenant_id}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "tenant_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("tenants:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `PATCH /v1/tenants/{tenant_id}`: Change a tenant
+pub static TENANTS_UPDATE: Operation = Operation {
+    index: 34usize,
+    id: "tenants_update",
+    resource: "tenants",
+    method: "PATCH",
+    path: "/v1/tenants/{tenant_id}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "tenant_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::Json,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("tenants:write"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/audit`: List audit events
+pub static AUDIT_LIST: Operation = Operation {
+    index: 35usize,
+    id: "audit_list",
+    resource: "audit",
+    method: "GET",
+    path: "/v1/audit",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            kind: Kind::Integer,
+            repeated: false,
+            default: Some("20"),
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "created_after",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "created_before",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "type",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: true,
+            default: None,
+        },
+        Parameter {
+            name: "actor_id",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("audit:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
 /// `POST /v1/oauth_clients`: Register a client
 pub static OAUTH_CLIENTS_CREATE: Operation = Operation {
-    index: 21usize,
+    index: 36usize,
     id: "oauth_clients_create",
     resource: "oauth_clients",
     method: "POST",
@@ -588,7 +1092,7 @@ pub static OAUTH_CLIENTS_CREATE: Operation = Operation {
 
 /// `GET /v1/oauth_clients`: List clients
 pub static OAUTH_CLIENTS_LIST: Operation = Operation {
-    index: 22usize,
+    index: 37usize,
     id: "oauth_clients_list",
     resource: "oauth_clients",
     method: "GET",
@@ -630,7 +1134,7 @@ pub static OAUTH_CLIENTS_LIST: Operation = Operation {
 
 /// `GET /v1/oauth_clients/{oauth_client_id}`: Get a client
 pub static OAUTH_CLIENTS_GET: Operation = Operation {
-    index: 23usize,
+    index: 38usize,
     id: "oauth_clients_get",
     resource: "oauth_clients",
     method: "GET",
@@ -665,7 +1169,7 @@ pub static OAUTH_CLIENTS_GET: Operation = Operation {
 
 /// `DELETE /v1/oauth_clients/{oauth_client_id}`: Delete a client
 pub static OAUTH_CLIENTS_DELETE: Operation = Operation {
-    index: 24usize,
+    index: 39usize,
     id: "oauth_clients_delete",
     resource: "oauth_clients",
     method: "DELETE",
@@ -700,7 +1204,7 @@ pub static OAUTH_CLIENTS_DELETE: Operation = Operation {
 
 /// `GET /v1/oauth/providers`: List who people can sign in with
 pub static OAUTH_PROVIDERS: Operation = Operation {
-    index: 25usize,
+    index: 40usize,
     id: "oauth_providers",
     resource: "oauth",
     method: "GET",
@@ -723,7 +1227,7 @@ pub static OAUTH_PROVIDERS: Operation = Operation {
 
 /// `GET /v1/oauth/{provider}/authorize`: Begin a sign-in with a provider
 pub static OAUTH_AUTHORIZE: Operation = Operation {
-    index: 26usize,
+    index: 41usize,
     id: "oauth_authorize",
     resource: "oauth",
     method: "GET",
@@ -768,7 +1272,7 @@ pub static OAUTH_AUTHORIZE: Operation = Operation {
 
 /// `GET /v1/oauth/{provider}/callback`: Finish a sign-in with a provider
 pub static OAUTH_CALLBACK: Operation = Operation {
-    index: 27usize,
+    index: 42usize,
     id: "oauth_callback",
     resource: "oauth",
     method: "GET",
@@ -834,7 +1338,7 @@ pub static OAUTH_CALLBACK: Operation = Operation {
 
 /// `GET /v1/oauth/identities`: List linked providers
 pub static OAUTH_IDENTITIES: Operation = Operation {
-    index: 28usize,
+    index: 43usize,
     id: "oauth_identities",
     resource: "oauth",
     method: "GET",
@@ -861,7 +1365,7 @@ pub static OAUTH_IDENTITIES: Operation = Operation {
 
 /// `DELETE /v1/oauth/identities/{identity_id}`: Unlink a provider
 pub static OAUTH_UNLINK: Operation = Operation {
-    index: 29usize,
+    index: 44usize,
     id: "oauth_unlink",
     resource: "oauth",
     method: "DELETE",
@@ -896,7 +1400,7 @@ pub static OAUTH_UNLINK: Operation = Operation {
 
 /// `GET /oauth/authorize`: Ask a person for access
 pub static OAUTH_CONSENT: Operation = Operation {
-    index: 30usize,
+    index: 45usize,
     id: "oauth_consent",
     resource: "oauth",
     method: "GET",
@@ -969,7 +1473,7 @@ pub static OAUTH_CONSENT: Operation = Operation {
 
 /// `POST /oauth/authorize`: Grant or deny access
 pub static OAUTH_DECIDE: Operation = Operation {
-    index: 31usize,
+    index: 46usize,
     id: "oauth_decide",
     resource: "oauth",
     method: "POST",
@@ -1016,7 +1520,7 @@ pub static OAUTH_DECIDE: Operation = Operation {
 
 /// `GET /oauth/sign_in`: Sign in, in a browser
 pub static OAUTH_SIGN_IN: Operation = Operation {
-    index: 32usize,
+    index: 47usize,
     id: "oauth_sign_in",
     resource: "oauth",
     method: "GET",
@@ -1047,7 +1551,7 @@ pub static OAUTH_SIGN_IN: Operation = Operation {
 
 /// `POST /oauth/sign_in`: Check a password, for a browser
 pub static OAUTH_SIGN_IN_SUBMIT: Operation = Operation {
-    index: 33usize,
+    index: 48usize,
     id: "oauth_sign_in_submit",
     resource: "oauth",
     method: "POST",
@@ -1101,7 +1605,7 @@ pub static OAUTH_SIGN_IN_SUBMIT: Operation = Operation {
 
 /// `POST /oauth/sign_out`: Sign out, in a browser
 pub static OAUTH_SIGN_OUT: Operation = Operation {
-    index: 34usize,
+    index: 49usize,
     id: "oauth_sign_out",
     resource: "oauth",
     method: "POST",
@@ -1134,7 +1638,7 @@ pub static OAUTH_SIGN_OUT: Operation = Operation {
 
 /// `POST /oauth/token`: Get tokens
 pub static OAUTH_TOKEN: Operation = Operation {
-    index: 35usize,
+    index: 50usize,
     id: "oauth_token",
     resource: "oauth",
     method: "POST",
@@ -1237,7 +1741,7 @@ pub static OAUTH_TOKEN: Operation = Operation {
 
 /// `POST /oauth/device_authorization`: Begin on a device without a browser
 pub static OAUTH_DEVICE_AUTHORIZATION: Operation = Operation {
-    index: 36usize,
+    index: 51usize,
     id: "oauth_device_authorization",
     resource: "oauth",
     method: "POST",
@@ -1298,7 +1802,7 @@ pub static OAUTH_DEVICE_AUTHORIZATION: Operation = Operation {
 
 /// `GET /oauth/device`: Type in a devices code
 pub static OAUTH_DEVICE: Operation = Operation {
-    index: 37usize,
+    index: 52usize,
     id: "oauth_device",
     resource: "oauth",
     method: "GET",
@@ -1329,7 +1833,7 @@ pub static OAUTH_DEVICE: Operation = Operation {
 
 /// `POST /oauth/device`: Grant or deny access to a device
 pub static OAUTH_DEVICE_DECIDE: Operation = Operation {
-    index: 38usize,
+    index: 53usize,
     id: "oauth_device_decide",
     resource: "oauth",
     method: "POST",
@@ -1376,7 +1880,7 @@ pub static OAUTH_DEVICE_DECIDE: Operation = Operation {
 
 /// `POST /oauth/revoke`: Revoke a token
 pub static OAUTH_REVOKE: Operation = Operation {
-    index: 39usize,
+    index: 54usize,
     id: "oauth_revoke",
     resource: "oauth",
     method: "POST",
@@ -1444,7 +1948,7 @@ pub static OAUTH_REVOKE: Operation = Operation {
 
 /// `POST /oauth/introspect`: Ask what a token is good for
 pub static OAUTH_INTROSPECT: Operation = Operation {
-    index: 40usize,
+    index: 55usize,
     id: "oauth_introspect",
     resource: "oauth",
     method: "POST",
@@ -1512,7 +2016,7 @@ pub static OAUTH_INTROSPECT: Operation = Operation {
 
 /// `GET /.well-known/oauth-authorization-server`: The authorization servers metadata
 pub static OAUTH_METADATA: Operation = Operation {
-    index: 41usize,
+    index: 56usize,
     id: "oauth_metadata",
     resource: "oauth",
     method: "GET",
@@ -1535,7 +2039,7 @@ pub static OAUTH_METADATA: Operation = Operation {
 
 /// `GET /.well-known/jwks.json`: The keys that access tokens are signed with
 pub static OAUTH_JWKS: Operation = Operation {
-    index: 42usize,
+    index: 57usize,
     id: "oauth_jwks",
     resource: "oauth",
     method: "GET",
@@ -1558,7 +2062,7 @@ pub static OAUTH_JWKS: Operation = Operation {
 
 /// `POST /v1/wallets`: Open a wallet
 pub static WALLETS_CREATE: Operation = Operation {
-    index: 43usize,
+    index: 58usize,
     id: "wallets_create",
     resource: "wallets",
     method: "POST",
@@ -1571,7 +2075,7 @@ pub static WALLETS_CREATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1581,7 +2085,7 @@ pub static WALLETS_CREATE: Operation = Operation {
 
 /// `GET /v1/wallets`: List wallets
 pub static WALLETS_LIST: Operation = Operation {
-    index: 44usize,
+    index: 59usize,
     id: "wallets_list",
     resource: "wallets",
     method: "GET",
@@ -1637,7 +2141,7 @@ pub static WALLETS_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1647,7 +2151,7 @@ pub static WALLETS_LIST: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}`: Get a wallet
 pub static WALLETS_GET: Operation = Operation {
-    index: 45usize,
+    index: 60usize,
     id: "wallets_get",
     resource: "wallets",
     method: "GET",
@@ -1668,7 +2172,7 @@ pub static WALLETS_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1678,7 +2182,7 @@ pub static WALLETS_GET: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/credit`: Put money into a wallet
 pub static WALLETS_CREDIT: Operation = Operation {
-    index: 46usize,
+    index: 61usize,
     id: "wallets_credit",
     resource: "wallets",
     method: "POST",
@@ -1699,7 +2203,7 @@ pub static WALLETS_CREDIT: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1709,7 +2213,7 @@ pub static WALLETS_CREDIT: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/debit`: Take money out of a wallet
 pub static WALLETS_DEBIT: Operation = Operation {
-    index: 47usize,
+    index: 62usize,
     id: "wallets_debit",
     resource: "wallets",
     method: "POST",
@@ -1730,7 +2234,7 @@ pub static WALLETS_DEBIT: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1740,7 +2244,7 @@ pub static WALLETS_DEBIT: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/transfer`: Move money to another wallet
 pub static WALLETS_TRANSFER: Operation = Operation {
-    index: 48usize,
+    index: 63usize,
     id: "wallets_transfer",
     resource: "wallets",
     method: "POST",
@@ -1761,7 +2265,7 @@ pub static WALLETS_TRANSFER: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1771,7 +2275,7 @@ pub static WALLETS_TRANSFER: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}/balance`: Get the balance of a wallet
 pub static WALLETS_BALANCE: Operation = Operation {
-    index: 49usize,
+    index: 64usize,
     id: "wallets_balance",
     resource: "wallets",
     method: "GET",
@@ -1792,7 +2296,7 @@ pub static WALLETS_BALANCE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1802,7 +2306,7 @@ pub static WALLETS_BALANCE: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}/transactions`: List a wallet's transactions
 pub static WALLETS_TRANSACTIONS: Operation = Operation {
-    index: 50usize,
+    index: 65usize,
     id: "wallets_transactions",
     resource: "wallets",
     method: "GET",
@@ -1858,7 +2362,7 @@ pub static WALLETS_TRANSACTIONS: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("transactions:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1868,7 +2372,7 @@ pub static WALLETS_TRANSACTIONS: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}/statement`: Stream the statement of a wallet
 pub static WALLETS_STATEMENT: Operation = Operation {
-    index: 51usize,
+    index: 66usize,
     id: "wallets_statement",
     resource: "wallets",
     method: "GET",
@@ -1910,7 +2414,7 @@ pub static WALLETS_STATEMENT: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("transactions:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 5u32,
     idempotency_key: false,
@@ -1920,7 +2424,7 @@ pub static WALLETS_STATEMENT: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/freeze`: Freeze a wallet
 pub static WALLETS_FREEZE: Operation = Operation {
-    index: 52usize,
+    index: 67usize,
     id: "wallets_freeze",
     resource: "wallets",
     method: "POST",
@@ -1941,7 +2445,7 @@ pub static WALLETS_FREEZE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1951,7 +2455,7 @@ pub static WALLETS_FREEZE: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/unfreeze`: Take a frozen wallet back into use
 pub static WALLETS_UNFREEZE: Operation = Operation {
-    index: 53usize,
+    index: 68usize,
     id: "wallets_unfreeze",
     resource: "wallets",
     method: "POST",
@@ -1972,7 +2476,7 @@ pub static WALLETS_UNFREEZE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -1982,7 +2486,7 @@ pub static WALLETS_UNFREEZE: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/close`: Close a wallet
 pub static WALLETS_CLOSE: Operation = Operation {
-    index: 54usize,
+    index: 69usize,
     id: "wallets_close",
     resource: "wallets",
     method: "POST",
@@ -2003,7 +2507,7 @@ pub static WALLETS_CLOSE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2013,7 +2517,7 @@ pub static WALLETS_CLOSE: Operation = Operation {
 
 /// `GET /v1/transactions/{transaction_id}`: Get a transaction
 pub static TRANSACTIONS_GET: Operation = Operation {
-    index: 55usize,
+    index: 70usize,
     id: "transactions_get",
     resource: "transactions",
     method: "GET",
@@ -2034,7 +2538,7 @@ pub static TRANSACTIONS_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("transactions:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2044,7 +2548,7 @@ pub static TRANSACTIONS_GET: Operation = Operation {
 
 /// `POST /v1/payments`: Make a payment
 pub static PAYMENTS_CREATE: Operation = Operation {
-    index: 56usize,
+    index: 71usize,
     id: "payments_create",
     resource: "payments",
     method: "POST",
@@ -2057,7 +2561,7 @@ pub static PAYMENTS_CREATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("payments:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2067,7 +2571,7 @@ pub static PAYMENTS_CREATE: Operation = Operation {
 
 /// `GET /v1/payments`: List payments
 pub static PAYMENTS_LIST: Operation = Operation {
-    index: 57usize,
+    index: 72usize,
     id: "payments_list",
     resource: "payments",
     method: "GET",
@@ -2130,7 +2634,7 @@ pub static PAYMENTS_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("payments:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2140,7 +2644,7 @@ pub static PAYMENTS_LIST: Operation = Operation {
 
 /// `GET /v1/payments/{payment_id}`: Get a payment
 pub static PAYMENTS_GET: Operation = Operation {
-    index: 58usize,
+    index: 73usize,
     id: "payments_get",
     resource: "payments",
     method: "GET",
@@ -2161,7 +2665,7 @@ pub static PAYMENTS_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("payments:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2171,7 +2675,7 @@ pub static PAYMENTS_GET: Operation = Operation {
 
 /// `POST /v1/payments/{payment_id}/capture`: Capture an authorized payment
 pub static PAYMENTS_CAPTURE: Operation = Operation {
-    index: 59usize,
+    index: 74usize,
     id: "payments_capture",
     resource: "payments",
     method: "POST",
@@ -2192,7 +2696,7 @@ pub static PAYMENTS_CAPTURE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("payments:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2202,7 +2706,7 @@ pub static PAYMENTS_CAPTURE: Operation = Operation {
 
 /// `POST /v1/payments/{payment_id}/cancel`: Cancel an authorized payment
 pub static PAYMENTS_CANCEL: Operation = Operation {
-    index: 60usize,
+    index: 75usize,
     id: "payments_cancel",
     resource: "payments",
     method: "POST",
@@ -2223,7 +2727,7 @@ pub static PAYMENTS_CANCEL: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("payments:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2233,7 +2737,7 @@ pub static PAYMENTS_CANCEL: Operation = Operation {
 
 /// `POST /v1/payments/{payment_id}/refund`: Refund a captured payment
 pub static PAYMENTS_REFUND: Operation = Operation {
-    index: 61usize,
+    index: 76usize,
     id: "payments_refund",
     resource: "payments",
     method: "POST",
@@ -2254,7 +2758,7 @@ pub static PAYMENTS_REFUND: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("payments:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2264,7 +2768,7 @@ pub static PAYMENTS_REFUND: Operation = Operation {
 
 /// `POST /v1/services`: Add a service
 pub static SERVICES_CREATE: Operation = Operation {
-    index: 62usize,
+    index: 77usize,
     id: "services_create",
     resource: "services",
     method: "POST",
@@ -2277,7 +2781,7 @@ pub static SERVICES_CREATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("services:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2287,7 +2791,7 @@ pub static SERVICES_CREATE: Operation = Operation {
 
 /// `GET /v1/services`: List services
 pub static SERVICES_LIST: Operation = Operation {
-    index: 63usize,
+    index: 78usize,
     id: "services_list",
     resource: "services",
     method: "GET",
@@ -2315,7 +2819,7 @@ pub static SERVICES_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("services:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2325,7 +2829,7 @@ pub static SERVICES_LIST: Operation = Operation {
 
 /// `GET /v1/services/{service_name}`: Get a service
 pub static SERVICES_GET: Operation = Operation {
-    index: 64usize,
+    index: 79usize,
     id: "services_get",
     resource: "services",
     method: "GET",
@@ -2346,7 +2850,7 @@ pub static SERVICES_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("services:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2356,7 +2860,7 @@ pub static SERVICES_GET: Operation = Operation {
 
 /// `PATCH /v1/services/{service_name}`: Change a service
 pub static SERVICES_UPDATE: Operation = Operation {
-    index: 65usize,
+    index: 80usize,
     id: "services_update",
     resource: "services",
     method: "PATCH",
@@ -2377,7 +2881,7 @@ pub static SERVICES_UPDATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("services:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2387,7 +2891,7 @@ pub static SERVICES_UPDATE: Operation = Operation {
 
 /// `DELETE /v1/services/{service_name}`: Take a service away
 pub static SERVICES_DELETE: Operation = Operation {
-    index: 66usize,
+    index: 81usize,
     id: "services_delete",
     resource: "services",
     method: "DELETE",
@@ -2408,7 +2912,7 @@ pub static SERVICES_DELETE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("services:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2418,7 +2922,7 @@ pub static SERVICES_DELETE: Operation = Operation {
 
 /// `GET /v1/services/{service_name}/health`: The health of a service
 pub static SERVICES_HEALTH: Operation = Operation {
-    index: 67usize,
+    index: 82usize,
     id: "services_health",
     resource: "services",
     method: "GET",
@@ -2439,7 +2943,7 @@ pub static SERVICES_HEALTH: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("services:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2449,7 +2953,7 @@ pub static SERVICES_HEALTH: Operation = Operation {
 
 /// `POST /v1/routes`: Add a route
 pub static ROUTES_CREATE: Operation = Operation {
-    index: 68usize,
+    index: 83usize,
     id: "routes_create",
     resource: "routes",
     method: "POST",
@@ -2462,7 +2966,7 @@ pub static ROUTES_CREATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("routes:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2472,7 +2976,7 @@ pub static ROUTES_CREATE: Operation = Operation {
 
 /// `GET /v1/routes`: List routes
 pub static ROUTES_LIST: Operation = Operation {
-    index: 69usize,
+    index: 84usize,
     id: "routes_list",
     resource: "routes",
     method: "GET",
@@ -2500,7 +3004,7 @@ pub static ROUTES_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("routes:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2510,7 +3014,7 @@ pub static ROUTES_LIST: Operation = Operation {
 
 /// `GET /v1/routes/{route_name}`: Get a route
 pub static ROUTES_GET: Operation = Operation {
-    index: 70usize,
+    index: 85usize,
     id: "routes_get",
     resource: "routes",
     method: "GET",
@@ -2531,7 +3035,7 @@ pub static ROUTES_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("routes:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2541,7 +3045,7 @@ pub static ROUTES_GET: Operation = Operation {
 
 /// `PATCH /v1/routes/{route_name}`: Change a route
 pub static ROUTES_UPDATE: Operation = Operation {
-    index: 71usize,
+    index: 86usize,
     id: "routes_update",
     resource: "routes",
     method: "PATCH",
@@ -2562,7 +3066,7 @@ pub static ROUTES_UPDATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("routes:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2572,7 +3076,7 @@ pub static ROUTES_UPDATE: Operation = Operation {
 
 /// `DELETE /v1/routes/{route_name}`: Take a route away
 pub static ROUTES_DELETE: Operation = Operation {
-    index: 72usize,
+    index: 87usize,
     id: "routes_delete",
     resource: "routes",
     method: "DELETE",
@@ -2593,7 +3097,7 @@ pub static ROUTES_DELETE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("routes:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2603,7 +3107,7 @@ pub static ROUTES_DELETE: Operation = Operation {
 
 /// `POST /v1/route_match`: Ask which route a request would take
 pub static ROUTES_MATCH: Operation = Operation {
-    index: 73usize,
+    index: 88usize,
     id: "routes_match",
     resource: "routes",
     method: "POST",
@@ -2616,7 +3120,7 @@ pub static ROUTES_MATCH: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("routes:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2626,7 +3130,7 @@ pub static ROUTES_MATCH: Operation = Operation {
 
 /// `GET /v1/breakers`: List breakers
 pub static BREAKERS_LIST: Operation = Operation {
-    index: 74usize,
+    index: 89usize,
     id: "breakers_list",
     resource: "breakers",
     method: "GET",
@@ -2654,7 +3158,7 @@ pub static BREAKERS_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("breakers:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2664,7 +3168,7 @@ pub static BREAKERS_LIST: Operation = Operation {
 
 /// `GET /v1/breakers/{breaker_name}`: Get a breaker
 pub static BREAKERS_GET: Operation = Operation {
-    index: 75usize,
+    index: 90usize,
     id: "breakers_get",
     resource: "breakers",
     method: "GET",
@@ -2685,7 +3189,7 @@ pub static BREAKERS_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("breakers:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2695,7 +3199,7 @@ pub static BREAKERS_GET: Operation = Operation {
 
 /// `POST /v1/breakers/{breaker_name}/reset`: Close a breaker by hand
 pub static BREAKERS_RESET: Operation = Operation {
-    index: 76usize,
+    index: 91usize,
     id: "breakers_reset",
     resource: "breakers",
     method: "POST",
@@ -2716,7 +3220,7 @@ pub static BREAKERS_RESET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("breakers:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2726,7 +3230,7 @@ pub static BREAKERS_RESET: Operation = Operation {
 
 /// `POST /v1/breakers/{breaker_name}/open`: Open a breaker by hand
 pub static BREAKERS_OPEN: Operation = Operation {
-    index: 77usize,
+    index: 92usize,
     id: "breakers_open",
     resource: "breakers",
     method: "POST",
@@ -2747,7 +3251,7 @@ pub static BREAKERS_OPEN: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("breakers:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2757,7 +3261,7 @@ pub static BREAKERS_OPEN: Operation = Operation {
 
 /// `GET /v1/rate_limits/tiers`: List the tiers
 pub static RATE_LIMITS_TIERS: Operation = Operation {
-    index: 78usize,
+    index: 93usize,
     id: "rate_limits_tiers",
     resource: "rate_limits",
     method: "GET",
@@ -2770,7 +3274,7 @@ pub static RATE_LIMITS_TIERS: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("rate_limits:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2780,7 +3284,7 @@ pub static RATE_LIMITS_TIERS: Operation = Operation {
 
 /// `PUT /v1/rate_limits/tiers/{tier_name}`: Set how often a tier may call
 pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
-    index: 79usize,
+    index: 94usize,
     id: "rate_limits_put_tier",
     resource: "rate_limits",
     method: "PUT",
@@ -2801,7 +3305,7 @@ pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("rate_limits:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2811,7 +3315,7 @@ pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
 
 /// `GET /v1/rate_limits/usage`: What a caller used of its tier
 pub static RATE_LIMITS_USAGE: Operation = Operation {
-    index: 80usize,
+    index: 95usize,
     id: "rate_limits_usage",
     resource: "rate_limits",
     method: "GET",
@@ -2839,7 +3343,7 @@ pub static RATE_LIMITS_USAGE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("rate_limits:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2849,7 +3353,7 @@ pub static RATE_LIMITS_USAGE: Operation = Operation {
 
 /// `GET /v1/versions`: List API versions
 pub static VERSIONS_LIST: Operation = Operation {
-    index: 81usize,
+    index: 96usize,
     id: "versions_list",
     resource: "versions",
     method: "GET",
@@ -2877,7 +3381,7 @@ pub static VERSIONS_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("versions:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2887,7 +3391,7 @@ pub static VERSIONS_LIST: Operation = Operation {
 
 /// `GET /v1/config`: Get the configuration
 pub static CONFIG_GET: Operation = Operation {
-    index: 82usize,
+    index: 97usize,
     id: "config_get",
     resource: "config",
     method: "GET",
@@ -2900,7 +3404,7 @@ pub static CONFIG_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("config:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2910,7 +3414,7 @@ pub static CONFIG_GET: Operation = Operation {
 
 /// `PUT /v1/config`: Replace what was made through the API
 pub static CONFIG_APPLY: Operation = Operation {
-    index: 83usize,
+    index: 98usize,
     id: "config_apply",
     resource: "config",
     method: "PUT",
@@ -2923,7 +3427,7 @@ pub static CONFIG_APPLY: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("config:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2933,7 +3437,7 @@ pub static CONFIG_APPLY: Operation = Operation {
 
 /// `POST /v1/config/validate`: Check a configuration
 pub static CONFIG_VALIDATE: Operation = Operation {
-    index: 84usize,
+    index: 99usize,
     id: "config_validate",
     resource: "config",
     method: "POST",
@@ -2946,7 +3450,7 @@ pub static CONFIG_VALIDATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("config:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2956,7 +3460,7 @@ pub static CONFIG_VALIDATE: Operation = Operation {
 
 /// `GET /v1/analytics/overview`: All requests of a time
 pub static ANALYTICS_OVERVIEW: Operation = Operation {
-    index: 85usize,
+    index: 100usize,
     id: "analytics_overview",
     resource: "analytics",
     method: "GET",
@@ -2984,7 +3488,7 @@ pub static ANALYTICS_OVERVIEW: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("analytics:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2994,7 +3498,7 @@ pub static ANALYTICS_OVERVIEW: Operation = Operation {
 
 /// `GET /v1/analytics/endpoints`: The most popular routes
 pub static ANALYTICS_ENDPOINTS: Operation = Operation {
-    index: 86usize,
+    index: 101usize,
     id: "analytics_endpoints",
     resource: "analytics",
     method: "GET",
@@ -3029,7 +3533,7 @@ pub static ANALYTICS_ENDPOINTS: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("analytics:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3039,7 +3543,7 @@ pub static ANALYTICS_ENDPOINTS: Operation = Operation {
 
 /// `GET /v1/analytics/errors`: The most frequent errors
 pub static ANALYTICS_ERRORS: Operation = Operation {
-    index: 87usize,
+    index: 102usize,
     id: "analytics_errors",
     resource: "analytics",
     method: "GET",
@@ -3074,7 +3578,7 @@ pub static ANALYTICS_ERRORS: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("analytics:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3084,7 +3588,7 @@ pub static ANALYTICS_ERRORS: Operation = Operation {
 
 /// `GET /v1/analytics/series`: Requests over time
 pub static ANALYTICS_SERIES: Operation = Operation {
-    index: 88usize,
+    index: 103usize,
     id: "analytics_series",
     resource: "analytics",
     method: "GET",
@@ -3126,7 +3630,7 @@ pub static ANALYTICS_SERIES: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("analytics:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3136,7 +3640,7 @@ pub static ANALYTICS_SERIES: Operation = Operation {
 
 /// `GET /v1/analytics/consumers`: The busiest callers
 pub static ANALYTICS_CONSUMERS: Operation = Operation {
-    index: 89usize,
+    index: 104usize,
     id: "analytics_consumers",
     resource: "analytics",
     method: "GET",
@@ -3171,7 +3675,7 @@ pub static ANALYTICS_CONSUMERS: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("analytics:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3202,6 +3706,21 @@ pub static OPERATIONS: &[&Operation] = &[
     &API_KEYS_GET,
     &API_KEYS_REVOKE,
     &API_KEYS_ROTATE,
+    &SERVICE_TOKENS_CREATE,
+    &SERVICE_TOKENS_LIST,
+    &SERVICE_TOKENS_REVOKE,
+    &USERS_LIST,
+    &USERS_GET,
+    &USERS_SET_ROLES,
+    &ROLES_LIST,
+    &ROLES_GET,
+    &ROLES_PUT,
+    &PERMISSIONS_CHECK,
+    &TENANTS_CREATE,
+    &TENANTS_LIST,
+    &TENANTS_GET,
+    &TENANTS_UPDATE,
+    &AUDIT_LIST,
     &OAUTH_CLIENTS_CREATE,
     &OAUTH_CLIENTS_LIST,
     &OAUTH_CLIENTS_GET,

@@ -389,6 +389,279 @@ where
         );
     routes
         .add(
+            &operations::SERVICE_TOKENS_CREATE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .service_tokens_create(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::SERVICE_TOKENS_CREATE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::SERVICE_TOKENS_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .service_tokens_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::SERVICE_TOKENS_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::SERVICE_TOKENS_REVOKE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let service_token_id = input.path();
+                        let outcome = api
+                            .service_tokens_revoke(context, service_token_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::SERVICE_TOKENS_REVOKE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::USERS_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .users_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::USERS_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::USERS_GET,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let user_id = input.path();
+                        let outcome = api
+                            .users_get(context, user_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::USERS_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::USERS_SET_ROLES,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let user_id = input.path();
+                        let body = input.body()?;
+                        let outcome = api
+                            .users_set_roles(context, user_id, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::USERS_SET_ROLES)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ROLES_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .roles_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ROLES_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ROLES_GET,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let role_name = input.path();
+                        let outcome = api
+                            .roles_get(context, role_name)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ROLES_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ROLES_PUT,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let role_name = input.path();
+                        let body = input.body()?;
+                        let outcome = api
+                            .roles_put(context, role_name, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ROLES_PUT)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::PERMISSIONS_CHECK,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .permissions_check(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::PERMISSIONS_CHECK)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::TENANTS_CREATE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .tenants_create(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::TENANTS_CREATE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::TENANTS_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .tenants_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::TENANTS_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::TENANTS_GET,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let tenant_id = input.path();
+                        let outcome = api
+                            .tenants_get(context, tenant_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::TENANTS_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::TENANTS_UPDATE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let tenant_id = input.path();
+                        let body = input.body()?;
+                        let outcome = api
+                            .tenants_update(context, tenant_id, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::TENANTS_UPDATE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::AUDIT_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .audit_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::AUDIT_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
             &operations::OAUTH_CLIENTS_CREATE,
             {
                 let api = Arc::clone(&api);

@@ -1,5 +1,6 @@
 //! Who calls, and what the pipeline knows about the request: the first argument of every handler.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, header};
@@ -17,6 +18,7 @@ struct Inner {
     idempotency: Option<Idempotency>,
     user_agent: Option<HeaderValue>,
     headers: HeaderMap,
+    peer: Option<IpAddr>,
 }
 
 /// Who calls.
@@ -38,12 +40,22 @@ pub struct Identity {
     pub tenant_id: String,
     /// `usr_…`: the user behind the token or the key.
     pub user_id: String,
-    /// `key_…` or `ses_…`: what was presented.
+    /// `ses_…`, `key_…` or `stk_…`: what was presented.
     pub credential_id: String,
     /// What the caller may do: `wallets:write`, `wallets:*`, `*`.
     pub permissions: Arc<[String]>,
     /// `free`, `basic`, `premium`, `enterprise` or `admin`.
     pub tier: String,
+    /// Whether the tenant is that of those who run the gateway, who alone may use what is every tenant's.
+    pub platform: bool,
+}
+
+impl Identity {
+    /// Whether the caller may do what this permission stands for.
+    pub fn may(&self, permission: &str) -> bool {
+        super::permits(&self.permissions, permission)
+            && (self.platform || !crate::auth::roles::is_platform(permission))
+    }
 }
 
 /// A POST's idempotency key, to be recorded in the transaction that makes the change.
@@ -67,6 +79,7 @@ impl Context {
                 idempotency,
                 user_agent: None,
                 headers: HeaderMap::new(),
+                peer: None,
             }),
         }
     }
@@ -90,9 +103,27 @@ impl Context {
         self
     }
 
+    /// Takes the address that the request came from. Used by the pipeline only, before the context is cloned.
+    #[must_use]
+    pub fn with_peer(mut self, peer: IpAddr) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.peer = Some(peer);
+        }
+        self
+    }
+
     /// The request's headers where the operation is one of browsers or takes a form; otherwise none.
     pub fn headers(&self) -> &HeaderMap {
         &self.inner.headers
+    }
+
+    /// The address that the request came from, if it came over a network.
+    pub fn peer(&self) -> Option<IpAddr> {
+        let anonymous = match &self.inner.caller {
+            Caller::Anonymous { address } => Some(*address),
+            Caller::Known(_) => None,
+        };
+        self.inner.peer.or(anonymous).map(|peer| peer.to_canonical())
     }
 
     /// The caller's program, as it names itself.

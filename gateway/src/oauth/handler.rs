@@ -38,7 +38,7 @@ impl OauthApi<Context, Error> for Gateway {
     }
 
     async fn oauth_identities(&self, context: Context) -> Result<Success<LinkedIdentityList>, Error> {
-        Ok(Success(self.linked_identities(context.identity()?).await?))
+        Ok(Success(self.linked_identities(&context).await?))
     }
 
     async fn oauth_unlink(&self, context: Context, identity_id: String) -> Result<NoContent, Error> {

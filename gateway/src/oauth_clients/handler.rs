@@ -12,6 +12,7 @@ use crate::auth::roles;
 use crate::generated::{Created, NoContent, OauthClientsApi, Success};
 use crate::http::{Context, Error, FieldError, permits};
 use crate::secrets::{id, random};
+use crate::store::System;
 use crate::store::cursor::Scope;
 
 /// What client secrets begin with.
@@ -62,7 +63,7 @@ impl OauthClientsApi<Context, Error> for Gateway {
             jwks,
             created_at: tx.now(),
         };
-        storage::insert(tx.connection(), &row).await?;
+        storage::insert(&mut tx, &row).await?;
         let mut answer = OAuthClientWithSecret::new(row.client());
         answer.client_secret = secret;
         tx.commit(&answer).await?;
@@ -79,8 +80,7 @@ impl OauthClientsApi<Context, Error> for Gateway {
         let after = params.cursor.as_deref().map(|cursor| scope.decode(cursor)).transpose()?;
         let limit = params.limit.unwrap_or(20);
         // One more than asked for says whether there is a next page.
-        let mut rows =
-            storage::list_of(self.store.read(), &caller.tenant_id, after.as_ref(), limit + 1).await?;
+        let mut rows = storage::list_of(self.store.tenant(&context)?, after.as_ref(), limit + 1).await?;
         let page = usize::try_from(limit).unwrap_or(20);
         let has_more = rows.len() > page;
         rows.truncate(page);
@@ -95,8 +95,7 @@ impl OauthClientsApi<Context, Error> for Gateway {
         context: Context,
         oauth_client_id: String,
     ) -> Result<Success<OAuthClient>, Error> {
-        let caller = context.identity()?;
-        let row = storage::get(self.store.read(), &caller.tenant_id, &oauth_client_id).await?;
+        let row = storage::get(self.store.tenant(&context)?, &oauth_client_id).await?;
         let row = row.ok_or_else(|| Error::not_found("client", &oauth_client_id))?;
         Ok(Success(row.client()))
     }
@@ -106,10 +105,12 @@ impl OauthClientsApi<Context, Error> for Gateway {
         context: Context,
         oauth_client_id: String,
     ) -> Result<NoContent, Error> {
-        let caller = context.identity()?;
         let mut tx = self.store.begin(&context).await?;
-        let ended = storage::delete(tx.connection(), &caller.tenant_id, &oauth_client_id).await?;
-        let ended = ended.ok_or_else(|| Error::not_found("client", &oauth_client_id))?;
+        // Nothing is granted meanwhile: whoever would write waits for this transaction.
+        let ended = storage::grants_of(self.store.system(System::OAuth), &oauth_client_id).await?;
+        if !storage::delete(&mut tx, &oauth_client_id).await? {
+            return Err(Error::not_found("client", &oauth_client_id));
+        }
         ended.iter().for_each(|grant| self.oauth.grants.changed(grant));
         tx.commit_empty().await?;
         Ok(NoContent)

@@ -1,12 +1,11 @@
 //! Clients in the database.
 
 use sqlx::FromRow;
-use sqlx::sqlite::SqliteConnection;
 use waypost_types::OAuthClient;
 
-use crate::store::Readers;
 use crate::store::clock::to_rfc3339;
 use crate::store::cursor::Position;
+use crate::store::{Readers, TenantExecutor as _, TenantReader, WriteTx, sql};
 
 /// A client as it is kept: lists are JSON.
 #[derive(Debug, Clone, FromRow)]
@@ -62,14 +61,25 @@ fn list(json: &str) -> Vec<String> {
     serde_json::from_str(json).unwrap_or_default()
 }
 
-const COLUMNS: &str = "id, tenant_id, user_id, name, type, authentication, grant_types, redirect_uris, scopes, secret_hash, jwks, created_at";
+/// The text that reads whole clients, and which.
+macro_rules! client {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, tenant_id, user_id, name, type, authentication, grant_types, redirect_uris, scopes, secret_hash, jwks, created_at
+             FROM oauth_clients ",
+            $which
+        )
+    };
+}
 
-pub(super) async fn insert(connection: &mut SqliteConnection, row: &ClientRow) -> Result<(), sqlx::Error> {
-    sqlx::query(sqlx::AssertSqlSafe(format!(
-        "INSERT INTO oauth_clients ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-    )))
+/// Writes a new client of the transaction's tenant.
+pub(super) async fn insert(tx: &mut WriteTx, row: &ClientRow) -> Result<(), sqlx::Error> {
+    tx.query(sql!(
+        "INSERT INTO oauth_clients
+         (tenant_id, id, user_id, name, type, authentication, grant_types, redirect_uris, scopes, secret_hash, jwks, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+    ))
     .bind(&row.id)
-    .bind(&row.tenant_id)
     .bind(&row.user_id)
     .bind(&row.name)
     .bind(&row.kind)
@@ -80,7 +90,7 @@ pub(super) async fn insert(connection: &mut SqliteConnection, row: &ClientRow) -
     .bind(row.secret_hash.as_deref())
     .bind(row.jwks.as_deref())
     .bind(row.created_at)
-    .execute(connection)
+    .execute()
     .await
     .map(drop)
 }
@@ -90,60 +100,33 @@ pub(crate) async fn by_id(
     executor: impl sqlx::SqliteExecutor<'_>,
     id: &str,
 ) -> Result<Option<ClientRow>, sqlx::Error> {
-    sqlx::query_as(sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM oauth_clients WHERE id = $1")))
-        .bind(id)
-        .fetch_optional(executor)
-        .await
+    sqlx::query_as(client!("WHERE id = $1")).bind(id).fetch_optional(executor).await
 }
 
-pub(super) async fn get(
-    readers: &Readers,
-    tenant_id: &str,
-    id: &str,
-) -> Result<Option<ClientRow>, sqlx::Error> {
-    sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM oauth_clients WHERE id = $1 AND tenant_id = $2"
-    )))
-    .bind(id)
-    .bind(tenant_id)
-    .fetch_optional(readers)
-    .await
+pub(super) async fn get(tenant: TenantReader<'_>, id: &str) -> Result<Option<ClientRow>, sqlx::Error> {
+    tenant.query(sql!(client!("WHERE tenant_id = $1 AND id = $2"))).bind(id).fetch_optional_as().await
 }
 
 /// Newest first, after a position.
 pub(super) async fn list_of(
-    readers: &Readers,
-    tenant_id: &str,
+    tenant: TenantReader<'_>,
     after: Option<&Position>,
     limit: i64,
 ) -> Result<Vec<ClientRow>, sqlx::Error> {
     let (time, id) = after.map_or((i64::MAX, ""), |position| (position.created_at, position.id.as_str()));
-    sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM oauth_clients WHERE tenant_id = $1 AND (created_at, id) < ($2, $3)
-         ORDER BY created_at DESC, id DESC LIMIT $4"
-    )))
-    .bind(tenant_id)
-    .bind(time)
-    .bind(id)
-    .bind(limit)
-    .fetch_all(readers)
-    .await
+    let query = tenant.query(sql!(client!(
+        "WHERE tenant_id = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4"
+    )));
+    query.bind(time).bind(id).bind(limit).fetch_all_as().await
 }
 
-/// Takes it away with its grants, whose identifiers are given; none if the tenant has no such client.
-pub(super) async fn delete(
-    connection: &mut SqliteConnection,
-    tenant_id: &str,
-    id: &str,
-) -> Result<Option<Vec<String>>, sqlx::Error> {
-    let grants = sqlx::query_scalar("SELECT id FROM oauth_grants WHERE client_id = $1")
-        .bind(id)
-        .fetch_all(&mut *connection)
-        .await?;
-    let done = sqlx::query("DELETE FROM oauth_clients WHERE id = $1 AND tenant_id = $2")
-        .bind(id)
-        .bind(tenant_id)
-        .execute(connection)
-        .await?;
-    Ok((done.rows_affected() == 1).then_some(grants))
+/// What was granted to a client, by people of whatever tenant.
+pub(super) async fn grants_of(readers: &Readers, id: &str) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT id FROM oauth_grants WHERE client_id = $1").bind(id).fetch_all(readers).await
+}
+
+/// Takes it away with its grants; says whether the tenant has such a client.
+pub(super) async fn delete(tx: &mut WriteTx, id: &str) -> Result<bool, sqlx::Error> {
+    let delete = tx.query(sql!("DELETE FROM oauth_clients WHERE tenant_id = $1 AND id = $2"));
+    Ok(delete.bind(id).execute().await? == 1)
 }

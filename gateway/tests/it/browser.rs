@@ -111,7 +111,7 @@ async fn a_session_ends_when_it_is_not_used_and_when_its_time_is_over() {
         let ask = with_cookie(&app, &browser, "GET", "/v1/oauth/identities")
             .header("Sec-Fetch-Site", "same-origin");
         ask.clone().send().await.expect(200);
-        let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+        let mut tx = app.tamper().await;
         sqlx::query(statement).execute(tx.connection()).await.unwrap();
         tx.commit_empty().await.unwrap();
         ask.send().await.problem(401, "unauthenticated");
@@ -127,13 +127,13 @@ async fn use_lets_a_session_live_on_but_not_for_ever() {
         let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
             "SELECT s.expires_at, s.last_used_at, b.expires_at FROM sessions s JOIN browser_sessions b ON b.session_id = s.id",
         )
-        .fetch_all(app.gateway.store().read())
+        .fetch_all(app.inspect())
         .await
         .unwrap();
         rows[0]
     };
     let (first, _, absolute) = times().await;
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     sqlx::query("UPDATE sessions SET last_used_at = last_used_at - 120000000")
         .execute(tx.connection())
         .await
@@ -142,7 +142,7 @@ async fn use_lets_a_session_live_on_but_not_for_ever() {
     browser.get("/oauth/sign_in").await.expect(200);
     let (second, used, unchanged) = times().await;
     assert!(second > first && used > 0 && unchanged == absolute);
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     let near = "UPDATE sessions SET last_used_at = 0";
     sqlx::query(near).execute(tx.connection()).await.unwrap();
     let soon = tx.now() + 1_000_000_000;

@@ -244,6 +244,12 @@ async fn a_whole_configuration_is_checked_and_replaced_at_once_or_not_at_all() {
         admin.post("/v1/config/validate").json(body).send().await.expect(200).json()
     };
     assert_eq!(check(&yaml).await, json!({ "valid": true, "faults": [] }));
+    let odd =
+        check(&yaml.replace("  orders: {", "  lonely: { targets: [\"http://127.0.0.1:1\"] }\n  orders: {"))
+            .await;
+    let warning = &odd["faults"][0];
+    assert_eq!((&odd["valid"], &warning["level"]), (&json!(true), &json!("warning")), "{odd}");
+    assert_eq!((&warning["pointer"], &warning["line"]), (&json!("/services/lonely"), &json!(2)));
     let wrong =
         format!("{}    priorty: 3\nlisteners: []\n", yaml.replace("service: orders", "service: ordrs"));
     let report = check(&wrong).await;

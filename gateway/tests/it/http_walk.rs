@@ -98,24 +98,24 @@ fn is_platform(operation: &Operation) -> bool {
 }
 
 /// One operation's surroundings: what its example names exists.
-struct World<'a> {
-    user: User<'a>,
+pub struct World<'a> {
+    pub user: User<'a>,
     operation: Operation,
     /// Identifiers of the example, and the real ones that stand for them.
-    real: HashMap<String, String>,
+    pub real: HashMap<String, String>,
     /// The secret of the client that was made.
     client_secret: Mutex<String>,
 }
 
 impl<'a> World<'a> {
-    async fn new(app: &'a App, operation: Operation) -> Self {
+    pub async fn new(app: &'a App, operation: Operation) -> Self {
         // What is the whole platform's is for an administrator.
         let user = if is_platform(&operation) { User::admin(app).await } else { app.register().await };
         Self { user, operation, real: HashMap::new(), client_secret: Mutex::default() }
     }
 
     /// Brings the data plane, which all share, to what the operation's example takes for granted: the service and the route of the story, or neither.
-    async fn furnish(&self) {
+    pub async fn furnish(&self) {
         if !is_platform(&self.operation) {
             return;
         }
@@ -135,7 +135,11 @@ impl<'a> World<'a> {
     }
 
     /// The operation's example, in terms of things that exist.
-    async fn ask(&mut self, contract: &Contract) -> Ask {
+    pub async fn ask(&mut self, contract: &Contract) -> Ask {
+        if self.operation.id == "roles_get" {
+            let role = json!({ "permissions": ["wallets:read"] });
+            self.user.ask("PUT", "/v1/roles/bookkeeper").json(role).send().await.expect(200);
+        }
         let mut path = self.operation.path.clone();
         let mut query = Vec::new();
         for parameter in contract.parameters(&self.operation) {
@@ -213,7 +217,11 @@ impl<'a> World<'a> {
             Value::String(text) => match self.real.get(&text) {
                 Some(real) => real.clone().into(),
                 None => match text.split_once('_').map(|(prefix, rest)| (prefix, rest.len())) {
-                    Some((prefix @ ("wal" | "txn" | "pay" | "ses" | "key" | "ocl" | "idn"), 32)) => {
+                    Some((
+                        prefix @ ("wal" | "txn" | "pay" | "ses" | "key" | "usr" | "ten" | "stk" | "ocl"
+                        | "idn"),
+                        32,
+                    )) => {
                         let real = self.make(prefix).await;
                         self.real.insert(text, real.clone());
                         real.into()
@@ -276,13 +284,28 @@ impl<'a> World<'a> {
                 client.id
             }
             ("idn", _) => {
-                let mut tx = user.app.gateway.store().begin_unrecorded().await.unwrap();
+                let mut tx = user.app.tamper().await;
                 let insert = "INSERT INTO identities (id, tenant_id, user_id, provider, subject, created_at)
                     SELECT 'idn_' || SUBSTR(id, 5), tenant_id, id, 'github', id, 1 FROM users WHERE email = $1 RETURNING id";
                 let id: String =
                     sqlx::query_scalar(insert).bind(&user.email).fetch_one(tx.connection()).await.unwrap();
                 tx.commit_empty().await.unwrap();
                 id
+            }
+            ("usr", _) => user.id().await,
+            ("ten", _) => {
+                let owner = json!({ "email": format!("owner-of-{}", user.email), "name": "Grace", "password": PASSWORD });
+                let tenant = json!({ "name": "Logistics", "owner": owner });
+                user.post("/v1/tenants").json(tenant).send().await.expect(201).string("/id")
+            }
+            ("stk", _) => {
+                let token = json!({ "name": "walk", "permissions": ["wallets:read"] });
+                user.post("/v1/service_tokens")
+                    .json(token)
+                    .send()
+                    .await
+                    .expect(201)
+                    .string("/service_token/id")
             }
             (other, operation) => panic!("{operation}: nothing is known of {other}_"),
         }

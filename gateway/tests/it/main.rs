@@ -10,6 +10,8 @@
 )]
 
 mod api_keys;
+mod attempts;
+mod audit;
 mod auth;
 mod browser;
 mod cli;
@@ -26,6 +28,7 @@ mod http_limits;
 mod http_permissions;
 mod http_protocol;
 mod http_walk;
+mod identity;
 mod ledger_concurrency;
 mod ledger_lists;
 mod ledger_random;
@@ -37,4 +40,5 @@ mod oauth_rfc9700;
 mod oauth_sign_in;
 mod support;
 mod system;
+mod tenant_walk;
 mod versions;

@@ -19,7 +19,7 @@ async fn a_secret_is_shown_once_and_kept_as_a_hash() {
     }
     let stored: Option<Vec<u8>> = sqlx::query_scalar("SELECT secret_hash FROM oauth_clients WHERE id = $1")
         .bind(&client.id)
-        .fetch_one(app.gateway.store().read())
+        .fetch_one(app.inspect())
         .await
         .unwrap();
     assert!(!String::from_utf8_lossy(&stored.unwrap()).contains(&client.secret));

@@ -194,7 +194,7 @@ async fn decide(browser: &mut Browser<'_>, user_code: &str, decision: &str) -> c
 
 /// Lets the device ask again at once.
 async fn wait(app: &App) {
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     sqlx::query("UPDATE oauth_device_codes SET asked_at = NULL").execute(tx.connection()).await.unwrap();
     tx.commit_empty().await.unwrap();
 }
@@ -236,7 +236,7 @@ async fn a_device_is_told_of_a_no_of_its_end_and_of_a_stranger() {
     poll(&app, &client, &denied).send().await.refusal(400, "access_denied");
     let foreign = device(&app, &client).await;
     poll(&app, &other, &foreign).send().await.refusal(400, "invalid_grant");
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     sqlx::query("UPDATE oauth_device_codes SET expires_at = 1").execute(tx.connection()).await.unwrap();
     tx.commit_empty().await.unwrap();
     poll(&app, &client, &foreign).send().await.refusal(400, "expired_token");
@@ -324,7 +324,7 @@ async fn a_changed_role_holds_for_tokens_that_are_out() {
         .decide(&mut browser, &client.request(&[("scope", Some("wallets:write wallets:read"))]), "allow")
         .await;
     let tokens = client.exchange(&app, &sent.sent_with()["code"]).await.expect(200).json();
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     sqlx::query("UPDATE users SET role = 'user' WHERE email = $1")
         .bind(&user.email)
         .execute(tx.connection())
@@ -383,7 +383,7 @@ async fn a_new_key_is_published_before_it_signs_and_the_old_one_while_its_tokens
     let shift = |minutes: i64| {
         let app = &app;
         async move {
-            let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+            let mut tx = app.tamper().await;
             let by = minutes * 60_000_000;
             let sql = "UPDATE oauth_signing_keys SET active_from = active_from - $1";
             sqlx::query(sql).bind(by).execute(tx.connection()).await.unwrap();

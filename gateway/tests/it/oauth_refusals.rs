@@ -8,7 +8,7 @@ use crate::support::oauth::{CHALLENGE, Client, REDIRECT, VERIFIER};
 use crate::support::{App, Reply};
 
 async fn sql(app: &App, statement: &'static str) {
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     sqlx::query(statement).execute(tx.connection()).await.unwrap();
     tx.commit_empty().await.unwrap();
 }

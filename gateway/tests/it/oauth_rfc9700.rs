@@ -286,7 +286,7 @@ async fn section_4_14_refresh_tokens_are_bound_to_what_was_granted_and_expire() 
     let refresh = tokens["refresh_token"].as_str().unwrap();
     let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh), ("scope", "wallets:write")];
     client.ask(&app, &fields).send().await.refusal(400, "invalid_scope");
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     sqlx::query("UPDATE oauth_refresh_tokens SET expires_at = 1").execute(tx.connection()).await.unwrap();
     tx.commit_empty().await.unwrap();
     client.refresh(&app, refresh).await.refusal(400, "invalid_grant");

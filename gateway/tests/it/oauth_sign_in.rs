@@ -167,7 +167,7 @@ async fn sign_in(browser: &mut Browser<'_>, provider: &Provider, name: &str) -> 
 
 async fn accounts(app: &App) -> i64 {
     let count = sqlx::query_scalar("SELECT (SELECT COUNT(*) FROM users) + (SELECT COUNT(*) FROM identities)");
-    count.fetch_one(app.gateway.store().read()).await.unwrap()
+    count.fetch_one(app.inspect()).await.unwrap()
 }
 
 #[tokio::test]
@@ -211,7 +211,7 @@ async fn a_state_is_good_once_in_its_own_browser_for_its_own_provider() {
     let elsewhere = begin(&mut browser, &provider, "/v1/oauth/op/authorize").await;
     back(&mut browser, &provider, "github", &elsewhere["state"]).await.expect(400);
     let late = begin(&mut browser, &provider, "/v1/oauth/op/authorize").await;
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     sqlx::query("UPDATE sign_in_states SET expires_at = 1").execute(tx.connection()).await.unwrap();
     tx.commit_empty().await.unwrap();
     back(&mut browser, &provider, "op", &late["state"]).await.expect(400);

@@ -1693,7 +1693,7 @@ pub type Permission = String;
 /// A user's standing in the tenant; it decides the permissions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// May do everything.
+    /// May do everything in the tenant.
     Admin,
     /// May read and change the tenant's resources.
     Manager,
@@ -1876,6 +1876,9 @@ pub struct User {
     pub role: Role,
     /// When the account was made.
     pub created_at: String,
+    /// The tenant's own roles that the user has beside `role`. Absent if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_roles: Option<Vec<RoleName>>,
     /// Fields that this version does not know; they survive a round trip.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
@@ -1898,8 +1901,15 @@ impl User {
             name: name.into(),
             role,
             created_at: created_at.into(),
+            custom_roles: Default::default(),
             extra: serde_json::Map::new(),
         }
+    }
+    /// Sets `custom_roles`.
+    #[must_use]
+    pub fn with_custom_roles(mut self, custom_roles: impl Into<Vec<RoleName>>) -> Self {
+        self.custom_roles = Some(custom_roles.into());
+        self
     }
 }
 
@@ -1914,6 +1924,12 @@ pub struct Tenant {
     pub tier: Tier,
     /// When it was made.
     pub created_at: String,
+    /// What it is for. Absent if nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The tenant that made it. Absent if it made itself by registering.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<TenantId>,
     /// Fields that this version does not know; they survive a round trip.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
@@ -1932,8 +1948,22 @@ impl Tenant {
             name: name.into(),
             tier,
             created_at: created_at.into(),
+            description: Default::default(),
+            parent_id: Default::default(),
             extra: serde_json::Map::new(),
         }
+    }
+    /// Sets `description`.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+    /// Sets `parent_id`.
+    #[must_use]
+    pub fn with_parent_id(mut self, parent_id: impl Into<TenantId>) -> Self {
+        self.parent_id = Some(parent_id.into());
+        self
     }
 }
 
@@ -2242,6 +2272,8 @@ pub enum CredentialKind {
     Session,
     /// The secret of an API key.
     ApiKey,
+    /// The secret of a service token.
+    ServiceToken,
     /// An access token that a client was granted.
     Oauth,
     /// A value that this version does not know; it survives a round trip.
@@ -2250,12 +2282,18 @@ pub enum CredentialKind {
 
 impl CredentialKind {
     /// Every value that this version knows.
-    pub const ALL: &'static [Self] = &[Self::Session, Self::ApiKey, Self::Oauth];
+    pub const ALL: &'static [Self] = &[
+        Self::Session,
+        Self::ApiKey,
+        Self::ServiceToken,
+        Self::Oauth,
+    ];
     /// As on the wire.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Session => "session",
             Self::ApiKey => "api_key",
+            Self::ServiceToken => "service_token",
             Self::Oauth => "oauth",
             Self::Unknown(value) => value,
         }
@@ -2264,6 +2302,7 @@ impl CredentialKind {
         match value {
             "session" => Some(Self::Session),
             "api_key" => Some(Self::ApiKey),
+            "service_token" => Some(Self::ServiceToken),
             "oauth" => Some(Self::Oauth),
             _ => None,
         }
@@ -2318,7 +2357,7 @@ pub struct Identity {
     pub tenant: Tenant,
     /// What a caller presented.
     pub credential: CredentialKind,
-    /// The session's, the API key's or the grant's identifier.
+    /// The identifier of the session, the API key or the service token.
     pub credential_id: String,
     /// All that this credential may do.
     pub permissions: Vec<Permission>,
@@ -9489,5 +9528,978 @@ impl RouteFallback {
     pub fn with_cached(mut self, cached: impl Into<bool>) -> Self {
         self.cached = Some(cached.into());
         self
+    }
+}
+
+/// Identifies a service token.
+pub type ServiceTokenId = String;
+
+/// Whether a service token opens anything.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ServiceTokenStatus {
+    /// It works.
+    Active,
+    /// Its time is over.
+    Expired,
+    /// It was taken back.
+    Revoked,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl ServiceTokenStatus {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[Self::Active, Self::Expired, Self::Revoked];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "active" => Some(Self::Active),
+            "expired" => Some(Self::Expired),
+            "revoked" => Some(Self::Revoked),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for ServiceTokenStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for ServiceTokenStatus {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for ServiceTokenStatus {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for ServiceTokenStatus {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for ServiceTokenStatus {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ServiceTokenStatus {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// A credential of a service, without its secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceToken {
+    /// Identifies a service token.
+    pub id: ServiceTokenId,
+    /// What people call it.
+    pub name: String,
+    /// The last characters of the secret, to tell tokens apart.
+    pub hint: String,
+    /// All that the token may do.
+    pub permissions: Vec<Permission>,
+    /// Whether a service token opens anything.
+    pub status: ServiceTokenStatus,
+    /// Who made it.
+    pub created_by: UserId,
+    /// When it was made.
+    pub created_at: String,
+    /// When it stops working.
+    pub expires_at: String,
+    /// When it was last used, to some seconds. Absent if never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<String>,
+    /// When it was revoked. Absent if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ServiceToken {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        id: impl Into<ServiceTokenId>,
+        name: impl Into<String>,
+        hint: impl Into<String>,
+        permissions: Vec<Permission>,
+        status: ServiceTokenStatus,
+        created_by: impl Into<UserId>,
+        created_at: impl Into<String>,
+        expires_at: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            hint: hint.into(),
+            permissions,
+            status,
+            created_by: created_by.into(),
+            created_at: created_at.into(),
+            expires_at: expires_at.into(),
+            last_used_at: Default::default(),
+            revoked_at: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `last_used_at`.
+    #[must_use]
+    pub fn with_last_used_at(mut self, last_used_at: impl Into<String>) -> Self {
+        self.last_used_at = Some(last_used_at.into());
+        self
+    }
+    /// Sets `revoked_at`.
+    #[must_use]
+    pub fn with_revoked_at(mut self, revoked_at: impl Into<String>) -> Self {
+        self.revoked_at = Some(revoked_at.into());
+        self
+    }
+}
+
+/// One page of service tokens, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ServiceTokenPage {
+    /// The service tokens of this page.
+    pub data: Vec<ServiceToken>,
+    /// Pass it as `cursor` to get the next page. Null on the last page.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ServiceTokenPage {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        data: Vec<ServiceToken>,
+        next_cursor: Option<String>,
+        has_more: bool,
+    ) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A service token and its secret, which is shown this once.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceTokenWithSecret {
+    /// A credential of a service, without its secret.
+    pub service_token: ServiceToken,
+    /// Send it as `Authorization: Bearer`. It cannot be shown again: the gateway keeps a keyed hash only.
+    pub secret: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ServiceTokenWithSecret {
+    /// With what is required; the rest is absent.
+    pub fn new(service_token: ServiceToken, secret: impl Into<String>) -> Self {
+        Self {
+            service_token,
+            secret: secret.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for ServiceTokenWithSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServiceTokenWithSecret")
+            .field("service_token", &self.service_token)
+            .field("secret", &format_args!("[redacted]"))
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// A service token to make.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct CreateServiceToken {
+    /// What people call it, such as the service that will use it.
+    pub name: String,
+    /// All that the token may do. None that the caller does not hold.
+    pub permissions: Vec<Permission>,
+    /// When it stops working; in the future, and within 366 days. After 90 days unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+}
+
+impl CreateServiceToken {
+    /// With what is required; the rest is absent.
+    pub fn new(name: impl Into<String>, permissions: Vec<Permission>) -> Self {
+        Self {
+            name: name.into(),
+            permissions,
+            expires_at: Default::default(),
+        }
+    }
+    /// Sets `expires_at`.
+    #[must_use]
+    pub fn with_expires_at(mut self, expires_at: impl Into<String>) -> Self {
+        self.expires_at = Some(expires_at.into());
+        self
+    }
+}
+
+/// One page of users, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct UserPage {
+    /// The users of this page.
+    pub data: Vec<User>,
+    /// Pass it as `cursor` to get the next page. Null on the last page.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl UserPage {
+    /// With what is required; the rest is absent.
+    pub fn new(data: Vec<User>, next_cursor: Option<String>, has_more: bool) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// The name of a role.
+pub type RoleName = String;
+
+/// The roles that a user is to have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SetUserRoles {
+    /// A user's standing in the tenant; it decides the permissions.
+    pub role: Role,
+    /// The tenant's own roles. None unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_roles: Option<Vec<RoleName>>,
+}
+
+impl SetUserRoles {
+    /// With what is required; the rest is absent.
+    pub fn new(role: Role) -> Self {
+        Self {
+            role,
+            custom_roles: Default::default(),
+        }
+    }
+    /// Sets `custom_roles`.
+    #[must_use]
+    pub fn with_custom_roles(mut self, custom_roles: impl Into<Vec<RoleName>>) -> Self {
+        self.custom_roles = Some(custom_roles.into());
+        self
+    }
+}
+
+/// A role and what it may do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RoleDetail {
+    /// The name of a role.
+    pub name: RoleName,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// All that it may do.
+    pub permissions: Vec<Permission>,
+    /// Whether every tenant has it. Such a role cannot be changed.
+    pub built_in: bool,
+    /// When it was made. Absent for a built-in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    /// When it was last changed. Absent for a built-in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RoleDetail {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        name: impl Into<RoleName>,
+        permissions: Vec<Permission>,
+        built_in: bool,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            description: Default::default(),
+            permissions,
+            built_in,
+            created_at: Default::default(),
+            updated_at: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `description`.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+    /// Sets `created_at`.
+    #[must_use]
+    pub fn with_created_at(mut self, created_at: impl Into<String>) -> Self {
+        self.created_at = Some(created_at.into());
+        self
+    }
+    /// Sets `updated_at`.
+    #[must_use]
+    pub fn with_updated_at(mut self, updated_at: impl Into<String>) -> Self {
+        self.updated_at = Some(updated_at.into());
+        self
+    }
+}
+
+/// One page of roles, by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RolePage {
+    /// The roles of this page.
+    pub data: Vec<RoleDetail>,
+    /// Pass it as `cursor` to get the next page. Null on the last page.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RolePage {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        data: Vec<RoleDetail>,
+        next_cursor: Option<String>,
+        has_more: bool,
+    ) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// What a role is and may do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct PutRole {
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// All that it may do. None that the caller does not hold.
+    pub permissions: Vec<Permission>,
+}
+
+impl PutRole {
+    /// With what is required; the rest is absent.
+    pub fn new(permissions: Vec<Permission>) -> Self {
+        Self {
+            description: Default::default(),
+            permissions,
+        }
+    }
+    /// Sets `description`.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+}
+
+/// A question about permissions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct CheckPermissions {
+    /// What to look for.
+    pub permissions: Vec<Permission>,
+    /// Whose permissions. The caller's, as they are with its credential, unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+}
+
+impl CheckPermissions {
+    /// With what is required; the rest is absent.
+    pub fn new(permissions: Vec<Permission>) -> Self {
+        Self {
+            permissions,
+            user_id: Default::default(),
+        }
+    }
+    /// Sets `user_id`.
+    #[must_use]
+    pub fn with_user_id(mut self, user_id: impl Into<UserId>) -> Self {
+        self.user_id = Some(user_id.into());
+        self
+    }
+}
+
+/// Whether one permission is held.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct PermissionResult {
+    /// What a caller may do - a resource and a verb (`wallets:read`), all verbs of a resource (`wallets:*`), or everything (`*`).
+    pub permission: Permission,
+    /// Whether it is held.
+    pub allowed: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl PermissionResult {
+    /// With what is required; the rest is absent.
+    pub fn new(permission: impl Into<Permission>, allowed: bool) -> Self {
+        Self {
+            permission: permission.into(),
+            allowed,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// Which permissions are held.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct PermissionCheck {
+    /// Whether all of them are.
+    pub allowed: bool,
+    /// One for each that was asked for, in that order.
+    pub results: Vec<PermissionResult>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl PermissionCheck {
+    /// With what is required; the rest is absent.
+    pub fn new(allowed: bool, results: Vec<PermissionResult>) -> Self {
+        Self {
+            allowed,
+            results,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// One page of tenants, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct TenantPage {
+    /// The tenants of this page.
+    pub data: Vec<Tenant>,
+    /// Pass it as `cursor` to get the next page. Null on the last page.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl TenantPage {
+    /// With what is required; the rest is absent.
+    pub fn new(data: Vec<Tenant>, next_cursor: Option<String>, has_more: bool) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// The first user of a new tenant, its admin.
+#[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct TenantOwner {
+    /// What the user will sign in with. Capitals make no difference.
+    pub email: String,
+    /// What people call the user.
+    pub name: String,
+    /// At least 12 characters. Kept as an argon2id hash only.
+    pub password: String,
+}
+
+impl TenantOwner {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        email: impl Into<String>,
+        name: impl Into<String>,
+        password: impl Into<String>,
+    ) -> Self {
+        Self {
+            email: email.into(),
+            name: name.into(),
+            password: password.into(),
+        }
+    }
+}
+
+impl std::fmt::Debug for TenantOwner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TenantOwner")
+            .field("email", &self.email)
+            .field("name", &self.name)
+            .field("password", &format_args!("[redacted]"))
+            .finish()
+    }
+}
+
+/// A tenant to make.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct CreateTenant {
+    /// What people will call it.
+    pub name: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// How many requests its callers may make; not above the caller's. Free unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    /// The first user of a new tenant, its admin.
+    pub owner: TenantOwner,
+}
+
+impl CreateTenant {
+    /// With what is required; the rest is absent.
+    pub fn new(name: impl Into<String>, owner: TenantOwner) -> Self {
+        Self {
+            name: name.into(),
+            description: Default::default(),
+            tier: Default::default(),
+            owner,
+        }
+    }
+    /// Sets `description`.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+    /// Sets `tier`.
+    #[must_use]
+    pub fn with_tier(mut self, tier: impl Into<Tier>) -> Self {
+        self.tier = Some(tier.into());
+        self
+    }
+}
+
+/// What to change of a tenant. What is left out stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct UpdateTenant {
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it is for; null removes it.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub description: Patch<String>,
+    /// How many requests its callers may make; not above the caller's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+}
+
+impl UpdateTenant {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            name: Default::default(),
+            description: Default::default(),
+            tier: Default::default(),
+        }
+    }
+    /// Sets `name`.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+    /// Sets `description`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<Patch<String>>) -> Self {
+        self.description = description.into();
+        self
+    }
+    /// Sets `tier`.
+    #[must_use]
+    pub fn with_tier(mut self, tier: impl Into<Tier>) -> Self {
+        self.tier = Some(tier.into());
+        self
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum AuditType {
+    /// Somebody registered.
+    Registered,
+    /// Somebody tried to register with the address of an account that is there.
+    RegistrationRefused,
+    /// A user signed in.
+    SignedIn,
+    /// A sign-in was refused.
+    SignInFailed,
+    /// A user signed out.
+    SignedOut,
+    /// A user changed the password.
+    PasswordChanged,
+    /// A refresh token came back; its session was ended.
+    RefreshTokenReused,
+    /// A session was ended.
+    SessionRevoked,
+    /// An API key was made.
+    ApiKeyCreated,
+    /// An API key got a new secret.
+    ApiKeyRotated,
+    /// An API key was revoked.
+    ApiKeyRevoked,
+    /// A service token was made.
+    ServiceTokenCreated,
+    /// A service token was revoked.
+    ServiceTokenRevoked,
+    /// A role was made or changed.
+    RoleChanged,
+    /// A user was given other roles.
+    UserRolesChanged,
+    /// A tenant was made.
+    TenantCreated,
+    /// A tenant was changed.
+    TenantUpdated,
+    /// A call was refused for want of a permission.
+    AccessDenied,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl AuditType {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[
+        Self::Registered,
+        Self::RegistrationRefused,
+        Self::SignedIn,
+        Self::SignInFailed,
+        Self::SignedOut,
+        Self::PasswordChanged,
+        Self::RefreshTokenReused,
+        Self::SessionRevoked,
+        Self::ApiKeyCreated,
+        Self::ApiKeyRotated,
+        Self::ApiKeyRevoked,
+        Self::ServiceTokenCreated,
+        Self::ServiceTokenRevoked,
+        Self::RoleChanged,
+        Self::UserRolesChanged,
+        Self::TenantCreated,
+        Self::TenantUpdated,
+        Self::AccessDenied,
+    ];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Registered => "registered",
+            Self::RegistrationRefused => "registration_refused",
+            Self::SignedIn => "signed_in",
+            Self::SignInFailed => "sign_in_failed",
+            Self::SignedOut => "signed_out",
+            Self::PasswordChanged => "password_changed",
+            Self::RefreshTokenReused => "refresh_token_reused",
+            Self::SessionRevoked => "session_revoked",
+            Self::ApiKeyCreated => "api_key_created",
+            Self::ApiKeyRotated => "api_key_rotated",
+            Self::ApiKeyRevoked => "api_key_revoked",
+            Self::ServiceTokenCreated => "service_token_created",
+            Self::ServiceTokenRevoked => "service_token_revoked",
+            Self::RoleChanged => "role_changed",
+            Self::UserRolesChanged => "user_roles_changed",
+            Self::TenantCreated => "tenant_created",
+            Self::TenantUpdated => "tenant_updated",
+            Self::AccessDenied => "access_denied",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "registered" => Some(Self::Registered),
+            "registration_refused" => Some(Self::RegistrationRefused),
+            "signed_in" => Some(Self::SignedIn),
+            "sign_in_failed" => Some(Self::SignInFailed),
+            "signed_out" => Some(Self::SignedOut),
+            "password_changed" => Some(Self::PasswordChanged),
+            "refresh_token_reused" => Some(Self::RefreshTokenReused),
+            "session_revoked" => Some(Self::SessionRevoked),
+            "api_key_created" => Some(Self::ApiKeyCreated),
+            "api_key_rotated" => Some(Self::ApiKeyRotated),
+            "api_key_revoked" => Some(Self::ApiKeyRevoked),
+            "service_token_created" => Some(Self::ServiceTokenCreated),
+            "service_token_revoked" => Some(Self::ServiceTokenRevoked),
+            "role_changed" => Some(Self::RoleChanged),
+            "user_roles_changed" => Some(Self::UserRolesChanged),
+            "tenant_created" => Some(Self::TenantCreated),
+            "tenant_updated" => Some(Self::TenantUpdated),
+            "access_denied" => Some(Self::AccessDenied),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for AuditType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for AuditType {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for AuditType {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for AuditType {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for AuditType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for AuditType {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum AuditOutcome {
+    /// It was done.
+    Success,
+    /// It was refused.
+    Denied,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl AuditOutcome {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[Self::Success, Self::Denied];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Success => "success",
+            Self::Denied => "denied",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "success" => Some(Self::Success),
+            "denied" => Some(Self::Denied),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for AuditOutcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for AuditOutcome {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for AuditOutcome {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for AuditOutcome {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for AuditOutcome {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for AuditOutcome {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// Something that somebody may have to answer for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    /// Identifies the event.
+    pub id: String,
+    /// What happened.
+    pub r#type: AuditType,
+    /// How it ended.
+    pub outcome: AuditOutcome,
+    /// The user who did it, or whose account it was about. Absent if nobody is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<UserId>,
+    /// What was presented: a session, an API key or a service token. Absent if nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_id: Option<String>,
+    /// What it was done to: an identifier, the name of a role, or the operation that was denied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_id: Option<String>,
+    /// What else there is to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Where it came from. Absent if that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_address: Option<String>,
+    /// The request that did it. Absent if there was none, or several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// When it happened.
+    pub created_at: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AuditEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        id: impl Into<String>,
+        r#type: AuditType,
+        outcome: AuditOutcome,
+        created_at: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            r#type,
+            outcome,
+            actor_id: Default::default(),
+            credential_id: Default::default(),
+            subject_id: Default::default(),
+            detail: Default::default(),
+            ip_address: Default::default(),
+            request_id: Default::default(),
+            created_at: created_at.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actor_id`.
+    #[must_use]
+    pub fn with_actor_id(mut self, actor_id: impl Into<UserId>) -> Self {
+        self.actor_id = Some(actor_id.into());
+        self
+    }
+    /// Sets `credential_id`.
+    #[must_use]
+    pub fn with_credential_id(mut self, credential_id: impl Into<String>) -> Self {
+        self.credential_id = Some(credential_id.into());
+        self
+    }
+    /// Sets `subject_id`.
+    #[must_use]
+    pub fn with_subject_id(mut self, subject_id: impl Into<String>) -> Self {
+        self.subject_id = Some(subject_id.into());
+        self
+    }
+    /// Sets `detail`.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+    /// Sets `ip_address`.
+    #[must_use]
+    pub fn with_ip_address(mut self, ip_address: impl Into<String>) -> Self {
+        self.ip_address = Some(ip_address.into());
+        self
+    }
+    /// Sets `request_id`.
+    #[must_use]
+    pub fn with_request_id(mut self, request_id: impl Into<String>) -> Self {
+        self.request_id = Some(request_id.into());
+        self
+    }
+}
+
+/// One page of audit events, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AuditPage {
+    /// The audit events of this page.
+    pub data: Vec<AuditEvent>,
+    /// Pass it as `cursor` to get the next page. Null on the last page.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AuditPage {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        data: Vec<AuditEvent>,
+        next_cursor: Option<String>,
+        has_more: bool,
+    ) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
     }
 }

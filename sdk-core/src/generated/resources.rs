@@ -26,6 +26,30 @@ impl Client {
     pub fn api_keys(&self) -> ApiKeys<'_> {
         ApiKeys { client: self }
     }
+    /// Credentials of services, which belong to the tenant, have scopes and always expire. The secret is shown once.
+    pub fn service_tokens(&self) -> ServiceTokens<'_> {
+        ServiceTokens { client: self }
+    }
+    /// The people of the caller's tenant, and the roles that they have.
+    pub fn users(&self) -> Users<'_> {
+        Users { client: self }
+    }
+    /// What people may do - the built-in roles, and the tenant's own.
+    pub fn roles(&self) -> Roles<'_> {
+        Roles { client: self }
+    }
+    /// Whether somebody may do something, without trying it.
+    pub fn permissions(&self) -> Permissions<'_> {
+        Permissions { client: self }
+    }
+    /// The caller's organisation, and those that it made.
+    pub fn tenants(&self) -> Tenants<'_> {
+        Tenants { client: self }
+    }
+    /// What happened that somebody may have to answer for - sign-ins, changes of credentials and roles, denied calls.
+    pub fn audit(&self) -> Audit<'_> {
+        Audit { client: self }
+    }
     /// The programs that may ask people of this gateway for access, or get tokens by themselves.
     pub fn oauth_clients(&self) -> OauthClients<'_> {
         OauthClients { client: self }
@@ -341,10 +365,12 @@ pub struct Auth<'c> {
 impl Auth<'_> {
     /// Make an account.
     ///
-    /// Makes a user and a tenant of its own; the user is its `manager`. It does not sign the user in: `auth_login` does.
+    /// Makes a user and a tenant of its own; the user is its `admin`. It does not sign the user in: `auth_login` does.
     ///
-    /// Refused with 409 `email_taken` if there is an account with that address, and with 422 `validation_failed` for a password of fewer than 12
-    /// characters.
+    /// An address that has an account already is answered alike, and nothing is made: nobody learns who has one. Then only the password that the account has
+    /// signs in.
+    ///
+    /// Refused with 422 `validation_failed` for a password of fewer than 12 characters.
     ///
     /// `POST /v1/auth/register` · since 0.1.0
     ///
@@ -352,7 +378,6 @@ impl Auth<'_> {
     ///
     /// | status | `code` | when |
     /// | --- | --- | --- |
-    /// | 409 | `email_taken` | There is an account with that address. |
     /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
     /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
     /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
@@ -385,7 +410,9 @@ impl Auth<'_> {
     ///
     /// Checks the password and starts a session: a short-lived access token, and a refresh token to get the next one with.
     ///
-    /// Refused with 401 `invalid_credentials`, which is the same, and takes as long, for a wrong password and for an address that has no account.
+    /// Refused with 401 `invalid_credentials`, which is the same, and takes as long, for a wrong password and for an address that has no account. After a few
+    /// wrong ones, with 429 `too_many_attempts` until `Retry-After` is over; each further one makes that longer. Where the user was signed in before, others'
+    /// attempts change nothing.
     ///
     /// `POST /v1/auth/login` · since 0.1.0
     ///
@@ -394,6 +421,7 @@ impl Auth<'_> {
     /// | status | `code` | when |
     /// | --- | --- | --- |
     /// | 401 | `invalid_credentials` | The address or the password is wrong. |
+    /// | 429 | `too_many_attempts` | Too many wrong passwords for this account, or from this address; `Retry-After` says how long to wait. |
     /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
     /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
     /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
@@ -505,6 +533,7 @@ impl Auth<'_> {
     /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
     /// | 422 | `wrong_password` | The current password is not right. |
     /// | 422 | `password_unchanged` | The new password is the current one. |
+    /// | 429 | `too_many_attempts` | Too many wrong passwords; `Retry-After` says how long to wait. |
     /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
     /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
     /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
@@ -896,6 +925,752 @@ impl ApiKeys<'_> {
             self.client,
             &operations::API_KEYS_ROTATE,
             Arguments::new().path("api_key_id", api_key_id).json(body),
+        )
+    }
+}
+
+/// Credentials of services, which belong to the tenant, have scopes and always expire. The secret is shown once.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceTokens<'c> {
+    client: &'c Client,
+}
+
+impl ServiceTokens<'_> {
+    /// Make a service token.
+    ///
+    /// Makes a credential for a service that belongs to the tenant and not to a person's work. Its scopes are `permissions`, and it always expires. The answer is the
+    /// only time that the token is shown; send it as `Authorization: Bearer <token>`.
+    ///
+    /// Refused with 403 `permission_denied` for a permission that the caller does not hold, and with 422 `validation_failed` if `expires_at` is not in the future
+    /// or more than 366 days away.
+    ///
+    /// `POST /v1/service_tokens` · needs `service_tokens:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `service_tokens:write`. |
+    /// | 403 | `permission_denied` | The caller does not hold one of the permissions that the token is to have. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::CreateServiceToken::new(
+    ///     "Nightly export",
+    ///     vec!["wallets:read".to_owned(), "transactions:read".to_owned()],
+    /// );
+    /// let service_token_with_secret = client.service_tokens().create(&body).await?;
+    /// println!("{service_token_with_secret:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn create(
+        &self,
+        body: &types::CreateServiceToken,
+    ) -> Call<types::ServiceTokenWithSecret> {
+        Call::new(
+            self.client,
+            &operations::SERVICE_TOKENS_CREATE,
+            Arguments::new().json(body),
+        )
+    }
+    /// List service tokens.
+    ///
+    /// Lists the service tokens of the caller's tenant, newest first, without their secrets; expired and revoked ones included.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    ///
+    /// `GET /v1/service_tokens` · needs `service_tokens:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `service_tokens:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::ServiceTokensListParams::default().with_limit(20);
+    /// let mut service_tokens = client.service_tokens().list(&params).items();
+    /// while let Some(service_token) = service_tokens.next().await {
+    ///     let service_token = service_token?;
+    ///     println!("{service_token:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::ServiceTokensListParams,
+    ) -> ListCall<types::ServiceTokenPage, types::ServiceToken> {
+        ListCall::new(
+            self.client,
+            &operations::SERVICE_TOKENS_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref()),
+        )
+    }
+    /// Revoke a service token.
+    ///
+    /// Takes a token back for good: from now on it opens nothing. Revoking a revoked token changes nothing.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such token.
+    ///
+    /// `DELETE /v1/service_tokens/{service_token_id}` · needs `service_tokens:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `service_tokens:write`. |
+    /// | 404 | `not_found` | There is no such service token, or it belongs to another tenant. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// client.service_tokens().revoke("stk_01a20279f1c47d0ab4e65c1f0e2a7b31").await?;
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn revoke(&self, service_token_id: &str) -> Call<()> {
+        Call::new(
+            self.client,
+            &operations::SERVICE_TOKENS_REVOKE,
+            Arguments::new().path("service_token_id", service_token_id),
+        )
+    }
+}
+
+/// The people of the caller's tenant, and the roles that they have.
+#[derive(Debug, Clone, Copy)]
+pub struct Users<'c> {
+    client: &'c Client,
+}
+
+impl Users<'_> {
+    /// List users.
+    ///
+    /// Lists the people of the caller's tenant, newest first.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    ///
+    /// `GET /v1/users` · needs `users:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `users:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::UsersListParams::default().with_limit(20);
+    /// let mut users = client.users().list(&params).items();
+    /// while let Some(user) = users.next().await {
+    ///     let user = user?;
+    ///     println!("{user:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::UsersListParams,
+    ) -> ListCall<types::UserPage, types::User> {
+        ListCall::new(
+            self.client,
+            &operations::USERS_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref()),
+        )
+    }
+    /// Get a user.
+    ///
+    /// Reads one person of the caller's tenant.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such user.
+    ///
+    /// `GET /v1/users/{user_id}` · needs `users:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `users:read`. |
+    /// | 404 | `not_found` | There is no such user, or it belongs to another tenant. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let user = client.users().get("usr_01a19b529cc877ee8c3ec0b4ee3b9fd7").await?;
+    /// println!("{user:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self, user_id: &str) -> Call<types::User> {
+        Call::new(
+            self.client,
+            &operations::USERS_GET,
+            Arguments::new().path("user_id", user_id),
+        )
+    }
+    /// Set the roles of a user.
+    ///
+    /// Gives a user this role, and these of the tenant's own roles, in place of those that the user has. It takes effect with the answer, for sessions that are signed in as well.
+    ///
+    /// Refused with 403 `permission_denied` if a role that is given or taken holds a permission that the caller does not, with 409 `last_admin` if the tenant would be left
+    /// without an admin, with 422 `validation_failed` for a role that the tenant does not have, and with 404 `not_found` if it has no such user.
+    ///
+    /// `PUT /v1/users/{user_id}/roles` · needs `users:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `users:write`. |
+    /// | 403 | `permission_denied` | A role that is given or taken may do what the caller may not. |
+    /// | 404 | `not_found` | There is no such user, or it belongs to another tenant. |
+    /// | 409 | `last_admin` | The user is the last admin of the tenant. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::SetUserRoles::new(types::Role::Admin).with_custom_roles(vec![]);
+    /// let user = client
+    ///     .users()
+    ///     .set_roles("usr_01a19b529cc877ee8c3ec0b4ee3b9fd7", &body)
+    ///     .await?;
+    /// println!("{user:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn set_roles(
+        &self,
+        user_id: &str,
+        body: &types::SetUserRoles,
+    ) -> Call<types::User> {
+        Call::new(
+            self.client,
+            &operations::USERS_SET_ROLES,
+            Arguments::new().path("user_id", user_id).json(body),
+        )
+    }
+}
+
+/// What people may do - the built-in roles, and the tenant's own.
+#[derive(Debug, Clone, Copy)]
+pub struct Roles<'c> {
+    client: &'c Client,
+}
+
+impl Roles<'_> {
+    /// List roles.
+    ///
+    /// Lists the built-in roles and the tenant's own, by name.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    ///
+    /// `GET /v1/roles` · needs `roles:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `roles:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::RolesListParams::default().with_limit(20);
+    /// let mut role_details = client.roles().list(&params).items();
+    /// while let Some(role_detail) = role_details.next().await {
+    ///     let role_detail = role_detail?;
+    ///     println!("{role_detail:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::RolesListParams,
+    ) -> ListCall<types::RolePage, types::RoleDetail> {
+        ListCall::new(
+            self.client,
+            &operations::ROLES_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref()),
+        )
+    }
+    /// Get a role.
+    ///
+    /// Reads one role, built in or the tenant's own.
+    ///
+    /// Refused with 404 `not_found` if there is no such role.
+    ///
+    /// `GET /v1/roles/{role_name}` · needs `roles:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `roles:read`. |
+    /// | 404 | `not_found` | There is no such role in this tenant. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let role_detail = client.roles().get("bookkeeper").await?;
+    /// println!("{role_detail:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self, role_name: &str) -> Call<types::RoleDetail> {
+        Call::new(
+            self.client,
+            &operations::ROLES_GET,
+            Arguments::new().path("role_name", role_name),
+        )
+    }
+    /// Make or change a role.
+    ///
+    /// Makes one of the tenant's own roles, or replaces what it may do. Whoever has the role may do the new and not the old as soon as this is answered.
+    ///
+    /// Refused with 403 `permission_denied` if the role holds, or is to hold, a permission that the caller does not, with 409 `role_built_in` for the name of a built-in role,
+    /// with 409 `too_many_roles` beyond 100 roles, and with 422 `validation_failed` for a permission that does not exist.
+    ///
+    /// `PUT /v1/roles/{role_name}` · needs `roles:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `roles:write`. |
+    /// | 403 | `permission_denied` | The role holds, or is to hold, what the caller does not. |
+    /// | 409 | `role_built_in` | The name is that of a built-in role, which cannot be changed. |
+    /// | 409 | `too_many_roles` | The tenant has 100 roles of its own, which is the most. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::PutRole::new(
+    ///     vec![
+    ///         "payments:*".to_owned(), "transactions:read".to_owned(), "wallets:read"
+    ///         .to_owned()
+    ///     ],
+    /// )
+    /// .with_description("Reads the books and pays what is due.");
+    /// let role_detail = client.roles().put("bookkeeper", &body).await?;
+    /// println!("{role_detail:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn put(
+        &self,
+        role_name: &str,
+        body: &types::PutRole,
+    ) -> Call<types::RoleDetail> {
+        Call::new(
+            self.client,
+            &operations::ROLES_PUT,
+            Arguments::new().path("role_name", role_name).json(body),
+        )
+    }
+}
+
+/// Whether somebody may do something, without trying it.
+#[derive(Debug, Clone, Copy)]
+pub struct Permissions<'c> {
+    client: &'c Client,
+}
+
+impl Permissions<'_> {
+    /// Check permissions.
+    ///
+    /// Says which of some permissions the caller holds, or a user of the tenant would hold when signed in. It changes nothing.
+    ///
+    /// Refused with 403 `permission_denied` if `user_id` is another user and the caller does not hold `users:read`, and with 404 `not_found` if the tenant has no such user.
+    ///
+    /// `POST /v1/permissions/check` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The question is about another user, and the caller does not hold `users:read`. |
+    /// | 404 | `not_found` | There is no such user, or it belongs to another tenant. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::CheckPermissions::new(
+    ///     vec!["wallets:write".to_owned(), "users:write".to_owned()],
+    /// );
+    /// let permission_check = client.permissions().check(&body).await?;
+    /// println!("{permission_check:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn check(&self, body: &types::CheckPermissions) -> Call<types::PermissionCheck> {
+        Call::new(
+            self.client,
+            &operations::PERMISSIONS_CHECK,
+            Arguments::new().json(body),
+        )
+    }
+}
+
+/// The caller's organisation, and those that it made.
+#[derive(Debug, Clone, Copy)]
+pub struct Tenants<'c> {
+    client: &'c Client,
+}
+
+impl Tenants<'_> {
+    /// Make a tenant.
+    ///
+    /// Makes a tenant under the caller's, with its first user, who is its admin. What is in it belongs to it: the caller's tenant may see and rename it, and not look inside.
+    ///
+    /// Refused with 409 `email_taken` if the owner's address has an account, with 422 `tier_not_allowed` for a tier above the caller's, and with 422 `validation_failed` for a
+    /// password that may not be used.
+    ///
+    /// `POST /v1/tenants` · needs `tenants:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `tenants:write`. |
+    /// | 409 | `email_taken` | There is an account with the owner's address. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `tier_not_allowed` | The tier is above the caller's. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::CreateTenant::new(
+    ///     "Marlowe Logistics",
+    ///     types::TenantOwner::new(
+    ///         "grace@example.com",
+    ///         "Grace Marlowe",
+    ///         "nine slow lorries on a hill",
+    ///     ),
+    /// )
+    /// .with_description("The daughter's lorries.");
+    /// let tenant = client.tenants().create(&body).await?;
+    /// println!("{tenant:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn create(&self, body: &types::CreateTenant) -> Call<types::Tenant> {
+        Call::new(self.client, &operations::TENANTS_CREATE, Arguments::new().json(body))
+    }
+    /// List tenants.
+    ///
+    /// Lists the caller's tenant and those that it made, newest first. For the platform's own tenant: every tenant.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    ///
+    /// `GET /v1/tenants` · needs `tenants:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `tenants:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::TenantsListParams::default().with_limit(20);
+    /// let mut tenants = client.tenants().list(&params).items();
+    /// while let Some(tenant) = tenants.next().await {
+    ///     let tenant = tenant?;
+    ///     println!("{tenant:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::TenantsListParams,
+    ) -> ListCall<types::TenantPage, types::Tenant> {
+        ListCall::new(
+            self.client,
+            &operations::TENANTS_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref()),
+        )
+    }
+    /// Get a tenant.
+    ///
+    /// Reads the caller's tenant, or one that it made.
+    ///
+    /// Refused with 404 `not_found` for any other.
+    ///
+    /// `GET /v1/tenants/{tenant_id}` · needs `tenants:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `tenants:read`. |
+    /// | 404 | `not_found` | There is no such tenant, or the caller's may not see it. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let tenant = client.tenants().get("ten_01a2027c5d0e7bb39f6a4f2d1c8e9a40").await?;
+    /// println!("{tenant:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self, tenant_id: &str) -> Call<types::Tenant> {
+        Call::new(
+            self.client,
+            &operations::TENANTS_GET,
+            Arguments::new().path("tenant_id", tenant_id),
+        )
+    }
+    /// Change a tenant.
+    ///
+    /// Changes the name or the description of the caller's tenant or of one that it made, or its tier. What is left out stays; `description: null` removes it.
+    ///
+    /// Refused with 404 `not_found` for any other tenant, and with 422 `tier_not_allowed` for a tier above the caller's.
+    ///
+    /// `PATCH /v1/tenants/{tenant_id}` · needs `tenants:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `tenants:write`. |
+    /// | 404 | `not_found` | There is no such tenant, or the caller's may not see it. |
+    /// | 422 | `tier_not_allowed` | The tier is above the caller's. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::UpdateTenant::new()
+    ///     .with_name("Marlowe Logistics")
+    ///     .with_description(types::patch::Patch::Null);
+    /// let tenant = client
+    ///     .tenants()
+    ///     .update("ten_01a2027c5d0e7bb39f6a4f2d1c8e9a40", &body)
+    ///     .await?;
+    /// println!("{tenant:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn update(
+        &self,
+        tenant_id: &str,
+        body: &types::UpdateTenant,
+    ) -> Call<types::Tenant> {
+        Call::new(
+            self.client,
+            &operations::TENANTS_UPDATE,
+            Arguments::new().path("tenant_id", tenant_id).json(body),
+        )
+    }
+}
+
+/// What happened that somebody may have to answer for - sign-ins, changes of credentials and roles, denied calls.
+#[derive(Debug, Clone, Copy)]
+pub struct Audit<'c> {
+    client: &'c Client,
+}
+
+impl Audit<'_> {
+    /// List audit events.
+    ///
+    /// Lists what happened in the caller's tenant that somebody may have to answer for, newest first: sign-ins and failed ones, changes of keys, tokens, roles and tenants, and calls
+    /// that were denied. Denied calls that are alike and follow each other closely are one event.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list under the same filters.
+    ///
+    /// `GET /v1/audit` · needs `audit:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `audit:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::AuditListParams::default()
+    ///     .with_limit(20)
+    ///     .with_created_after("2026-11-01T00:00:00Z");
+    /// let mut audit_events = client.audit().list(&params).items();
+    /// while let Some(audit_event) = audit_events.next().await {
+    ///     let audit_event = audit_event?;
+    ///     println!("{audit_event:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::AuditListParams,
+    ) -> ListCall<types::AuditPage, types::AuditEvent> {
+        ListCall::new(
+            self.client,
+            &operations::AUDIT_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref())
+                .query("created_after", params.created_after.as_ref())
+                .query("created_before", params.created_before.as_ref())
+                .query_all("type", &params.r#type)
+                .query("actor_id", params.actor_id.as_ref()),
         )
     }
 }
@@ -3762,6 +4537,86 @@ impl Paged for types::ApiKeyPage {
         &self.data
     }
     fn into_items(self) -> Vec<types::ApiKey> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::ServiceTokenPage {
+    type Item = types::ServiceToken;
+    fn items(&self) -> &[types::ServiceToken] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::ServiceToken> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::UserPage {
+    type Item = types::User;
+    fn items(&self) -> &[types::User] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::User> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::RolePage {
+    type Item = types::RoleDetail;
+    fn items(&self) -> &[types::RoleDetail] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::RoleDetail> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::TenantPage {
+    type Item = types::Tenant;
+    fn items(&self) -> &[types::Tenant] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::Tenant> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::AuditPage {
+    type Item = types::AuditEvent;
+    fn items(&self) -> &[types::AuditEvent] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::AuditEvent> {
         self.data
     }
     fn next_cursor(&self) -> Option<&str> {

@@ -1107,7 +1107,7 @@ export type Permission = string;
 /**
  * A user's standing in the tenant; it decides the permissions.
  *
- * - `admin`: May do everything.
+ * - `admin`: May do everything in the tenant.
  * - `manager`: May read and change the tenant's resources.
  * - `user`: May read the tenant's resources, and manage the own sessions.
  * - `service`: A program; its credentials name its permissions.
@@ -1118,7 +1118,7 @@ export type Role = "admin" | "manager" | "user" | "service" | (string & {});
 
 /** The values of {@link Role} that this version knows. */
 export const Role = {
-  /** May do everything. */
+  /** May do everything in the tenant. */
   Admin: "admin",
   /** May read and change the tenant's resources. */
   Manager: "manager",
@@ -1197,6 +1197,12 @@ export interface User {
    * RFC 3339 date and time.
    */
   created_at: string;
+  /**
+   * The tenant's own roles that the user has beside `role`. Absent if there are none.
+   *
+   * At most 20 items.
+   */
+  custom_roles?: RoleName[];
 }
 
 /**
@@ -1227,6 +1233,20 @@ export interface Tenant {
    * RFC 3339 date and time.
    */
   created_at: string;
+  /**
+   * What it is for. Absent if nobody said.
+   *
+   * 1 to 200 characters.
+   */
+  description?: string;
+  /**
+   * The tenant that made it. Absent if it made itself by registering.
+   *
+   * 36 characters. Pattern `^ten_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "ten_01a19b529cc87e44b2baa90819aaef51"
+   */
+  parent_id?: TenantId;
 }
 
 /** An account to make. */
@@ -1397,11 +1417,12 @@ export interface ChangePassword {
  *
  * - `session`: The access token of a session, or its cookie.
  * - `api_key`: The secret of an API key.
+ * - `service_token`: The secret of a service token.
  * - `oauth`: An access token that a client was granted.
  *
  * A later version may answer others: treat a value that you do not know as such.
  */
-export type CredentialKind = "session" | "api_key" | "oauth" | (string & {});
+export type CredentialKind = "session" | "api_key" | "service_token" | "oauth" | (string & {});
 
 /** The values of {@link CredentialKind} that this version knows. */
 export const CredentialKind = {
@@ -1409,6 +1430,8 @@ export const CredentialKind = {
   Session: "session",
   /** The secret of an API key. */
   ApiKey: "api_key",
+  /** The secret of a service token. */
+  ServiceToken: "service_token",
   /** An access token that a client was granted. */
   Oauth: "oauth",
 } as const;
@@ -1426,9 +1449,9 @@ export interface Identity {
   /** What a caller presented. */
   credential: CredentialKind;
   /**
-   * The session's, the API key's or the grant's identifier.
+   * The identifier of the session, the API key or the service token.
    *
-   * 36 characters. Pattern `^(ses|key|ogr)_[0-9a-f]{32}$`.
+   * 36 characters. Pattern `^(ses|key|stk|ogr)_[0-9a-f]{32}$`.
    */
   credential_id: string;
   /**
@@ -5308,4 +5331,591 @@ export interface RouteFallback {
   service?: string;
   /** What the cache still has, however old; `true` or absent. */
   cached?: boolean;
+}
+
+/**
+ * Identifies a service token.
+ *
+ * 36 characters. Pattern `^stk_[0-9a-f]{32}$`.
+ *
+ * @example "stk_01a20279f1c47d0ab4e65c1f0e2a7b31"
+ */
+export type ServiceTokenId = string;
+
+/**
+ * Whether a service token opens anything.
+ *
+ * - `active`: It works.
+ * - `expired`: Its time is over.
+ * - `revoked`: It was taken back.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type ServiceTokenStatus = "active" | "expired" | "revoked" | (string & {});
+
+/** The values of {@link ServiceTokenStatus} that this version knows. */
+export const ServiceTokenStatus = {
+  /** It works. */
+  Active: "active",
+  /** Its time is over. */
+  Expired: "expired",
+  /** It was taken back. */
+  Revoked: "revoked",
+} as const;
+
+/**
+ * A credential of a service, without its secret.
+ *
+ * Properties that this version does not know are kept; `Open<ServiceToken>` has them in its type.
+ */
+export interface ServiceToken {
+  /**
+   * Identifies a service token.
+   *
+   * 36 characters. Pattern `^stk_[0-9a-f]{32}$`.
+   *
+   * @example "stk_01a20279f1c47d0ab4e65c1f0e2a7b31"
+   */
+  id: ServiceTokenId;
+  /**
+   * What people call it.
+   *
+   * 1 to 100 characters.
+   */
+  name: string;
+  /**
+   * The last characters of the secret, to tell tokens apart.
+   *
+   * 4 characters.
+   */
+  hint: string;
+  /**
+   * All that the token may do.
+   *
+   * At most 50 items.
+   */
+  permissions: Permission[];
+  /** Whether a service token opens anything. */
+  status: ServiceTokenStatus;
+  /**
+   * Who made it.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  created_by: UserId;
+  /**
+   * When it was made.
+   *
+   * RFC 3339 date and time.
+   */
+  created_at: string;
+  /**
+   * When it stops working.
+   *
+   * RFC 3339 date and time.
+   */
+  expires_at: string;
+  /**
+   * When it was last used, to some seconds. Absent if never.
+   *
+   * RFC 3339 date and time.
+   */
+  last_used_at?: string;
+  /**
+   * When it was revoked. Absent if it was not.
+   *
+   * RFC 3339 date and time.
+   */
+  revoked_at?: string;
+}
+
+/**
+ * One page of service tokens, newest first.
+ *
+ * Properties that this version does not know are kept; `Open<ServiceTokenPage>` has them in its type.
+ */
+export interface ServiceTokenPage {
+  /**
+   * The service tokens of this page.
+   *
+   * At most 100 items.
+   */
+  data: ServiceToken[];
+  /**
+   * Pass it as `cursor` to get the next page. Null on the last page.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/**
+ * A service token and its secret, which is shown this once.
+ *
+ * Properties that this version does not know are kept; `Open<ServiceTokenWithSecret>` has them in its type.
+ */
+export interface ServiceTokenWithSecret {
+  /** A credential of a service, without its secret. */
+  service_token: ServiceToken;
+  /**
+   * Send it as `Authorization: Bearer`. It cannot be shown again: the gateway keeps a keyed hash only.
+   *
+   * At most 256 characters.
+   *
+   * A secret: do not log it.
+   */
+  secret: string;
+}
+
+/** A service token to make. */
+export interface CreateServiceToken {
+  /**
+   * What people call it, such as the service that will use it.
+   *
+   * 1 to 100 characters.
+   */
+  name: string;
+  /**
+   * All that the token may do. None that the caller does not hold.
+   *
+   * 1 to 50 items.
+   */
+  permissions: Permission[];
+  /**
+   * When it stops working; in the future, and within 366 days. After 90 days unless told.
+   *
+   * RFC 3339 date and time.
+   */
+  expires_at?: string;
+}
+
+/**
+ * One page of users, newest first.
+ *
+ * Properties that this version does not know are kept; `Open<UserPage>` has them in its type.
+ */
+export interface UserPage {
+  /**
+   * The users of this page.
+   *
+   * At most 100 items.
+   */
+  data: User[];
+  /**
+   * Pass it as `cursor` to get the next page. Null on the last page.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/**
+ * The name of a role.
+ *
+ * 1 to 50 characters. Pattern `^[a-z][a-z0-9_]{0,49}$`.
+ *
+ * @example "bookkeeper"
+ */
+export type RoleName = string;
+
+/** The roles that a user is to have. */
+export interface SetUserRoles {
+  /** A user's standing in the tenant; it decides the permissions. */
+  role: Role;
+  /**
+   * The tenant's own roles. None unless told.
+   *
+   * At most 20 items.
+   */
+  custom_roles?: RoleName[];
+}
+
+/**
+ * A role and what it may do.
+ *
+ * Properties that this version does not know are kept; `Open<RoleDetail>` has them in its type.
+ */
+export interface RoleDetail {
+  /**
+   * The name of a role.
+   *
+   * 1 to 50 characters. Pattern `^[a-z][a-z0-9_]{0,49}$`.
+   *
+   * @example "bookkeeper"
+   */
+  name: RoleName;
+  /**
+   * What it is for.
+   *
+   * 1 to 200 characters.
+   */
+  description?: string;
+  /**
+   * All that it may do.
+   *
+   * At most 50 items.
+   */
+  permissions: Permission[];
+  /** Whether every tenant has it. Such a role cannot be changed. */
+  built_in: boolean;
+  /**
+   * When it was made. Absent for a built-in one.
+   *
+   * RFC 3339 date and time.
+   */
+  created_at?: string;
+  /**
+   * When it was last changed. Absent for a built-in one.
+   *
+   * RFC 3339 date and time.
+   */
+  updated_at?: string;
+}
+
+/**
+ * One page of roles, by name.
+ *
+ * Properties that this version does not know are kept; `Open<RolePage>` has them in its type.
+ */
+export interface RolePage {
+  /**
+   * The roles of this page.
+   *
+   * At most 100 items.
+   */
+  data: RoleDetail[];
+  /**
+   * Pass it as `cursor` to get the next page. Null on the last page.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/** What a role is and may do. */
+export interface PutRole {
+  /**
+   * What it is for.
+   *
+   * 1 to 200 characters.
+   */
+  description?: string;
+  /**
+   * All that it may do. None that the caller does not hold.
+   *
+   * 1 to 50 items.
+   */
+  permissions: Permission[];
+}
+
+/** A question about permissions. */
+export interface CheckPermissions {
+  /**
+   * What to look for.
+   *
+   * 1 to 50 items.
+   */
+  permissions: Permission[];
+  /**
+   * Whose permissions. The caller's, as they are with its credential, unless told.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  user_id?: UserId;
+}
+
+/**
+ * Whether one permission is held.
+ *
+ * Properties that this version does not know are kept; `Open<PermissionResult>` has them in its type.
+ */
+export interface PermissionResult {
+  /**
+   * What a caller may do - a resource and a verb (`wallets:read`), all verbs of a resource (`wallets:*`), or everything (`*`).
+   *
+   * 1 to 64 characters. Pattern `^(\*|[a-z][a-z_]*:(\*|[a-z][a-z_]*))$`.
+   *
+   * @example "wallets:read"
+   */
+  permission: Permission;
+  /** Whether it is held. */
+  allowed: boolean;
+}
+
+/**
+ * Which permissions are held.
+ *
+ * Properties that this version does not know are kept; `Open<PermissionCheck>` has them in its type.
+ */
+export interface PermissionCheck {
+  /** Whether all of them are. */
+  allowed: boolean;
+  /**
+   * One for each that was asked for, in that order.
+   *
+   * At most 50 items.
+   */
+  results: PermissionResult[];
+}
+
+/**
+ * One page of tenants, newest first.
+ *
+ * Properties that this version does not know are kept; `Open<TenantPage>` has them in its type.
+ */
+export interface TenantPage {
+  /**
+   * The tenants of this page.
+   *
+   * At most 100 items.
+   */
+  data: Tenant[];
+  /**
+   * Pass it as `cursor` to get the next page. Null on the last page.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/** The first user of a new tenant, its admin. */
+export interface TenantOwner {
+  /**
+   * What the user will sign in with. Capitals make no difference.
+   *
+   * Email address. 3 to 254 characters.
+   */
+  email: string;
+  /**
+   * What people call the user.
+   *
+   * 1 to 100 characters.
+   */
+  name: string;
+  /**
+   * At least 12 characters. Kept as an argon2id hash only.
+   *
+   * 12 to 128 characters.
+   *
+   * A secret: do not log it.
+   */
+  password: string;
+}
+
+/** A tenant to make. */
+export interface CreateTenant {
+  /**
+   * What people will call it.
+   *
+   * 1 to 100 characters.
+   */
+  name: string;
+  /**
+   * What it is for.
+   *
+   * 1 to 200 characters.
+   */
+  description?: string;
+  /** How many requests its callers may make; not above the caller's. Free unless told. */
+  tier?: Tier;
+  /** The first user of a new tenant, its admin. */
+  owner: TenantOwner;
+}
+
+/** What to change of a tenant. What is left out stays. */
+export interface UpdateTenant {
+  /**
+   * What people call it.
+   *
+   * 1 to 100 characters.
+   */
+  name?: string;
+  /**
+   * What it is for; null removes it.
+   *
+   * 1 to 200 characters.
+   */
+  description?: string | null;
+  /** How many requests its callers may make; not above the caller's. */
+  tier?: Tier;
+}
+
+/**
+ * What happened.
+ *
+ * - `registered`: Somebody registered.
+ * - `registration_refused`: Somebody tried to register with the address of an account that is there.
+ * - `signed_in`: A user signed in.
+ * - `sign_in_failed`: A sign-in was refused.
+ * - `signed_out`: A user signed out.
+ * - `password_changed`: A user changed the password.
+ * - `refresh_token_reused`: A refresh token came back; its session was ended.
+ * - `session_revoked`: A session was ended.
+ * - `api_key_created`: An API key was made.
+ * - `api_key_rotated`: An API key got a new secret.
+ * - `api_key_revoked`: An API key was revoked.
+ * - `service_token_created`: A service token was made.
+ * - `service_token_revoked`: A service token was revoked.
+ * - `role_changed`: A role was made or changed.
+ * - `user_roles_changed`: A user was given other roles.
+ * - `tenant_created`: A tenant was made.
+ * - `tenant_updated`: A tenant was changed.
+ * - `access_denied`: A call was refused for want of a permission.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type AuditType = "registered" | "registration_refused" | "signed_in" | "sign_in_failed" | "signed_out" | "password_changed" | "refresh_token_reused" | "session_revoked" | "api_key_created" | "api_key_rotated" | "api_key_revoked" | "service_token_created" | "service_token_revoked" | "role_changed" | "user_roles_changed" | "tenant_created" | "tenant_updated" | "access_denied" | (string & {});
+
+/** The values of {@link AuditType} that this version knows. */
+export const AuditType = {
+  /** Somebody registered. */
+  Registered: "registered",
+  /** Somebody tried to register with the address of an account that is there. */
+  RegistrationRefused: "registration_refused",
+  /** A user signed in. */
+  SignedIn: "signed_in",
+  /** A sign-in was refused. */
+  SignInFailed: "sign_in_failed",
+  /** A user signed out. */
+  SignedOut: "signed_out",
+  /** A user changed the password. */
+  PasswordChanged: "password_changed",
+  /** A refresh token came back; its session was ended. */
+  RefreshTokenReused: "refresh_token_reused",
+  /** A session was ended. */
+  SessionRevoked: "session_revoked",
+  /** An API key was made. */
+  ApiKeyCreated: "api_key_created",
+  /** An API key got a new secret. */
+  ApiKeyRotated: "api_key_rotated",
+  /** An API key was revoked. */
+  ApiKeyRevoked: "api_key_revoked",
+  /** A service token was made. */
+  ServiceTokenCreated: "service_token_created",
+  /** A service token was revoked. */
+  ServiceTokenRevoked: "service_token_revoked",
+  /** A role was made or changed. */
+  RoleChanged: "role_changed",
+  /** A user was given other roles. */
+  UserRolesChanged: "user_roles_changed",
+  /** A tenant was made. */
+  TenantCreated: "tenant_created",
+  /** A tenant was changed. */
+  TenantUpdated: "tenant_updated",
+  /** A call was refused for want of a permission. */
+  AccessDenied: "access_denied",
+} as const;
+
+/**
+ * How it ended.
+ *
+ * - `success`: It was done.
+ * - `denied`: It was refused.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type AuditOutcome = "success" | "denied" | (string & {});
+
+/** The values of {@link AuditOutcome} that this version knows. */
+export const AuditOutcome = {
+  /** It was done. */
+  Success: "success",
+  /** It was refused. */
+  Denied: "denied",
+} as const;
+
+/**
+ * Something that somebody may have to answer for.
+ *
+ * Properties that this version does not know are kept; `Open<AuditEvent>` has them in its type.
+ */
+export interface AuditEvent {
+  /**
+   * Identifies the event.
+   *
+   * 36 characters. Pattern `^aud_[0-9a-f]{32}$`.
+   */
+  id: string;
+  /** What happened. */
+  type: AuditType;
+  /** How it ended. */
+  outcome: AuditOutcome;
+  /**
+   * The user who did it, or whose account it was about. Absent if nobody is known.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actor_id?: UserId;
+  /**
+   * What was presented: a session, an API key or a service token. Absent if nothing was.
+   *
+   * 1 to 64 characters.
+   */
+  credential_id?: string;
+  /**
+   * What it was done to: an identifier, the name of a role, or the operation that was denied.
+   *
+   * 1 to 128 characters.
+   */
+  subject_id?: string;
+  /**
+   * What else there is to know.
+   *
+   * 1 to 500 characters.
+   */
+  detail?: string;
+  /**
+   * Where it came from. Absent if that is not known.
+   *
+   * 1 to 64 characters.
+   */
+  ip_address?: string;
+  /**
+   * The request that did it. Absent if there was none, or several.
+   *
+   * 1 to 128 characters.
+   */
+  request_id?: string;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   */
+  created_at: string;
+}
+
+/**
+ * One page of audit events, newest first.
+ *
+ * Properties that this version does not know are kept; `Open<AuditPage>` has them in its type.
+ */
+export interface AuditPage {
+  /**
+   * The audit events of this page.
+   *
+   * At most 100 items.
+   */
+  data: AuditEvent[];
+  /**
+   * Pass it as `cursor` to get the next page. Null on the last page.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
 }

@@ -28,6 +28,14 @@ from ._generated.models.api_keys import (
     CreateApiKey,
     RotateApiKey,
 )
+from ._generated.models.audit import (
+    AuditEvent,
+    AuditOutcome,
+    AuditOutcomeValue,
+    AuditPage,
+    AuditType,
+    AuditTypeValue,
+)
 from ._generated.models.auth import (
     ChangePassword,
     CredentialKind,
@@ -38,12 +46,7 @@ from ._generated.models.auth import (
     RefreshTokens,
     RegisterUser,
     Registration,
-    Role,
-    RoleValue,
-    Tenant,
-    TenantId,
     TokenPair,
-    User,
 )
 from ._generated.models.breakers import Breaker, BreakerPage, OpenBreaker, ResetBreaker
 from ._generated.models.config import (
@@ -107,6 +110,7 @@ from ._generated.models.payments import (
     RefundPayment,
     WalletDestination,
 )
+from ._generated.models.permissions import CheckPermissions, PermissionCheck, PermissionResult
 from ._generated.models.rate_limits import (
     PutRateLimitTier,
     RateLimitTier,
@@ -114,6 +118,7 @@ from ._generated.models.rate_limits import (
     RateLimitUsage,
     RateLimitWindow,
 )
+from ._generated.models.roles import PutRole, RoleDetail, RolePage
 from ._generated.models.routes import (
     AddressRules,
     BodyChange,
@@ -141,6 +146,15 @@ from ._generated.models.routes import (
     RouteVerdictValue,
     UpdateRoute,
     VersionShim,
+)
+from ._generated.models.service_tokens import (
+    CreateServiceToken,
+    ServiceToken,
+    ServiceTokenId,
+    ServiceTokenPage,
+    ServiceTokenStatus,
+    ServiceTokenStatusValue,
+    ServiceTokenWithSecret,
 )
 from ._generated.models.services import (
     ActiveHealthCheck,
@@ -194,7 +208,12 @@ from ._generated.models.shared import (
     PaymentId,
     Permission,
     Problem,
+    Role,
+    RoleName,
+    RoleValue,
     SessionId,
+    Tenant,
+    TenantId,
     Tier,
     TierValue,
     TimeSpan,
@@ -205,10 +224,13 @@ from ._generated.models.shared import (
     TransactionType,
     TransactionTypeValue,
     TransferId,
+    User,
     UserId,
     WalletId,
 )
 from ._generated.models.system import HealthCheck, HealthReport, HealthStatus, HealthStatusValue
+from ._generated.models.tenants import CreateTenant, TenantOwner, TenantPage, UpdateTenant
+from ._generated.models.users import SetUserRoles, UserPage
 from ._generated.models.versions import ApiVersion, ApiVersionPage
 from ._generated.models.wallets import (
     Balance,
@@ -251,6 +273,12 @@ __all__ = [
     "ApiVersion",
     "ApiVersionPage",
     "ApplyConfig",
+    "AuditEvent",
+    "AuditOutcome",
+    "AuditOutcomeValue",
+    "AuditPage",
+    "AuditType",
+    "AuditTypeValue",
     "Balance",
     "BalanceAlgorithm",
     "BalanceAlgorithmValue",
@@ -271,6 +299,7 @@ __all__ = [
     "CapturePayment",
     "CertificateFiles",
     "ChangePassword",
+    "CheckPermissions",
     "ClientKey",
     "ClientKeys",
     "CloseWallet",
@@ -291,6 +320,8 @@ __all__ = [
     "CreatePayment",
     "CreateRoute",
     "CreateService",
+    "CreateServiceToken",
+    "CreateTenant",
     "CreateWallet",
     "CredentialKind",
     "CredentialKindValue",
@@ -359,8 +390,11 @@ __all__ = [
     "PaymentStatus",
     "PaymentStatusValue",
     "Permission",
+    "PermissionCheck",
+    "PermissionResult",
     "Problem",
     "PutRateLimitTier",
+    "PutRole",
     "RateLimitTier",
     "RateLimitTiers",
     "RateLimitUsage",
@@ -374,6 +408,9 @@ __all__ = [
     "ResetBreaker",
     "RetrySettings",
     "Role",
+    "RoleDetail",
+    "RoleName",
+    "RolePage",
     "RoleValue",
     "RotateApiKey",
     "Route",
@@ -396,9 +433,16 @@ __all__ = [
     "ServiceStatus",
     "ServiceTarget",
     "ServiceTimeouts",
+    "ServiceToken",
+    "ServiceTokenId",
+    "ServiceTokenPage",
+    "ServiceTokenStatus",
+    "ServiceTokenStatusValue",
+    "ServiceTokenWithSecret",
     "Session",
     "SessionId",
     "SessionPage",
+    "SetUserRoles",
     "SignInProvider",
     "SignInProviderList",
     "SrvDiscovery",
@@ -408,6 +452,8 @@ __all__ = [
     "TargetStatus",
     "Tenant",
     "TenantId",
+    "TenantOwner",
+    "TenantPage",
     "Tier",
     "TierValue",
     "TimeSpan",
@@ -426,9 +472,11 @@ __all__ = [
     "UnknownVariant",
     "UpdateRoute",
     "UpdateService",
+    "UpdateTenant",
     "UpstreamTls",
     "User",
     "UserId",
+    "UserPage",
     "ValidateConfig",
     "VersionShim",
     "Wallet",

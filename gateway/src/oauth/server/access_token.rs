@@ -16,6 +16,7 @@ use super::storage::{self, GrantRecord};
 use crate::Gateway;
 use crate::auth::TokenError;
 use crate::http::{Error, Identity};
+use crate::store::System;
 
 /// The media type that RFC 9068 wants in the header: no token of another kind is taken for one.
 const TYPE: &str = "at+jwt";
@@ -141,6 +142,7 @@ impl Gateway {
             credential_id: claims.grant.clone(),
             permissions,
             tier: grant.tier.clone(),
+            platform: grant.platform,
         }))
     }
 
@@ -149,7 +151,7 @@ impl Gateway {
         if let Some(record) = self.oauth.grants.get(id).filter(|record| now < record.expires_at) {
             return Ok(Some(record));
         }
-        let record = storage::grant_record(self.store.read(), id, now).await?.map(Arc::new);
+        let record = storage::grant_record(self.store.system(System::OAuth), id, now).await?.map(Arc::new);
         if let Some(record) = &record {
             self.oauth.grants.put(id, record);
         }

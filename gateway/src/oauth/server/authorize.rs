@@ -17,6 +17,7 @@ use crate::generated::outcome::Page;
 use crate::http::{Context, Error};
 use crate::oauth_clients::storage::{self as clients, ClientRow};
 use crate::secrets::{id, random};
+use crate::store::System;
 
 /// How long a code is good for: a redirect and a question of the client.
 const CODE_LIFETIME: i64 = 60 * 1_000_000;
@@ -119,7 +120,7 @@ impl Gateway {
         challenge: &str,
     ) -> Result<String, Error> {
         let code = random::token().map_err(|error| Error::internal(error.to_string()))?;
-        let mut tx = self.store.begin(context).await?;
+        let mut tx = self.store.begin_system_for(context, System::OAuth).await?;
         let now = tx.now();
         let expires_at = now + CODE_LIFETIME;
         let grant = self.new_grant(&request.client, session, scopes, expires_at);
@@ -168,7 +169,7 @@ impl Gateway {
         let Some(client_id) = params.client_id.as_deref() else {
             return refused("The program that sent you here did not say who it is (`client_id`).");
         };
-        let Some(client) = clients::by_id(self.store.read(), client_id).await? else {
+        let Some(client) = clients::by_id(self.store.system(System::OAuth), client_id).await? else {
             return refused("The program that sent you here is not registered.");
         };
         let registered = client.redirects();

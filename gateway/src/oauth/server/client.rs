@@ -15,6 +15,7 @@ use crate::Gateway;
 use crate::http::Error;
 use crate::oauth_clients::SECRET_HASH;
 use crate::oauth_clients::storage::{self as clients, ClientRow};
+use crate::store::System;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -60,7 +61,7 @@ impl Gateway {
     ) -> Result<ClientRow, Error> {
         let (id, proof) = read(headers, presented)?;
         let unknown = || refused("The client is unknown, or did not prove that it is itself.");
-        let client = clients::by_id(self.store.read(), &id).await?.ok_or_else(unknown)?;
+        let client = clients::by_id(self.store.system(System::OAuth), &id).await?.ok_or_else(unknown)?;
         let proved = match (client.authentication.as_str(), &proof) {
             ("client_secret_basic", Proof::Secret(secret)) => {
                 let hash = self.secrets.tokens().hash(SECRET_HASH, secret.as_bytes());
@@ -90,7 +91,7 @@ impl Gateway {
             .secrets
             .tokens()
             .hash("oauth assertion", format!("{}\n{}", client.id, claims.jti).as_bytes());
-        let mut tx = self.store.begin_unrecorded().await?;
+        let mut tx = self.store.begin_system(System::OAuth).await?;
         let expires_at = (claims.exp + SKEW).saturating_mul(1_000_000);
         let is_new = storage::insert_assertion(tx.connection(), hash.as_bytes(), expires_at).await?;
         tx.commit_empty().await?;

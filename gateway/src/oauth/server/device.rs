@@ -20,6 +20,7 @@ use crate::generated::outcome::Page;
 use crate::http::{Context, Error};
 use crate::oauth_clients::storage as clients;
 use crate::secrets::random;
+use crate::store::System;
 
 /// What device codes are hashed for.
 pub(super) const DEVICE_HASH: &str = "oauth device code";
@@ -142,7 +143,7 @@ impl Gateway {
         let scopes = token::client_scopes(&client, body.scope.as_deref())?;
         let random = |error: getrandom::Error| Error::internal(error.to_string());
         let (device_code, letters) = (random::token().map_err(random)?, user_code().map_err(random)?);
-        let mut tx = self.store.begin_unrecorded().await?;
+        let mut tx = self.store.begin_system(System::OAuth).await?;
         let row = DeviceRow {
             client_id: client.id,
             scope: scope::text(&scopes),
@@ -201,9 +202,9 @@ impl Gateway {
             return Ok(page::failure(StatusCode::TOO_MANY_REQUESTS, "Too many wrong codes", detail));
         }
         let hash = *self.secrets.tokens().hash(USER_CODE_HASH, letters.as_bytes()).as_bytes();
-        let device = storage::open_device(self.store.read(), &hash, self.store.now()).await?;
+        let device = storage::open_device(self.store.system(System::OAuth), &hash, self.store.now()).await?;
         let client = match &device {
-            Some(device) => clients::by_id(self.store.read(), &device.client_id).await?,
+            Some(device) => clients::by_id(self.store.system(System::OAuth), &device.client_id).await?,
             None => None,
         };
         let (Some(device), Some(client)) = (device, client) else {
@@ -216,7 +217,7 @@ impl Gateway {
             return Ok(self.device_consent(&session, &client.name, &granted, &letters));
         };
         if decision != "allow" || granted.is_empty() {
-            let mut tx = self.store.begin_unrecorded().await?;
+            let mut tx = self.store.begin_system(System::OAuth).await?;
             let now = tx.now();
             storage::decide_device(tx.connection(), &hash, None, now).await?;
             tx.commit_empty().await?;
@@ -226,7 +227,7 @@ impl Gateway {
                 "<p>The device gets no access. You can close this page.</p>",
             ));
         }
-        let mut tx = self.store.begin_unrecorded().await?;
+        let mut tx = self.store.begin_system(System::OAuth).await?;
         let now = tx.now();
         let grant = self.new_grant(&client, &session, &granted, device.expires_at);
         // Two decisions at once: the second finds nothing open any more.

@@ -8,6 +8,7 @@ use super::token::{REFRESH_HASH, refused};
 use crate::Gateway;
 use crate::http::{Context, Error};
 use crate::oauth_clients::storage::ClientRow;
+use crate::store::System;
 
 /// A token of a grant that works.
 struct Found {
@@ -81,7 +82,7 @@ impl Gateway {
         if found.client_id != client.id {
             return Ok(());
         }
-        let mut tx = self.store.begin_unrecorded().await?;
+        let mut tx = self.store.begin_system(System::OAuth).await?;
         let now = tx.now();
         storage::end_grant(tx.connection(), &found.grant, now).await?;
         self.oauth.grants.changed(&found.grant);
@@ -104,7 +105,7 @@ impl Gateway {
             }));
         }
         let hash = self.secrets.tokens().hash(REFRESH_HASH, token.as_bytes());
-        let row = storage::refresh_token(self.store.read(), hash.as_bytes()).await?;
+        let row = storage::refresh_token(self.store.system(System::OAuth), hash.as_bytes()).await?;
         let works = |row: &storage::RefreshRow| {
             row.used_at.is_none() && row.token_expires_at > now && row.grant.works(now)
         };

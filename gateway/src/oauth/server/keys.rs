@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::storage;
 use crate::auth::TokenError;
 use crate::secrets::{SealError, Secrets, SigningKey};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, System};
 
 /// How long a key is published before it signs: longer than readers keep a set without looking again.
 const LEAD: i64 = 10 * 60 * 1_000_000;
@@ -110,7 +110,7 @@ impl Keys {
     pub(crate) async fn refresh(&self, store: &Store, secrets: &Secrets) -> Result<(), KeyError> {
         let mut ring = read(store, secrets).await?;
         if ring.due(store.now(), self.key_lifetime).is_some() {
-            let mut tx = store.begin_unrecorded().await?;
+            let mut tx = store.begin_system(System::OAuth).await?;
             let now = tx.now();
             // Looked at again under the lease: another may have made it.
             ring = opened(storage::signing_keys(&mut *tx.connection()).await?, secrets)?;
@@ -128,7 +128,7 @@ impl Keys {
 
     /// Makes the next key now, whenever the last was made.
     pub(crate) async fn rotate(&self, store: &Store, secrets: &Secrets) -> Result<(), KeyError> {
-        let mut tx = store.begin_unrecorded().await?;
+        let mut tx = store.begin_system(System::OAuth).await?;
         let now = tx.now();
         let (key, sealed) = make(secrets)?;
         storage::insert_signing_key(tx.connection(), &key.kid, &sealed, now + LEAD, now).await?;
@@ -184,7 +184,7 @@ impl Keys {
 }
 
 async fn read(store: &Store, secrets: &Secrets) -> Result<Ring, KeyError> {
-    opened(storage::signing_keys(store.read()).await?, secrets)
+    opened(storage::signing_keys(store.system(System::OAuth)).await?, secrets)
 }
 
 fn opened(rows: Vec<storage::SigningKeyRow>, secrets: &Secrets) -> Result<Ring, KeyError> {

@@ -22,5 +22,5 @@ pub(super) mod metadata;
 pub(super) mod pkce;
 pub(crate) mod redirect;
 pub(crate) mod scope;
-pub(super) mod storage;
+pub(crate) mod storage;
 pub(super) mod token;

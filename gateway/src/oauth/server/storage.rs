@@ -126,6 +126,8 @@ pub(crate) struct GrantRecord {
     pub(crate) permissions: Arc<[String]>,
     pub(crate) tier: String,
     pub(crate) expires_at: i64,
+    /// Whether its tenant is that of those who run the gateway.
+    pub(crate) platform: bool,
 }
 
 /// What a grant is good for; none if there is none, it has ended, or it has expired at `now`.
@@ -134,8 +136,8 @@ pub(super) async fn grant_record(
     id: &str,
     now: i64,
 ) -> Result<Option<GrantRecord>, sqlx::Error> {
-    let row: Option<(String, String, String, String, String, String, i64)> = sqlx::query_as(
-        "SELECT g.tenant_id, g.user_id, u.email, u.role, g.scope, t.tier, g.expires_at
+    let row: Option<(String, String, String, String, String, i64, i64)> = sqlx::query_as(
+        "SELECT g.tenant_id, g.user_id, u.email, g.scope, t.tier, t.platform, g.expires_at
          FROM oauth_grants g JOIN users u ON u.id = g.user_id JOIN tenants t ON t.id = g.tenant_id
          WHERE g.id = $1 AND g.ended_at IS NULL AND g.expires_at > $2",
     )
@@ -143,24 +145,23 @@ pub(super) async fn grant_record(
     .bind(now)
     .fetch_optional(readers)
     .await?;
-    Ok(row.map(|(tenant_id, user_id, email, role, scope, tier, expires_at)| {
-        let held: Vec<String> = roles::permissions(&role).iter().map(|held| (*held).to_owned()).collect();
-        let permissions = scope::meet(&scope::parse(&scope), &held).into();
-        GrantRecord { tenant_id, user_id, email, scope, permissions, tier, expires_at }
-    }))
+    let Some((tenant_id, user_id, email, scope, tier, platform, expires_at)) = row else { return Ok(None) };
+    let held = permissions_of(readers, &user_id).await?;
+    let permissions = scope::meet(&scope::parse(&scope), &held).into();
+    let platform = platform != 0;
+    Ok(Some(GrantRecord { tenant_id, user_id, email, scope, permissions, tier, expires_at, platform }))
 }
 
-/// What a user may do.
-pub(super) async fn permissions_of(
-    executor: impl sqlx::SqliteExecutor<'_>,
-    user_id: &str,
-) -> Result<Vec<String>, sqlx::Error> {
-    let role: Option<String> = sqlx::query_scalar("SELECT role FROM users WHERE id = $1")
-        .bind(user_id)
-        .fetch_optional(executor)
-        .await?;
-    let held = role.as_deref().map(roles::permissions).unwrap_or_default();
-    Ok(held.iter().map(|held| (*held).to_owned()).collect())
+/// What a user may do, by the built-in role and the tenant's own.
+pub(crate) async fn permissions_of(readers: &Readers, user_id: &str) -> Result<Vec<String>, sqlx::Error> {
+    let role = sqlx::query_scalar::<_, String>("SELECT role FROM users WHERE id = $1");
+    let Some(role) = role.bind(user_id).fetch_optional(readers).await? else { return Ok(Vec::new()) };
+    let custom = sqlx::query_scalar::<_, String>(
+        "SELECT r.permissions FROM user_roles ur
+         JOIN roles r ON r.tenant_id = ur.tenant_id AND r.name = ur.role_name WHERE ur.user_id = $1",
+    );
+    let custom = custom.bind(user_id).fetch_all(readers).await?;
+    Ok(roles::union(&role, custom.iter().flat_map(|permissions| crate::roles::permissions(permissions))))
 }
 
 /// An authorization code with its grant.

@@ -10,7 +10,7 @@ use crate::Gateway;
 use crate::http::{Context, Error};
 use crate::oauth_clients::storage::ClientRow;
 use crate::secrets::{id, random};
-use crate::store::WriteTx;
+use crate::store::{System, SystemTx};
 
 /// What refresh tokens begin with.
 const REFRESH: &str = "wpo_";
@@ -80,8 +80,8 @@ impl Gateway {
         let unknown = || refused("invalid_grant", "The code is unknown, expired, used or another client's.");
         let hash = *self.secrets.tokens().hash(CODE_HASH, code.as_bytes()).as_bytes();
         // Looked at first without the writer, so that guesses make nobody wait.
-        storage::code(self.store.read(), &hash).await?.ok_or_else(unknown)?;
-        let mut tx = self.store.begin_unrecorded().await?;
+        storage::code(self.store.system(System::OAuth), &hash).await?.ok_or_else(unknown)?;
+        let mut tx = self.store.begin_system(System::OAuth).await?;
         let now = tx.now();
         let row = storage::code(&mut *tx.connection(), &hash).await?.ok_or_else(unknown)?;
         if row.grant.client_id != client.id {
@@ -120,8 +120,8 @@ impl Gateway {
         let unknown =
             || refused("invalid_grant", "The refresh token is unknown, expired, used or another client's.");
         let hash = *self.secrets.tokens().hash(REFRESH_HASH, token.as_bytes()).as_bytes();
-        storage::refresh_token(self.store.read(), &hash).await?.ok_or_else(unknown)?;
-        let mut tx = self.store.begin_unrecorded().await?;
+        storage::refresh_token(self.store.system(System::OAuth), &hash).await?.ok_or_else(unknown)?;
+        let mut tx = self.store.begin_system(System::OAuth).await?;
         let now = tx.now();
         let row = storage::refresh_token(&mut *tx.connection(), &hash).await?.ok_or_else(unknown)?;
         if row.grant.client_id != client.id {
@@ -148,9 +148,9 @@ impl Gateway {
             return Err(refused("unauthorized_client", "A public client gets nothing for itself."));
         }
         let scopes = client_scopes(client, asked)?;
-        let mut tx = self.store.begin_unrecorded().await?;
+        let mut tx = self.store.begin_system(System::OAuth).await?;
         let now = tx.now();
-        let held = storage::permissions_of(&mut *tx.connection(), &client.user_id).await?;
+        let held = storage::permissions_of(self.store.system(System::OAuth), &client.user_id).await?;
         let scopes = scope::meet(&scopes, &held);
         if scopes.is_empty() {
             return Err(refused(
@@ -177,8 +177,8 @@ impl Gateway {
     async fn exchange_device_code(&self, client: &ClientRow, code: &str) -> Result<OAuthTokens, Error> {
         let unknown = || refused("invalid_grant", "The device code is unknown, used or another client's.");
         let hash = *self.secrets.tokens().hash(device::DEVICE_HASH, code.as_bytes()).as_bytes();
-        storage::device(self.store.read(), &hash).await?.ok_or_else(unknown)?;
-        let mut tx = self.store.begin_unrecorded().await?;
+        storage::device(self.store.system(System::OAuth), &hash).await?.ok_or_else(unknown)?;
+        let mut tx = self.store.begin_system(System::OAuth).await?;
         let now = tx.now();
         let row = storage::device(&mut *tx.connection(), &hash).await?.ok_or_else(unknown)?;
         if row.client_id != client.id || row.used_at.is_some() {
@@ -202,13 +202,13 @@ impl Gateway {
     /// An access token of this grant, and a refresh token where the client takes one; commits.
     async fn issue_for(
         &self,
-        mut tx: WriteTx,
+        mut tx: SystemTx,
         client: &ClientRow,
         grant: Grant,
         asked: Option<Vec<String>>,
     ) -> Result<OAuthTokens, Error> {
         let now = tx.now();
-        let held = storage::permissions_of(&mut *tx.connection(), &grant.user_id).await?;
+        let held = storage::permissions_of(self.store.system(System::OAuth), &grant.user_id).await?;
         let scopes = scope::meet(&asked.unwrap_or_else(|| scope::parse(&grant.scope)), &held);
         if scopes.is_empty() {
             return Err(refused("invalid_scope", "The person may do none of what was granted any more."));
@@ -240,7 +240,7 @@ impl Gateway {
     }
 
     /// Ends everything that was granted with what came back a second time (RFC 9700, section 4.14.2).
-    async fn end_leaked_grant(&self, mut tx: WriteTx, grant: &Grant, what: &str) -> Result<(), Error> {
+    async fn end_leaked_grant(&self, mut tx: SystemTx, grant: &Grant, what: &str) -> Result<(), Error> {
         let now = tx.now();
         storage::end_grant(tx.connection(), &grant.id, now).await?;
         self.oauth.grants.changed(&grant.id);

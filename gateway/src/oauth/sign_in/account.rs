@@ -8,9 +8,9 @@ use super::{Person, Refusal};
 use crate::Gateway;
 use crate::auth::rules::{check_email, normal_email};
 use crate::auth::storage::{insert_tenant, insert_user};
-use crate::http::{Context, Error, Identity};
+use crate::http::{Context, Error};
 use crate::secrets::id;
-use crate::store::WriteTx;
+use crate::store::SystemTx;
 use crate::store::clock::to_rfc3339;
 
 /// Who is signed in.
@@ -21,7 +21,7 @@ pub(super) struct Account {
 
 /// The account of this person, in the caller's transaction.
 pub(super) async fn of(
-    tx: &mut WriteTx,
+    tx: &mut SystemTx,
     provider: &Provider,
     person: Person,
 ) -> Result<Result<Account, Refusal>, sqlx::Error> {
@@ -50,8 +50,8 @@ pub(super) async fn of(
     let name = person.name.as_deref().map(str::trim).filter(|name| !name.is_empty()).unwrap_or(&email);
     let name: String = name.chars().take(100).collect();
     let tenant = Tenant::new(id::new("ten"), name.as_str(), Tier::Free, made.as_str());
-    let user = User::new(id::new("usr"), tenant.id.as_str(), email.as_str(), name, Role::Manager, made);
-    insert_tenant(tx.connection(), &tenant, now).await?;
+    let user = User::new(id::new("usr"), tenant.id.as_str(), email.as_str(), name, Role::Admin, made);
+    insert_tenant(tx.connection(), &tenant, false, now).await?;
     insert_user(tx.connection(), &user, None, now).await?;
     let account = Account { tenant_id: tenant.id.to_string(), user_id: user.id.to_string() };
     let identity = row(provider, &person.subject, Some(email), &account, now);
@@ -61,7 +61,7 @@ pub(super) async fn of(
 
 /// Links this person's account at the provider to a user.
 pub(super) async fn link(
-    tx: &mut WriteTx,
+    tx: &mut SystemTx,
     provider: &Provider,
     person: Person,
     account: &Account,
@@ -105,9 +105,10 @@ impl Gateway {
     /// The caller's identities.
     pub(in crate::oauth) async fn linked_identities(
         &self,
-        caller: &Identity,
+        context: &Context,
     ) -> Result<LinkedIdentityList, Error> {
-        let rows = storage::identities_of(self.store.read(), &caller.user_id).await?;
+        let caller = context.identity()?;
+        let rows = storage::identities_of(self.store.tenant(context)?, &caller.user_id).await?;
         Ok(LinkedIdentityList::new(rows.into_iter().map(IdentityRow::identity).collect::<Vec<_>>()))
     }
 
@@ -115,15 +116,15 @@ impl Gateway {
     pub(in crate::oauth) async fn unlink(&self, context: &Context, identity_id: &str) -> Result<(), Error> {
         let caller = context.identity()?;
         let mut tx = self.store.begin(context).await?;
-        let own = storage::identities_of(&mut *tx.connection(), &caller.user_id).await?;
+        let own = storage::identities_of(&mut tx, &caller.user_id).await?;
         if !own.iter().any(|identity| identity.id == identity_id) {
             return Err(Error::not_found("identity", identity_id));
         }
-        if own.len() == 1 && !storage::can_use_password(&mut *tx.connection(), &caller.user_id).await? {
+        if own.len() == 1 && !storage::can_use_password(&mut tx, &caller.user_id).await? {
             let detail = "Nobody could sign in to the account any more. Link another provider first.";
             return Err(Error::conflict("last_sign_in_method", detail));
         }
-        storage::delete_identity(tx.connection(), identity_id).await?;
+        storage::delete_identity(&mut tx, identity_id).await?;
         tx.commit_empty().await?;
         Ok(())
     }

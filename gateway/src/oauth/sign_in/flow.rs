@@ -23,6 +23,7 @@ use crate::http::{Context, Error};
 use crate::oauth::server::{pkce, redirect};
 use crate::outbound::Question;
 use crate::secrets::random;
+use crate::store::System;
 
 const STATE_HASH: &str = "sign-in state";
 const BROWSER_HASH: &str = "sign-in browser";
@@ -74,7 +75,7 @@ impl Gateway {
         let (state, nonce, verifier) = (token()?, token()?, token()?);
         let (browser, is_new) = self.browser_secret(headers)?;
         let hash = *self.secrets.tokens().hash(STATE_HASH, state.as_bytes()).as_bytes();
-        let mut tx = self.store.begin_unrecorded().await?;
+        let mut tx = self.store.begin_system(System::OAuth).await?;
         let row = StateRow {
             provider: provider.name.clone(),
             browser_hash: self.secrets.tokens().hash(BROWSER_HASH, browser.as_bytes()).as_bytes().to_vec(),
@@ -131,7 +132,7 @@ impl Gateway {
             Err(refusal) => return Ok(refusal.into()),
         };
         let before = self.browser_session(context.headers()).await?;
-        let mut tx = self.store.begin(context).await?;
+        let mut tx = self.store.begin_system_for(context, System::OAuth).await?;
         let account = match &state.user_id {
             None => match account::of(&mut tx, &provider, person).await? {
                 Ok(account) => account,
@@ -152,9 +153,8 @@ impl Gateway {
             }
         };
         let secret = self
-            .begin_browser_session(&mut tx, context, before.as_ref(), &account.tenant_id, &account.user_id)
+            .begin_browser_session(tx, context, before.as_ref(), &account.tenant_id, &account.user_id)
             .await?;
-        tx.commit_empty().await?;
         tracing::info!(provider = provider.name, user_id = account.user_id, "signed in with a provider");
         Ok(self.with_session(Page::see_other(own_path(Some(&state.return_to))), &secret))
     }
@@ -173,10 +173,10 @@ impl Gateway {
         };
         let Some(state) = state else { return refused() };
         let hash = *self.secrets.tokens().hash(STATE_HASH, state.as_bytes()).as_bytes();
-        if !storage::has_state(self.store.read(), &hash).await? {
+        if !storage::has_state(self.store.system(System::OAuth), &hash).await? {
             return refused();
         }
-        let mut tx = self.store.begin_unrecorded().await?;
+        let mut tx = self.store.begin_system(System::OAuth).await?;
         let now = tx.now();
         let row = storage::take_state(tx.connection(), &hash).await?;
         let Some(row) = row else { return refused() };

@@ -13,6 +13,7 @@ use crate::browser::{csrf, origin};
 use crate::generated::outcome::Page;
 use crate::http::{Context, Error};
 use crate::oauth::server::authorize::foreign_form;
+use crate::store::System;
 
 /// What the form of the sign-in page is about.
 const SIGN_IN: &str = "sign in";
@@ -122,16 +123,17 @@ impl Gateway {
         }
         let return_to = own_path(body.return_to.as_deref()).to_owned();
         let password = Zeroizing::new(body.password.unwrap_or_default());
-        let Some((user, hash)) = self.user_with_password(&body.email.unwrap_or_default(), password).await?
-        else {
-            return self.sign_in_page(
-                context,
-                &return_to,
-                Some("The e-mail address or the password is wrong."),
-            );
+        let found = match self.user_with_password(context, &body.email.unwrap_or_default(), password).await {
+            Err(error) if error.status == 429 => {
+                return self.sign_in_page(context, &return_to, Some(&error.detail));
+            }
+            found => found?,
+        };
+        let Some((user, hash)) = found else {
+            return self.sign_in_page(context, &return_to, Some("The e-mail address or the password is wrong."));
         };
         let before = self.browser_session(headers).await?;
-        let mut tx = self.store.begin(context).await?;
+        let mut tx = self.store.begin_system_for(context, System::OAuth).await?;
         // A password that was changed while this one was being checked must not let anybody in.
         if !has_password(tx.connection(), &user.id, &hash).await? {
             return self.sign_in_page(
@@ -141,8 +143,7 @@ impl Gateway {
             );
         }
         let secret =
-            self.begin_browser_session(&mut tx, context, before.as_ref(), &user.tenant_id, &user.id).await?;
-        tx.commit_empty().await?;
+            self.begin_browser_session(tx, context, before.as_ref(), &user.tenant_id, &user.id).await?;
         Ok(self.with_session(Page::see_other(&return_to), &secret))
     }
 
@@ -156,9 +157,9 @@ impl Gateway {
             if !session.sent_form(self, context.headers(), SIGN_OUT, body.csrf_token.as_deref()) {
                 return Ok(foreign_form());
             }
-            let mut tx = self.store.begin(context).await?;
-            let now = tx.now();
-            end_session(tx.connection(), &session.user_id, &session.id, now).await?;
+            let tx = self.store.begin_system_for(context, System::OAuth).await?;
+            let mut tx = tx.in_tenant(session.tenant_id.as_str());
+            end_session(&mut tx, &session.user_id, &session.id).await?;
             self.auth.sessions.changed(&session.id);
             tx.commit_empty().await?;
         }

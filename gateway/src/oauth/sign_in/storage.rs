@@ -4,8 +4,8 @@ use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
 use waypost_types::LinkedIdentity;
 
-use crate::store::Readers;
 use crate::store::clock::to_rfc3339;
+use crate::store::{Readers, TenantExecutor, WriteTx, sql};
 
 /// A sign-in that was begun.
 #[derive(Debug, FromRow)]
@@ -85,31 +85,35 @@ impl IdentityRow {
     }
 }
 
-const IDENTITY: &str =
-    "SELECT id, tenant_id, user_id, provider, subject, email, created_at, last_used_at FROM identities";
+/// The text that reads whole identities, and which.
+macro_rules! identity {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, tenant_id, user_id, provider, subject, email, created_at, last_used_at FROM identities ",
+            $which
+        )
+    };
+}
 
 pub(super) async fn identity(
     executor: impl sqlx::SqliteExecutor<'_>,
     provider: &str,
     subject: &str,
 ) -> Result<Option<IdentityRow>, sqlx::Error> {
-    sqlx::query_as(sqlx::AssertSqlSafe(format!("{IDENTITY} WHERE provider = $1 AND subject = $2")))
+    sqlx::query_as(identity!("WHERE provider = $1 AND subject = $2"))
         .bind(provider)
         .bind(subject)
         .fetch_optional(executor)
         .await
 }
 
-pub(super) async fn identities_of(
-    executor: impl sqlx::SqliteExecutor<'_>,
+pub(super) async fn identities_of<'q>(
+    tenant: impl TenantExecutor<'q>,
     user_id: &str,
 ) -> Result<Vec<IdentityRow>, sqlx::Error> {
-    sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "{IDENTITY} WHERE user_id = $1 ORDER BY created_at, id LIMIT 100"
-    )))
-    .bind(user_id)
-    .fetch_all(executor)
-    .await
+    let query = tenant
+        .query(sql!(identity!("WHERE tenant_id = $1 AND user_id = $2 ORDER BY created_at, id LIMIT 100")));
+    query.bind(user_id).fetch_all_as().await
 }
 
 /// A unique violation means that somebody has it already.
@@ -147,18 +151,15 @@ pub(super) async fn identity_used(
         .map(drop)
 }
 
-pub(super) async fn delete_identity(connection: &mut SqliteConnection, id: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM identities WHERE id = $1").bind(id).execute(connection).await.map(drop)
+pub(super) async fn delete_identity(tx: &mut WriteTx, id: &str) -> Result<(), sqlx::Error> {
+    let delete = tx.query(sql!("DELETE FROM identities WHERE tenant_id = $1 AND id = $2"));
+    delete.bind(id).execute().await.map(drop)
 }
 
 /// Whether the user can sign in with a password.
-pub(super) async fn can_use_password(
-    executor: impl sqlx::SqliteExecutor<'_>,
-    user_id: &str,
-) -> Result<bool, sqlx::Error> {
-    let found =
-        sqlx::query_scalar::<_, i64>("SELECT 1 FROM users WHERE id = $1 AND password_hash IS NOT NULL");
-    found.bind(user_id).fetch_optional(executor).await.map(|found| found.is_some())
+pub(super) async fn can_use_password(tx: &mut WriteTx, user_id: &str) -> Result<bool, sqlx::Error> {
+    let find = sql!("SELECT id FROM users WHERE tenant_id = $1 AND id = $2 AND password_hash IS NOT NULL");
+    Ok(tx.query(find).bind(user_id).fetch_optional().await?.is_some())
 }
 
 /// Whether there is an account with this address.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use waypost_gateway::data_plane::{File, Plan};
+use waypost_gateway::store::{Readers, System, SystemTx};
 use waypost_gateway::{Config, DataPlane, Gateway, http};
 
 use super::{Ask, User};
@@ -82,6 +83,16 @@ impl App {
         served.unwrap();
         self.gateway.close().await;
         drop(data_plane);
+    }
+
+    /// The rows of every tenant, under the surface.
+    pub fn inspect(&self) -> &Readers {
+        self.gateway.store().system(System::Inspection)
+    }
+
+    /// A change under the surface.
+    pub async fn tamper(&self) -> SystemTx {
+        self.gateway.store().begin_system(System::Inspection).await.unwrap()
     }
 
     /// A question of nobody in particular.

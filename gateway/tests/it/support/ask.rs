@@ -65,6 +65,13 @@ impl Ask {
         self
     }
 
+    /// Whether the path or the body has this text; the query, by which lists are narrowed, does not count.
+    pub fn names(&self, text: &str) -> bool {
+        let path = self.url.split('?').next().unwrap_or_default();
+        path.contains(text)
+            || self.body.as_ref().is_some_and(|body| String::from_utf8_lossy(body).contains(text))
+    }
+
     pub async fn send(self) -> Reply {
         let asked = format!("{} {}", self.method, self.url);
         let mut request = self.client.request(self.method, self.url).headers(self.headers);

@@ -29,7 +29,12 @@ __all__ = [
     "PaymentId",
     "Permission",
     "Problem",
+    "Role",
+    "RoleName",
+    "RoleValue",
     "SessionId",
+    "Tenant",
+    "TenantId",
     "Tier",
     "TierValue",
     "TimeSpan",
@@ -40,6 +45,7 @@ __all__ = [
     "TransactionType",
     "TransactionTypeValue",
     "TransferId",
+    "User",
     "UserId",
     "WalletId",
 ]
@@ -80,6 +86,24 @@ class PaymentDestinationType:
 
     EXTERNAL: Final = "external"
     """Somebody outside, such as a merchant's bank account."""
+
+
+class Role:
+    """A user's standing in the tenant; it decides the permissions. A newer server may send other
+    values; they are the text that came.
+    """
+
+    ADMIN: Final = "admin"
+    """May do everything in the tenant."""
+
+    MANAGER: Final = "manager"
+    """May read and change the tenant's resources."""
+
+    USER: Final = "user"
+    """May read the tenant's resources, and manage the own sessions."""
+
+    SERVICE: Final = "service"
+    """A program; its credentials name its permissions."""
 
 
 class Tier:
@@ -157,6 +181,8 @@ if TYPE_CHECKING:
     """A value of `TransactionType`, or one that this version does not know."""
     PaymentDestinationTypeValue: TypeAlias = Literal["wallet", "external"] | str
     """A value of `PaymentDestinationType`, or one that this version does not know."""
+    RoleValue: TypeAlias = Literal["admin", "manager", "user", "service"] | str
+    """A value of `Role`, or one that this version does not know."""
     TierValue: TypeAlias = Literal["free", "basic", "premium", "enterprise", "admin"] | str
     """A value of `Tier`, or one that this version does not know."""
     TokenTypeValue: TypeAlias = Literal["Bearer"] | str
@@ -168,6 +194,7 @@ if TYPE_CHECKING:
 else:
     TransactionTypeValue = str
     PaymentDestinationTypeValue = str
+    RoleValue = str
     TierValue = str
     TokenTypeValue = str
     ConfigSourceValue = str
@@ -286,6 +313,59 @@ class Transaction(Model, kw_only=True, gc=False):
     """When the money moved. RFC 3339."""
 
 
+class User(Model, kw_only=True, gc=False):
+    """A person with an account."""
+
+    id: UserId
+    """Identifies a user - `usr_` and a UUIDv7 in 32 hexadecimal digits."""
+
+    tenant_id: TenantId
+    """Identifies a tenant - `ten_` and a UUIDv7 in 32 hexadecimal digits."""
+
+    email: str
+    """What the user signs in with, in lower case. At most 254 characters; email."""
+
+    name: str
+    """What people call the user. 1 to 100 characters."""
+
+    role: RoleValue
+    """A user's standing in the tenant; it decides the permissions."""
+
+    created_at: str
+    """When the account was made. RFC 3339."""
+
+    custom_roles: list[RoleName] | UnsetType = UNSET
+    """The tenant's own roles that the user has beside `role`. Absent if there are none. At most 20
+    items.
+    """
+
+
+class Tenant(Model, kw_only=True, gc=False):
+    """An organisation. Everything that its users and keys see belongs to it; nothing of another
+    tenant is ever visible.
+    """
+
+    id: TenantId
+    """Identifies a tenant - `ten_` and a UUIDv7 in 32 hexadecimal digits."""
+
+    name: str
+    """What people call it. 1 to 100 characters."""
+
+    tier: TierValue
+    """How many requests a caller may make. The figures are the defaults; the gateway's
+    configuration can change them.
+    """
+
+    created_at: str
+    """When it was made. RFC 3339."""
+
+    description: str | UnsetType = UNSET
+    """What it is for. Absent if nobody said. 1 to 200 characters."""
+
+    parent_id: TenantId | UnsetType = UNSET
+    """The tenant that made it. Absent if it made itself by registering."""
+
+
 class OAuthDecision(Confidential, Model, kw_only=True, gc=False):
     """What the consent page sends."""
 
@@ -396,6 +476,11 @@ UserId: TypeAlias = str
 `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
 """
 
+TenantId: TypeAlias = str
+"""Identifies a tenant - `ten_` and a UUIDv7 in 32 hexadecimal digits. 36 characters; matches
+`^ten_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+"""
+
 SessionId: TypeAlias = str
 """Identifies a session - `ses_` and a UUIDv7 in 32 hexadecimal digits. 36 characters; matches
 `^ses_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
@@ -411,3 +496,6 @@ TimeSpan: TypeAlias = str
 """A duration: a whole number and `ms`, `s`, `m`, `h` or `d`. At most 18 characters; matches
 `^[0-9]{1,15}(ms|s|m|h|d)$`.
 """
+
+RoleName: TypeAlias = str
+"""The name of a role. 1 to 50 characters; matches `^[a-z][a-z0-9_]{0,49}$`."""
