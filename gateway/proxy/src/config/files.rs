@@ -1,6 +1,6 @@
 //! The files that a configuration names besides itself. One list of them, for whoever makes their paths absolute and for whoever watches them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::watch::Look;
 use super::{Balance, ClientTls, Config, Discovery, Provider, ServerTls, Service};
@@ -30,9 +30,9 @@ pub(crate) fn looks_of_tls(tls: &ClientTls) -> Looks {
     looks
 }
 
-fn look(looks: &mut Looks, path: &PathBuf) {
+fn look(looks: &mut Looks, path: &Path) {
     if looks.iter().all(|(known, _)| known != path) {
-        looks.push((path.clone(), Look::at(path)));
+        looks.push((path.to_path_buf(), Look::at(path)));
     }
 }
 

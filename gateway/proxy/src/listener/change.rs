@@ -50,9 +50,9 @@ impl Changes {
             .collect();
         let (mut added, mut faults) = (Vec::new(), Vec::new());
         for (index, listener) in new {
-            let succeeds =
-                gone.iter().any(|old| old.address == listener.address && old.workers == listener.workers);
-            match if succeeds { Bound::successor(listener) } else { bind_one(listener) } {
+            let succeeds = gone.iter().any(|old| old.address == listener.address);
+            let bound = if succeeds { Bound::successor(listener) } else { bind_one(listener) };
+            match bound {
                 Ok(bound) => added.push(bound),
                 Err(error) => {
                     let fault = Fault::new(format!("this cannot be listened on: {error}"));

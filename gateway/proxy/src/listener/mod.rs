@@ -129,17 +129,34 @@ fn written(config: &Config) -> Vec<Listener> {
 fn bind_one(config: Listener) -> io::Result<Bound> {
     let mut bound = Bound::successor(config)?;
     let config = &bound.settings.config;
-    let workers = match config.workers {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        workers => usize::from(workers),
-    };
-    for worker in 0..workers {
+    for worker in 0..workers(config) {
         let socket = listen(bound.address, worker == 0).map_err(|error| about(config, &error))?;
         // Port 0 is decided by the first.
         bound.address = socket.local_addr().map_err(|error| about(config, &error))?;
         bound.sockets.push(socket);
     }
     Ok(bound)
+}
+
+fn workers(config: &Listener) -> usize {
+    match config.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => usize::from(workers),
+    }
+}
+
+/// The sockets of a listener that was there, as many as its successor needs; its own where there was none.
+fn succeed(
+    mut sockets: Vec<std::net::TcpListener>,
+    config: &Listener,
+) -> io::Result<Vec<std::net::TcpListener>> {
+    let Some(first) = sockets.first() else { return Ok(bind_one(config.clone())?.sockets) };
+    let address = first.local_addr()?;
+    sockets.truncate(workers(config));
+    while sockets.len() < workers(config) {
+        sockets.push(listen(address, false)?);
+    }
+    Ok(sockets)
 }
 
 impl Bound {
@@ -214,13 +231,19 @@ impl Listening {
                 }
             }
             for mut bound in change.added {
-                let address = &bound.settings.config.address;
-                if bound.sockets.is_empty()
-                    && let Some(old) = gone.iter_mut().find(|old| old.written.address == *address)
-                {
-                    bound.sockets = std::mem::take(&mut old.sockets);
+                let config = &bound.settings.config;
+                if bound.sockets.is_empty() {
+                    let old = gone.iter_mut().find(|old| old.written.address == config.address);
+                    let sockets = old.map(|old| std::mem::take(&mut old.sockets)).unwrap_or_default();
+                    match succeed(sockets, config) {
+                        Ok(sockets) => bound.sockets = sockets,
+                        Err(error) => {
+                            tracing::error!(%error, "a listener is missing");
+                            continue;
+                        }
+                    }
                 }
-                tracing::info!(address, "listening");
+                tracing::info!(address = config.address, "listening");
                 serving.push(self.start(bound)?);
             }
             for old in gone {

@@ -83,6 +83,13 @@ async fn a_listener_that_is_written_otherwise_takes_the_place_of_the_old_one_wit
             assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
         }
     }
+    let mut config = listening(&target, &[address]);
+    config["listeners"][0]["workers"] = 3.into();
+    apply(&proxy, config).unwrap();
+    for _ in 0..20 {
+        let answer = ask(&mut TcpStream::connect(address).await.unwrap()).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
 }
 
 #[tokio::test]
