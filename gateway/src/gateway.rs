@@ -153,13 +153,19 @@ impl Gateway {
         loop {
             let done = tokio::select! {
                 _ = flush.tick() => self.flush().await,
-                _ = follow.tick() => self.follow_config().await,
+                _ = follow.tick() => self.follow().await,
                 _ = prune.tick() => self.prune().await,
             };
             if let Err(error) = done {
                 tracing::warn!(%error, "housekeeping failed; it will be tried again");
             }
         }
+    }
+
+    /// Takes over what other processes changed.
+    async fn follow(&self) -> Result<(), StoreError> {
+        self.auth.follow(&self.store).await?;
+        self.follow_config().await
     }
 
     async fn flush(&self) -> Result<(), StoreError> {
@@ -176,6 +182,7 @@ impl Gateway {
             let mut tx = self.store.begin_system(System::Housekeeping).await?;
             let now = tx.now();
             let more = crate::auth::storage::prune(tx.connection(), now).await?;
+            crate::auth::changes::prune(&mut tx).await?;
             tx.commit_empty().await?;
             if !more {
                 return Ok(());
