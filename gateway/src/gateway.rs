@@ -16,6 +16,8 @@ use crate::control::{self, Control};
 use crate::data_plane::DataPlane;
 use crate::generated::OPERATIONS;
 use crate::http::{Caller, Error};
+use crate::oauth::{KeyError, OAuth};
+use crate::outbound::Outbound;
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::{Store, StoreError, System};
 use crate::system::Probes;
@@ -42,6 +44,8 @@ pub struct Gateway {
     pub(crate) metrics: Metrics,
     pub(crate) serving: Serving,
     pub(crate) probes: Probes,
+    pub(crate) outbound: Outbound,
+    pub(crate) oauth: OAuth,
     pub(crate) control: Control,
     pub(crate) analytics: Keeper,
     /// It holds the gateway; so the gateway does not hold it.
@@ -69,6 +73,12 @@ pub enum StartError {
     /// Passwords or tokens cannot be made with this configuration.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// There is no client to ask others with: the system has no certificates, say.
+    #[error("the client for addresses of others cannot be made: {0}")]
+    Outbound(#[from] reqwest::Error),
+    /// The keys for access tokens cannot be had.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
 }
 
 impl Gateway {
@@ -77,6 +87,8 @@ impl Gateway {
         let secrets = Secrets::open(&config)?;
         let store = Store::open(&config.store(), secrets.sealer().clone()).await?;
         let auth = Auth::new(&config, &secrets)?;
+        let outbound = Outbound::new(&config.outbound)?;
+        let oauth = OAuth::open(&config, &store, &secrets, &outbound).await?;
         let revision = control::storage::revision(store.system(System::DataPlane)).await?;
         let control = Control::new(control::storage::parts(store.system(System::DataPlane)).await?, revision);
         Ok(Self {
@@ -92,6 +104,8 @@ impl Gateway {
                 draining: AtomicBool::new(false),
             },
             probes: Probes::default(),
+            outbound,
+            oauth,
             control,
             analytics: Keeper::new(),
             data_plane: OnceLock::new(),
@@ -113,6 +127,30 @@ impl Gateway {
     /// Without either the caller is `Anonymous`; with a bad one, or with both, it is an error and never `Anonymous`.
     pub async fn authenticate(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Caller, Error> {
         crate::auth::authenticate(self, headers, peer).await
+    }
+
+    /// Who issues tokens: the configured address, or else where it listens. `iss` of every access token of a grant, and what pages of browsers belong to.
+    pub(crate) fn issuer(&self) -> String {
+        match &self.config.oauth.issuer {
+            Some(issuer) => issuer.clone(),
+            None => format!("http://{}", self.serving.address.get().unwrap_or(&self.config.listen)),
+        }
+    }
+
+    /// Publishes a new key for access tokens of grants; it signs from ten minutes later on. Done by itself every `tokens.key_lifetime`.
+    ///
+    /// # Errors
+    /// The database, or no randomness.
+    pub async fn rotate_signing_key(&self) -> Result<(), KeyError> {
+        self.oauth.tokens.keys.rotate(&self.store, &self.secrets).await
+    }
+
+    /// Takes over keys that another process made, and makes the next one if it is time. Done by itself with the other housekeeping.
+    ///
+    /// # Errors
+    /// The database, or a key that cannot be opened.
+    pub async fn reload_signing_keys(&self) -> Result<(), KeyError> {
+        self.oauth.tokens.keys.refresh(&self.store, &self.secrets).await
     }
 
     /// How many password hashes have been computed: what tells whether two ways of being refused are the same work.
@@ -178,10 +216,15 @@ impl Gateway {
         self.prune_analytics().await?;
         let answers = self.store.prune(self.store.now()).await?;
         tracing::debug!(answers, "removed recorded answers that have expired");
+        if let Err(error) = self.reload_signing_keys().await {
+            tracing::error!(%error, "the keys for access tokens could not be looked after; the present ones stay");
+        }
         loop {
             let mut tx = self.store.begin_system(System::Housekeeping).await?;
             let now = tx.now();
-            let more = crate::auth::storage::prune(tx.connection(), now).await?;
+            let mut more = crate::auth::storage::prune(tx.connection(), now).await?;
+            more |= crate::oauth::prune(tx.connection(), now).await?;
+            more |= crate::browser::forget_expired(tx.connection(), now).await? >= 1_000;
             crate::auth::changes::prune(&mut tx).await?;
             tx.commit_empty().await?;
             if !more {

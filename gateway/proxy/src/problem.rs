@@ -45,6 +45,14 @@ impl Refusal {
         self
     }
 
+    /// The same under another status and code, for a protocol that has its own.
+    #[must_use]
+    pub fn renamed(mut self, status: StatusCode, code: &'static str) -> Self {
+        self.0.status = status;
+        self.0.code = code;
+        self
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.0.status
@@ -68,8 +76,8 @@ impl Refusal {
         document.insert("title".to_owned(), Value::from(title(*status)));
         document.insert("status".to_owned(), Value::from(status.as_u16()));
         document.insert("detail".to_owned(), Value::from(&**detail));
-        let end = path.char_indices().nth(LONGEST_INSTANCE).map_or(path.len(), |(end, _)| end);
         if !path.is_empty() {
+            let end = path.char_indices().nth(LONGEST_INSTANCE).map_or(path.len(), |(end, _)| end);
             document.insert("instance".to_owned(), Value::from(path.get(..end).unwrap_or(path)));
         }
         document.insert("code".to_owned(), Value::from(*code));
@@ -78,7 +86,7 @@ impl Refusal {
         Value::Object(document).to_string()
     }
 
-    /// The answer to a request for `path`.
+    /// The answer to a request for `path`; empty where it could not be read.
     pub fn answer(self, request_id: &str, path: &str) -> Response<Body> {
         let mut answer = Response::new(Body::full(self.document(request_id, path)));
         *answer.status_mut() = self.0.status;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ::http::header::AUTHORIZATION;
 use ::http::{HeaderMap, HeaderName};
 
+use super::TokenError;
 use super::storage::{self, SessionRecord};
 use crate::Gateway;
 use crate::api_keys::storage::KeyRecord;
@@ -25,7 +26,10 @@ pub(crate) async fn authenticate(
     peer: IpAddr,
 ) -> Result<Caller, Error> {
     let identity = match (one(headers, AUTHORIZATION)?, one(headers, API_KEY)?) {
-        (None, None) => return Ok(Caller::Anonymous { address: peer }),
+        (None, None) => {
+            let browser = gateway.browser_caller(headers).await?;
+            return Ok(browser.unwrap_or(Caller::Anonymous { address: peer }));
+        }
         (Some(_), Some(_)) => {
             return Err(refused(
                 "The request has both an Authorization and an X-API-Key header. Send one of them.",
@@ -77,6 +81,8 @@ async fn session(gateway: &Gateway, token: &str) -> Result<Option<Identity>, Err
     let now = gateway.store.now();
     let claims = match gateway.auth.tokens.verify(token, now.div_euclid(1_000_000)) {
         Ok(claims) => claims,
+        // Not of a session: of a grant, if of anything.
+        Err(TokenError::UnknownKey) => return gateway.oauth_caller(token).await,
         Err(error) => {
             tracing::debug!(%error, "access token refused");
             return Ok(None);

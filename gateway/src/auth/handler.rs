@@ -82,27 +82,10 @@ impl AuthApi<Context, Error> for Gateway {
     async fn auth_login(&self, context: Context, body: Login) -> Result<Success<TokenPair>, Error> {
         let refused =
             || Error::new(401, "invalid_credentials", "The e-mail address or the password is wrong.");
-        let readers = self.store.system(System::SignIn);
-        let email = rules::normal_email(&body.email);
-        let place = context.peer().map(|address| address.to_string());
-        let known = storage::is_known_place(readers, &email, place.as_deref().unwrap_or_default()).await?;
-        let attempt = Attempt::new(&email, context.peer().unwrap_or(NOWHERE), known);
-        self.auth.attempts.begin(&attempt, self.store.now()).map_err(too_many_attempts)?;
-        let user = storage::user_by_email(readers, &email).await?;
-        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
-        // The same work with and without an account, so that time does not tell which it was.
-        let right = self.auth.passwords.verify(Zeroizing::new(body.password), stored.clone()).await?;
-        let (user, stored) = match (user, stored, right) {
-            (Some(user), Some(stored), true) => (user, stored),
-            (user, ..) => {
-                if let Some(user) = user {
-                    let refusal = Refusal::of_account("sign_in_failed", &user.tenant_id, &user.id, &context);
-                    self.refusals.note(refusal, context.request_id(), self.store.now());
-                }
-                return Err(refused());
-            }
-        };
-        self.auth.attempts.right(&attempt);
+        let (user, stored) = self
+            .user_with_password(&context, &body.email, Zeroizing::new(body.password))
+            .await?
+            .ok_or_else(refused)?;
         let mut tx = self.store.begin_system_for(&context, System::SignIn).await?;
         // A password that was changed while this one was being checked must not let anybody in.
         if !storage::has_password(tx.connection(), &user.id, &stored).await? {
@@ -114,7 +97,7 @@ impl AuthApi<Context, Error> for Gateway {
             tenant_id: &user.tenant_id,
             user_id: &user.id,
             user_agent: context.user_agent().map(|agent| agent.get(..512).unwrap_or(agent)),
-            ip_address: place,
+            ip_address: context.peer().map(|address| address.to_string()),
             expires_at: self.refresh_expiry(tx.now()),
         };
         let now = tx.now();
@@ -165,12 +148,12 @@ impl AuthApi<Context, Error> for Gateway {
         let user = storage::user_by_id(self.store.tenant(&context)?, &caller.user_id)
             .await?
             .ok_or_else(Error::unauthenticated)?;
-        let credential = if id::is("ses", &caller.credential_id) {
-            CredentialKind::Session
-        } else if id::is("stk", &caller.credential_id) {
-            CredentialKind::ServiceToken
-        } else {
-            CredentialKind::ApiKey
+        let is = |kind| id::is(kind, &caller.credential_id);
+        let credential = match () {
+            () if is("ses") => CredentialKind::Session,
+            () if is("ogr") => CredentialKind::Oauth,
+            () if is("stk") => CredentialKind::ServiceToken,
+            () => CredentialKind::ApiKey,
         };
         Ok(Success(Identity::new(
             user.user(),
@@ -247,6 +230,39 @@ fn too_many_attempts(seconds: u64) -> Error {
 }
 
 impl Gateway {
+    /// The user with this address and password, and the hash that was compared with; none if there is no such user, or the password is another. Attempts are
+    /// counted and slowed, and refused ones noted, whichever way they come.
+    pub(crate) async fn user_with_password(
+        &self,
+        context: &Context,
+        email: &str,
+        password: Zeroizing<String>,
+    ) -> Result<Option<(storage::UserRow, String)>, Error> {
+        let readers = self.store.system(System::SignIn);
+        let email = rules::normal_email(email);
+        let place = context.peer().map(|address| address.to_string());
+        let known = storage::is_known_place(readers, &email, place.as_deref().unwrap_or_default()).await?;
+        let attempt = Attempt::new(&email, context.peer().unwrap_or(NOWHERE), known);
+        self.auth.attempts.begin(&attempt, self.store.now()).map_err(too_many_attempts)?;
+        let user = storage::user_by_email(readers, &email).await?;
+        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
+        // The same work with and without an account, so that time does not tell which it was.
+        let right = self.auth.passwords.verify(password, stored.clone()).await?;
+        match (user, stored, right) {
+            (Some(user), Some(stored), true) => {
+                self.auth.attempts.right(&attempt);
+                Ok(Some((user, stored)))
+            }
+            (user, ..) => {
+                if let Some(user) = user {
+                    let refusal = Refusal::of_account("sign_in_failed", &user.tenant_id, &user.id, context);
+                    self.refusals.note(refusal, context.request_id(), self.store.now());
+                }
+                Ok(None)
+            }
+        }
+    }
+
     /// Answers a registration with an address that has an account like any other, with as much writing: nobody learns who has one. Its owner does.
     async fn answer_alike(&self, context: &Context, registration: &Registration) -> Result<(), Error> {
         let readers = self.store.system(System::SignIn);

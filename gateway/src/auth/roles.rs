@@ -11,6 +11,7 @@ pub(crate) fn permissions(role: &str) -> &'static [&'static str] {
         "admin" => &["*"],
         "manager" => &[
             "api_keys:*",
+            "oauth_clients:*",
             "payments:*",
             "rate_limits:read",
             "roles:read",

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 use waypost_proxy::Config;
 use waypost_proxy::config::{Fault, Level, Limits, Part};
 
+use crate::control::layers::subject;
 use crate::control::{ApiLayer, Kind, Source, View};
 
 /// What stands in the place of a credential.
@@ -36,18 +37,28 @@ pub(crate) fn checked(part: &Part, view: &View, now: i64) -> (ApiLayer, Vec<Faul
         .into_iter()
         .filter(|clash| view.source(clash.kind, &clash.name) != Some(Source::File));
     for clash in left_out {
-        let own = clash.faults.into_iter().map(|fault| {
-            // From its place among all layers to its place in this one.
-            let depth = if clash.kind == Kind::Tier { 3 } else { 2 };
-            let place = fault.place.get(depth..).unwrap_or_default().to_vec();
-            at(part, clash.kind, &clash.name, Fault { place, ..fault })
-        });
+        let own = clash.faults.into_iter().map(|fault| within(part, clash.kind, &clash.name, fault));
         faults.extend(own);
     }
-    // Of what is wrong with the whole only what this layer brings is its matter: warnings on the file's parts are not.
-    faults.extend(compiled.faults.into_iter().filter(|fault| fault.level == Level::Error));
+    for fault in compiled.faults {
+        let name = |index: usize| compiled.config.routes.get(index).map(|route| route.name.clone());
+        let subject = subject(&fault.place, name);
+        match subject.filter(|(kind, name)| layer.find(*kind, name).is_some()) {
+            Some((kind, name)) => faults.push(within(part, kind, &name, fault)),
+            // What is odd about the file is not this layer's matter; what is wrong with the whole is.
+            None if fault.level == Level::Error => faults.push(fault),
+            None => {}
+        }
+    }
     faults.dedup();
     (layer, faults)
+}
+
+/// A fault at its place among all layers, seen from the layer's document.
+fn within(part: &Part, kind: Kind, name: &str, fault: Fault) -> Fault {
+    let depth = if kind == Kind::Tier { 3 } else { 2 };
+    let place = fault.place.get(depth..).unwrap_or_default().to_vec();
+    at(part, kind, name, Fault { place, ..fault })
 }
 
 /// A fault within a part, seen from the layer's document.
@@ -99,7 +110,7 @@ pub(crate) fn shown(config: &Config) -> Map<String, Value> {
 }
 
 /// Takes nulls away, and the values of headers that carry credentials.
-fn hide(value: &mut Value, under: &str) {
+pub(crate) fn hide(value: &mut Value, under: &str) {
     match value {
         Value::Object(members) => {
             members.retain(|_, member| !member.is_null());
@@ -161,7 +172,8 @@ mod tests {
         let part = Part::of_yaml(
             "listeners: [{ address: \"0.0.0.0:1\" }]\nlimits: { enabled: true, tiers: { a: {} } }\n",
         );
-        let places: Vec<_> = foreign(&part.config).into_iter().map(|fault| fault.place).collect();
+        let mut places: Vec<_> = foreign(&part.config).into_iter().map(|fault| fault.place).collect();
+        places.sort();
         assert_eq!(places, [vec!["limits".into()], vec!["listeners".into()]]);
     }
 }

@@ -236,7 +236,7 @@ fn merge(file: &Config, api: &Config, without: &BTreeSet<(Kind, String)>) -> Con
 }
 
 /// The part that a fault is about.
-fn subject(place: &[Step], route: impl Fn(usize) -> Option<String>) -> Option<(Kind, String)> {
+pub(crate) fn subject(place: &[Step], route: impl Fn(usize) -> Option<String>) -> Option<(Kind, String)> {
     match place {
         [Step::Key(section), Step::Key(name), ..] if section == "services" => {
             Some((Kind::Service, name.clone()))

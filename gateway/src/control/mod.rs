@@ -151,7 +151,7 @@ impl Control {
     pub(crate) fn new(api: ApiLayer, revision: Revision) -> Self {
         let control = Self::default();
         let known = control.view();
-        control.replace(View { api: Arc::new(api), revision, ..(*known).clone() });
+        control.replace(Arc::new(View { api: Arc::new(api), revision, ..(*known).clone() }));
         control
     }
 
@@ -169,7 +169,7 @@ impl Control {
         let view = View::new(file, (*known.api).clone(), known.revision.clone(), complete)?;
         tell(&view, &[]);
         let config = (*view.config).clone();
-        self.replace(view);
+        self.replace(Arc::new(view));
         Ok(config)
     }
 
@@ -209,15 +209,15 @@ impl Control {
     }
 
     fn carry_out(&self, view: View, proxy: Option<&Proxy>) -> Result<(), Vec<Fault>> {
-        if let Some(proxy) = proxy {
-            proxy.apply((*view.config).clone())?;
-        }
-        self.replace(view);
-        Ok(())
+        let (before, config) = (self.view(), Arc::clone(&view.config));
+        // Shown first: whoever sees it served finds it shown.
+        self.replace(Arc::new(view));
+        let Some(proxy) = proxy else { return Ok(()) };
+        proxy.apply((*config).clone()).inspect_err(|_| self.replace(before))
     }
 
-    fn replace(&self, view: View) {
-        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+    fn replace(&self, view: Arc<View>) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
     }
 }
 

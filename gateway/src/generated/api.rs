@@ -5,7 +5,7 @@
 
 use std::future::Future;
 #[allow(unused_imports)]
-use super::outcome::{Accepted, Created, NoContent, Streamed, Success, Text};
+use super::outcome::{Accepted, Created, NoContent, Page, Streamed, Success, Text};
 
 /// Is the gateway well, what does it measure, and what does it serve: health, metrics, this contract and its reference.
 pub trait SystemApi<C, E>: Send + Sync + 'static {
@@ -488,6 +488,283 @@ pub trait AuditApi<C, E>: Send + Sync + 'static {
         context: C,
         params: ::waypost_types::params::AuditListParams,
     ) -> impl Future<Output = Result<Success<::waypost_types::AuditPage>, E>> + Send;
+}
+
+/// The programs that may ask people of this gateway for access, or get tokens by themselves.
+pub trait OauthClientsApi<C, E>: Send + Sync + 'static {
+    /// Register a client
+    ///
+    /// `POST /v1/oauth_clients`
+    ///
+    /// Registers a program that asks people of this gateway for access, or that acts by itself. A confidential client that authenticates by a secret
+    /// is shown it in this answer only.
+    ///
+    /// Redirect addresses are compared character by character; of `http://127.0.0.1` and `http://[::1]` the port is free, as programs on a person's
+    /// own machine take the one that they get (RFC 8252, section 7.3). Refused with 403 `permission_denied` for a scope that the caller does not hold,
+    /// and with 422 `validation_failed` for addresses, keys or grants that do not fit the client.
+    fn oauth_clients_create(
+        &self,
+        context: C,
+        body: ::waypost_types::CreateOAuthClient,
+    ) -> impl Future<
+        Output = Result<Created<::waypost_types::OAuthClientWithSecret>, E>,
+    > + Send;
+    /// List clients
+    ///
+    /// `GET /v1/oauth_clients`
+    ///
+    /// Lists the clients of the caller's tenant, newest first, without their secrets.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    fn oauth_clients_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::OauthClientsListParams,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::OAuthClientPage>, E>,
+    > + Send;
+    /// Get a client
+    ///
+    /// `GET /v1/oauth_clients/{oauth_client_id}`
+    ///
+    /// Reads one client, without its secret.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such client.
+    fn oauth_clients_get(
+        &self,
+        context: C,
+        oauth_client_id: String,
+    ) -> impl Future<Output = Result<Success<::waypost_types::OAuthClient>, E>> + Send;
+    /// Delete a client
+    ///
+    /// `DELETE /v1/oauth_clients/{oauth_client_id}`
+    ///
+    /// Takes a client away: everything that was granted to it ends at once, its tokens with it.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such client.
+    fn oauth_clients_delete(
+        &self,
+        context: C,
+        oauth_client_id: String,
+    ) -> impl Future<Output = Result<NoContent, E>> + Send;
+}
+
+/// OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC provider, and this gateway as an authorization server.
+pub trait OauthApi<C, E>: Send + Sync + 'static {
+    /// List who people can sign in with
+    ///
+    /// `GET /v1/oauth/providers`
+    ///
+    /// Lists the providers that this gateway is configured for, each with the address that begins a sign-in in a browser.
+    fn oauth_providers(
+        &self,
+        context: C,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::SignInProviderList>, E>,
+    > + Send;
+    /// Begin a sign-in with a provider
+    ///
+    /// `GET /v1/oauth/{provider}/authorize`
+    ///
+    /// Sends the browser to the provider, with a fresh `state` and `nonce` that are bound to this browser and a PKCE challenge. With `link=true` the
+    /// account of the browser's session gets one more way to sign in; that is taken only from a page of this gateway or from the address bar.
+    ///
+    /// A browser shows what goes wrong as a page: 404 for a provider that is not configured, 403 if linking was asked for by another site or without
+    /// a session, 502 if the provider cannot be asked.
+    fn oauth_authorize(
+        &self,
+        context: C,
+        provider: String,
+        params: ::waypost_types::params::OauthAuthorizeParams,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Finish a sign-in with a provider
+    ///
+    /// `GET /v1/oauth/{provider}/callback`
+    ///
+    /// Where the provider sends the browser back to. The `state` must be of this browser, unused and at most ten minutes old; the code is exchanged, the ID token and
+    /// its `nonce` are verified, and the person is signed in. A person who is new here gets an account if the provider vouches for the e-mail address. An account that
+    /// has this address already is not taken over: its owner signs in and links the provider.
+    ///
+    /// A browser shows what goes wrong as a page, and then nobody is signed in and no account is made.
+    fn oauth_callback(
+        &self,
+        context: C,
+        provider: String,
+        params: ::waypost_types::params::OauthCallbackParams,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// List linked providers
+    ///
+    /// `GET /v1/oauth/identities`
+    ///
+    /// Lists the caller's own accounts at providers that can be signed in with, oldest first.
+    fn oauth_identities(
+        &self,
+        context: C,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::LinkedIdentityList>, E>,
+    > + Send;
+    /// Unlink a provider
+    ///
+    /// `DELETE /v1/oauth/identities/{identity_id}`
+    ///
+    /// Takes a way to sign in away from the caller's account.
+    ///
+    /// Refused with 404 `not_found` if the caller has no such identity, and with 409 `last_sign_in_method` if the account would have neither a password nor
+    /// another provider.
+    fn oauth_unlink(
+        &self,
+        context: C,
+        identity_id: String,
+    ) -> impl Future<Output = Result<NoContent, E>> + Send;
+    /// Ask a person for access
+    ///
+    /// `GET /oauth/authorize`
+    ///
+    /// The authorization endpoint (RFC 6749, section 3.1), for a browser: shows who asks for what, after the person has signed in. Only `code` with PKCE is answered.
+    /// An unknown client or a redirect address that is not the client's is told on a page; everything else goes back to the client as `error`, with `state` and `iss`
+    /// (RFC 9207).
+    fn oauth_consent(
+        &self,
+        context: C,
+        params: ::waypost_types::params::OauthConsentParams,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Grant or deny access
+    ///
+    /// `POST /oauth/authorize`
+    ///
+    /// What the consent page sends. The browser goes back to the client with a code that works once, for a minute; or with `access_denied`.
+    ///
+    /// The form must come from the page that this gateway showed in the same session.
+    fn oauth_decide(
+        &self,
+        context: C,
+        body: ::waypost_types::OAuthDecision,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Sign in, in a browser
+    ///
+    /// `GET /oauth/sign_in`
+    ///
+    /// The page on which a person signs in with a password or with a configured provider. It needs no script.
+    fn oauth_sign_in(
+        &self,
+        context: C,
+        params: ::waypost_types::params::OauthSignInParams,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Check a password, for a browser
+    ///
+    /// `POST /oauth/sign_in`
+    ///
+    /// What the sign-in page sends. Starts a session and sets its cookie anew; the session that the browser had before ends.
+    fn oauth_sign_in_submit(
+        &self,
+        context: C,
+        body: ::waypost_types::BrowserSignIn,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Sign out, in a browser
+    ///
+    /// `POST /oauth/sign_out`
+    ///
+    /// Ends the browser's session and takes its cookie away. The form must come from a page of this gateway.
+    fn oauth_sign_out(
+        &self,
+        context: C,
+        body: ::waypost_types::BrowserSignOut,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Get tokens
+    ///
+    /// `POST /oauth/token`
+    ///
+    /// The token endpoint (RFC 6749, section 3.2): `authorization_code` with its verifier, `refresh_token`, `client_credentials`, and
+    /// `urn:ietf:params:oauth:grant-type:device_code` (RFC 8628). A client authenticates by HTTP Basic or in the form with its secret, or by a signed
+    /// assertion (`private_key_jwt`, RFC 7523); a public one names itself by `client_id`.
+    ///
+    /// A refresh token works once: its successor comes with the answer. One that comes back a second time has leaked, and everything that was granted with it ends.
+    /// The scope of an access token is at most what the client is registered for, what the person granted, and what the person may do at the time.
+    fn oauth_token(
+        &self,
+        context: C,
+        body: ::waypost_types::OAuthTokenRequest,
+    ) -> impl Future<Output = Result<Success<::waypost_types::OAuthTokens>, E>> + Send;
+    /// Begin on a device without a browser
+    ///
+    /// `POST /oauth/device_authorization`
+    ///
+    /// The device authorization endpoint (RFC 8628): gives a code that the person types on another machine at `verification_uri`, and one that the device asks
+    /// `oauth_token` with.
+    fn oauth_device_authorization(
+        &self,
+        context: C,
+        body: ::waypost_types::OAuthDeviceRequest,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::OAuthDeviceCodes>, E>,
+    > + Send;
+    /// Type in a devices code
+    ///
+    /// `GET /oauth/device`
+    ///
+    /// The page on which a person types the code that a device shows, and sees who asks for what, after signing in.
+    fn oauth_device(
+        &self,
+        context: C,
+        params: ::waypost_types::params::OauthDeviceParams,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Grant or deny access to a device
+    ///
+    /// `POST /oauth/device`
+    ///
+    /// What the page of `oauth_device` sends. A person may try ten wrong codes in ten minutes.
+    fn oauth_device_decide(
+        &self,
+        context: C,
+        body: ::waypost_types::OAuthDeviceDecision,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Revoke a token
+    ///
+    /// `POST /oauth/revoke`
+    ///
+    /// Token revocation (RFC 7009): ends what the token was granted with, so its access tokens and refresh tokens stop working at once. A token that is unknown, expired
+    /// or another client's changes nothing and is answered alike.
+    fn oauth_revoke(
+        &self,
+        context: C,
+        body: ::waypost_types::OAuthRevokeRequest,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::OAuthRevocation>, E>,
+    > + Send;
+    /// Ask what a token is good for
+    ///
+    /// `POST /oauth/introspect`
+    ///
+    /// Token introspection (RFC 7662), for confidential clients: what an access or refresh token is good for now. Of a token that does not work, or that belongs to another
+    /// tenant, nothing is said but `active: false`.
+    fn oauth_introspect(
+        &self,
+        context: C,
+        body: ::waypost_types::OAuthIntrospectRequest,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::OAuthIntrospection>, E>,
+    > + Send;
+    /// The authorization servers metadata
+    ///
+    /// `GET /.well-known/oauth-authorization-server`
+    ///
+    /// What this authorization server can do and where (RFC 8414). For client libraries, which need nothing but the issuer.
+    fn oauth_metadata(
+        &self,
+        context: C,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::OAuthServerMetadata>, E>,
+    > + Send;
+    /// The keys that access tokens are signed with
+    ///
+    /// `GET /.well-known/jwks.json`
+    ///
+    /// The public keys (RFC 7517). A key is shown before it signs, and until the last token that it signed has expired: so a reader that fetches them now and then, and
+    /// once more for a `kid` that it does not know, never refuses a good token.
+    fn oauth_jwks(
+        &self,
+        context: C,
+    ) -> impl Future<Output = Result<Success<::waypost_types::JsonWebKeySet>, E>> + Send;
 }
 
 /// Accounts that hold money of one currency. Every movement is a balanced posting on a double-entry ledger; no balance is ever negative.
@@ -1180,6 +1457,12 @@ pub trait Api<
     > + AuditApi<
         C,
         E,
+    > + OauthClientsApi<
+        C,
+        E,
+    > + OauthApi<
+        C,
+        E,
     > + WalletsApi<
         C,
         E,
@@ -1210,8 +1493,9 @@ impl<T, C, E> Api<C, E> for T
 where
     T: SystemApi<C, E> + AuthApi<C, E> + SessionsApi<C, E> + ApiKeysApi<C, E>
         + ServiceTokensApi<C, E> + UsersApi<C, E> + RolesApi<C, E> + PermissionsApi<C, E>
-        + TenantsApi<C, E> + AuditApi<C, E> + WalletsApi<C, E> + TransactionsApi<C, E>
-        + PaymentsApi<C, E> + ServicesApi<C, E> + RoutesApi<C, E> + BreakersApi<C, E>
-        + RateLimitsApi<C, E> + VersionsApi<C, E> + ConfigApi<C, E> + AnalyticsApi<C, E>
-        + Send + Sync + 'static,
+        + TenantsApi<C, E> + AuditApi<C, E> + OauthClientsApi<C, E> + OauthApi<C, E>
+        + WalletsApi<C, E> + TransactionsApi<C, E> + PaymentsApi<C, E>
+        + ServicesApi<C, E> + RoutesApi<C, E> + BreakersApi<C, E> + RateLimitsApi<C, E>
+        + VersionsApi<C, E> + ConfigApi<C, E> + AnalyticsApi<C, E> + Send + Sync
+        + 'static,
 {}

@@ -19,6 +19,8 @@ pub static SYSTEM_HEALTH: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: None,
     security: &[],
     retry: Retry::Safe,
@@ -40,6 +42,8 @@ pub static SYSTEM_HEALTH_GATEWAY: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: None,
     security: &[],
     retry: Retry::Safe,
@@ -61,6 +65,8 @@ pub static SYSTEM_HEALTH_SERVICES: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: None,
     security: &[],
     retry: Retry::Safe,
@@ -82,6 +88,8 @@ pub static SYSTEM_HEALTH_AUTH: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: None,
     security: &[],
     retry: Retry::Safe,
@@ -103,6 +111,8 @@ pub static SYSTEM_HEALTH_MIDDLEWARE: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: None,
     security: &[],
     retry: Retry::Safe,
@@ -124,6 +134,8 @@ pub static SYSTEM_METRICS: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["text/plain"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: None,
     security: &[],
     retry: Retry::Safe,
@@ -145,6 +157,8 @@ pub static SYSTEM_OPENAPI: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/yaml"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: None,
     security: &[],
     retry: Retry::Safe,
@@ -166,6 +180,8 @@ pub static SYSTEM_DOCS: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["text/html"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: None,
     security: &[],
     retry: Retry::Safe,
@@ -187,6 +203,8 @@ pub static AUTH_REGISTER: Operation = Operation {
     body: Body::Json,
     status: 201u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: None,
     security: &[],
     retry: Retry::Idempotent,
@@ -208,6 +226,8 @@ pub static AUTH_LOGIN: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: None,
     security: &[],
     retry: Retry::Idempotent,
@@ -229,6 +249,8 @@ pub static AUTH_REFRESH: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: None,
     security: &[],
     retry: Retry::Idempotent,
@@ -250,6 +272,8 @@ pub static AUTH_ME: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: None,
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -271,6 +295,8 @@ pub static AUTH_CHANGE_PASSWORD: Operation = Operation {
     body: Body::Json,
     status: 204u16,
     produces: &[],
+    errors: "application/problem+json",
+    lenient: false,
     permission: None,
     security: &[&[Scheme::Bearer]],
     retry: Retry::Never,
@@ -292,6 +318,8 @@ pub static AUTH_LOGOUT: Operation = Operation {
     body: Body::Json,
     status: 204u16,
     produces: &[],
+    errors: "application/problem+json",
+    lenient: false,
     permission: None,
     security: &[&[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -328,6 +356,8 @@ pub static SESSIONS_LIST: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("sessions:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -357,6 +387,8 @@ pub static SESSIONS_REVOKE: Operation = Operation {
     body: Body::None,
     status: 204u16,
     produces: &[],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("sessions:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -378,6 +410,8 @@ pub static API_KEYS_CREATE: Operation = Operation {
     body: Body::Json,
     status: 201u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("api_keys:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -421,6 +455,8 @@ pub static API_KEYS_LIST: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("api_keys:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -450,6 +486,8 @@ pub static API_KEYS_GET: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("api_keys:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -479,6 +517,8 @@ pub static API_KEYS_REVOKE: Operation = Operation {
     body: Body::None,
     status: 204u16,
     produces: &[],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("api_keys:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -508,6 +548,8 @@ pub static API_KEYS_ROTATE: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("api_keys:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -529,6 +571,8 @@ pub static SERVICE_TOKENS_CREATE: Operation = Operation {
     body: Body::Json,
     status: 201u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("service_tokens:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -565,6 +609,8 @@ pub static SERVICE_TOKENS_LIST: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("service_tokens:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -594,6 +640,8 @@ pub static SERVICE_TOKENS_REVOKE: Operation = Operation {
     body: Body::None,
     status: 204u16,
     produces: &[],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("service_tokens:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -630,6 +678,8 @@ pub static USERS_LIST: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("users:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -659,6 +709,8 @@ pub static USERS_GET: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("users:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -688,6 +740,8 @@ pub static USERS_SET_ROLES: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("users:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -724,6 +778,8 @@ pub static ROLES_LIST: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("roles:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -753,6 +809,8 @@ pub static ROLES_GET: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("roles:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -782,6 +840,8 @@ pub static ROLES_PUT: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("roles:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -803,6 +863,8 @@ pub static PERMISSIONS_CHECK: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: None,
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -824,6 +886,8 @@ pub static TENANTS_CREATE: Operation = Operation {
     body: Body::Json,
     status: 201u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("tenants:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -860,6 +924,8 @@ pub static TENANTS_LIST: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("tenants:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -889,6 +955,8 @@ pub static TENANTS_GET: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("tenants:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -918,6 +986,8 @@ pub static TENANTS_UPDATE: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("tenants:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -982,6 +1052,8 @@ pub static AUDIT_LIST: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("audit:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -991,9 +1063,1006 @@ pub static AUDIT_LIST: Operation = Operation {
     deprecated: None,
 };
 
+/// `POST /v1/oauth_clients`: Register a client
+pub static OAUTH_CLIENTS_CREATE: Operation = Operation {
+    index: 36usize,
+    id: "oauth_clients_create",
+    resource: "oauth_clients",
+    method: "POST",
+    path: "/v1/oauth_clients",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Json,
+    status: 201u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("oauth_clients:write"),
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/oauth_clients`: List clients
+pub static OAUTH_CLIENTS_LIST: Operation = Operation {
+    index: 37usize,
+    id: "oauth_clients_list",
+    resource: "oauth_clients",
+    method: "GET",
+    path: "/v1/oauth_clients",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            kind: Kind::Integer,
+            repeated: false,
+            default: Some("20"),
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("oauth_clients:read"),
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/oauth_clients/{oauth_client_id}`: Get a client
+pub static OAUTH_CLIENTS_GET: Operation = Operation {
+    index: 38usize,
+    id: "oauth_clients_get",
+    resource: "oauth_clients",
+    method: "GET",
+    path: "/v1/oauth_clients/{oauth_client_id}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "oauth_client_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("oauth_clients:read"),
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `DELETE /v1/oauth_clients/{oauth_client_id}`: Delete a client
+pub static OAUTH_CLIENTS_DELETE: Operation = Operation {
+    index: 39usize,
+    id: "oauth_clients_delete",
+    resource: "oauth_clients",
+    method: "DELETE",
+    path: "/v1/oauth_clients/{oauth_client_id}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "oauth_client_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 204u16,
+    produces: &[],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("oauth_clients:write"),
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/oauth/providers`: List who people can sign in with
+pub static OAUTH_PROVIDERS: Operation = Operation {
+    index: 40usize,
+    id: "oauth_providers",
+    resource: "oauth",
+    method: "GET",
+    path: "/v1/oauth/providers",
+    aliases: &[],
+    parameters: &[],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: None,
+    security: &[],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/oauth/{provider}/authorize`: Begin a sign-in with a provider
+pub static OAUTH_AUTHORIZE: Operation = Operation {
+    index: 41usize,
+    id: "oauth_authorize",
+    resource: "oauth",
+    method: "GET",
+    path: "/v1/oauth/{provider}/authorize",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "provider",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "return_to",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "link",
+            location: Location::Query,
+            kind: Kind::Boolean,
+            repeated: false,
+            default: Some("false"),
+        },
+    ],
+    body: Body::None,
+    status: 303u16,
+    produces: &[],
+    errors: "application/problem+json",
+    lenient: true,
+    permission: None,
+    security: &[],
+    retry: Retry::Never,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/oauth/{provider}/callback`: Finish a sign-in with a provider
+pub static OAUTH_CALLBACK: Operation = Operation {
+    index: 42usize,
+    id: "oauth_callback",
+    resource: "oauth",
+    method: "GET",
+    path: "/v1/oauth/{provider}/callback",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "provider",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "code",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "state",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "iss",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "error",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "error_description",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 303u16,
+    produces: &[],
+    errors: "application/problem+json",
+    lenient: true,
+    permission: None,
+    security: &[],
+    retry: Retry::Never,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/oauth/identities`: List linked providers
+pub static OAUTH_IDENTITIES: Operation = Operation {
+    index: 43usize,
+    id: "oauth_identities",
+    resource: "oauth",
+    method: "GET",
+    path: "/v1/oauth/identities",
+    aliases: &[],
+    parameters: &[],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: None,
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `DELETE /v1/oauth/identities/{identity_id}`: Unlink a provider
+pub static OAUTH_UNLINK: Operation = Operation {
+    index: 44usize,
+    id: "oauth_unlink",
+    resource: "oauth",
+    method: "DELETE",
+    path: "/v1/oauth/identities/{identity_id}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "identity_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 204u16,
+    produces: &[],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: None,
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /oauth/authorize`: Ask a person for access
+pub static OAUTH_CONSENT: Operation = Operation {
+    index: 45usize,
+    id: "oauth_consent",
+    resource: "oauth",
+    method: "GET",
+    path: "/oauth/authorize",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "response_type",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "client_id",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "redirect_uri",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "scope",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "state",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "code_challenge",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "code_challenge_method",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["text/html"],
+    errors: "application/problem+json",
+    lenient: true,
+    permission: None,
+    security: &[],
+    retry: Retry::Never,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /oauth/authorize`: Grant or deny access
+pub static OAUTH_DECIDE: Operation = Operation {
+    index: 46usize,
+    id: "oauth_decide",
+    resource: "oauth",
+    method: "POST",
+    path: "/oauth/authorize",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Form(
+        &[
+            Parameter {
+                name: "request",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "csrf_token",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "decision",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+        ],
+    ),
+    status: 303u16,
+    produces: &[],
+    errors: "application/problem+json",
+    lenient: true,
+    permission: None,
+    security: &[],
+    retry: Retry::Never,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /oauth/sign_in`: Sign in, in a browser
+pub static OAUTH_SIGN_IN: Operation = Operation {
+    index: 47usize,
+    id: "oauth_sign_in",
+    resource: "oauth",
+    method: "GET",
+    path: "/oauth/sign_in",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "return_to",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["text/html"],
+    errors: "application/problem+json",
+    lenient: true,
+    permission: None,
+    security: &[],
+    retry: Retry::Never,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /oauth/sign_in`: Check a password, for a browser
+pub static OAUTH_SIGN_IN_SUBMIT: Operation = Operation {
+    index: 48usize,
+    id: "oauth_sign_in_submit",
+    resource: "oauth",
+    method: "POST",
+    path: "/oauth/sign_in",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Form(
+        &[
+            Parameter {
+                name: "email",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "password",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "return_to",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "csrf_token",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+        ],
+    ),
+    status: 303u16,
+    produces: &[],
+    errors: "application/problem+json",
+    lenient: true,
+    permission: None,
+    security: &[],
+    retry: Retry::Never,
+    rate_cost: 5u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /oauth/sign_out`: Sign out, in a browser
+pub static OAUTH_SIGN_OUT: Operation = Operation {
+    index: 49usize,
+    id: "oauth_sign_out",
+    resource: "oauth",
+    method: "POST",
+    path: "/oauth/sign_out",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Form(
+        &[
+            Parameter {
+                name: "csrf_token",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+        ],
+    ),
+    status: 303u16,
+    produces: &[],
+    errors: "application/problem+json",
+    lenient: true,
+    permission: None,
+    security: &[],
+    retry: Retry::Never,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /oauth/token`: Get tokens
+pub static OAUTH_TOKEN: Operation = Operation {
+    index: 50usize,
+    id: "oauth_token",
+    resource: "oauth",
+    method: "POST",
+    path: "/oauth/token",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Form(
+        &[
+            Parameter {
+                name: "grant_type",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "client_id",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "client_secret",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "client_assertion_type",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "client_assertion",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "code",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "redirect_uri",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "code_verifier",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "refresh_token",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "device_code",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "scope",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+        ],
+    ),
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/json",
+    lenient: true,
+    permission: None,
+    security: &[],
+    retry: Retry::Never,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /oauth/device_authorization`: Begin on a device without a browser
+pub static OAUTH_DEVICE_AUTHORIZATION: Operation = Operation {
+    index: 51usize,
+    id: "oauth_device_authorization",
+    resource: "oauth",
+    method: "POST",
+    path: "/oauth/device_authorization",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Form(
+        &[
+            Parameter {
+                name: "client_id",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "client_secret",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "client_assertion_type",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "client_assertion",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "scope",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+        ],
+    ),
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/json",
+    lenient: true,
+    permission: None,
+    security: &[],
+    retry: Retry::Never,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /oauth/device`: Type in a devices code
+pub static OAUTH_DEVICE: Operation = Operation {
+    index: 52usize,
+    id: "oauth_device",
+    resource: "oauth",
+    method: "GET",
+    path: "/oauth/device",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "user_code",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["text/html"],
+    errors: "application/problem+json",
+    lenient: true,
+    permission: None,
+    security: &[],
+    retry: Retry::Never,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /oauth/device`: Grant or deny access to a device
+pub static OAUTH_DEVICE_DECIDE: Operation = Operation {
+    index: 53usize,
+    id: "oauth_device_decide",
+    resource: "oauth",
+    method: "POST",
+    path: "/oauth/device",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Form(
+        &[
+            Parameter {
+                name: "user_code",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "csrf_token",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "decision",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+        ],
+    ),
+    status: 200u16,
+    produces: &["text/html"],
+    errors: "application/problem+json",
+    lenient: true,
+    permission: None,
+    security: &[],
+    retry: Retry::Never,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /oauth/revoke`: Revoke a token
+pub static OAUTH_REVOKE: Operation = Operation {
+    index: 54usize,
+    id: "oauth_revoke",
+    resource: "oauth",
+    method: "POST",
+    path: "/oauth/revoke",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Form(
+        &[
+            Parameter {
+                name: "token",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "token_type_hint",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "client_id",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "client_secret",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "client_assertion_type",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "client_assertion",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+        ],
+    ),
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/json",
+    lenient: true,
+    permission: None,
+    security: &[],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /oauth/introspect`: Ask what a token is good for
+pub static OAUTH_INTROSPECT: Operation = Operation {
+    index: 55usize,
+    id: "oauth_introspect",
+    resource: "oauth",
+    method: "POST",
+    path: "/oauth/introspect",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Form(
+        &[
+            Parameter {
+                name: "token",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "token_type_hint",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "client_id",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "client_secret",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "client_assertion_type",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+            Parameter {
+                name: "client_assertion",
+                location: Location::Form,
+                kind: Kind::String,
+                repeated: false,
+                default: None,
+            },
+        ],
+    ),
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/json",
+    lenient: true,
+    permission: None,
+    security: &[],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /.well-known/oauth-authorization-server`: The authorization servers metadata
+pub static OAUTH_METADATA: Operation = Operation {
+    index: 56usize,
+    id: "oauth_metadata",
+    resource: "oauth",
+    method: "GET",
+    path: "/.well-known/oauth-authorization-server",
+    aliases: &[],
+    parameters: &[],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: None,
+    security: &[],
+    retry: Retry::Safe,
+    rate_cost: 0u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /.well-known/jwks.json`: The keys that access tokens are signed with
+pub static OAUTH_JWKS: Operation = Operation {
+    index: 57usize,
+    id: "oauth_jwks",
+    resource: "oauth",
+    method: "GET",
+    path: "/.well-known/jwks.json",
+    aliases: &[],
+    parameters: &[],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: None,
+    security: &[],
+    retry: Retry::Safe,
+    rate_cost: 0u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
 /// `POST /v1/wallets`: Open a wallet
 pub static WALLETS_CREATE: Operation = Operation {
-    index: 36usize,
+    index: 58usize,
     id: "wallets_create",
     resource: "wallets",
     method: "POST",
@@ -1003,6 +2072,8 @@ pub static WALLETS_CREATE: Operation = Operation {
     body: Body::Json,
     status: 201u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("wallets:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1014,7 +2085,7 @@ pub static WALLETS_CREATE: Operation = Operation {
 
 /// `GET /v1/wallets`: List wallets
 pub static WALLETS_LIST: Operation = Operation {
-    index: 37usize,
+    index: 59usize,
     id: "wallets_list",
     resource: "wallets",
     method: "GET",
@@ -1067,6 +2138,8 @@ pub static WALLETS_LIST: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("wallets:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -1078,7 +2151,7 @@ pub static WALLETS_LIST: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}`: Get a wallet
 pub static WALLETS_GET: Operation = Operation {
-    index: 38usize,
+    index: 60usize,
     id: "wallets_get",
     resource: "wallets",
     method: "GET",
@@ -1096,6 +2169,8 @@ pub static WALLETS_GET: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("wallets:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -1107,7 +2182,7 @@ pub static WALLETS_GET: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/credit`: Put money into a wallet
 pub static WALLETS_CREDIT: Operation = Operation {
-    index: 39usize,
+    index: 61usize,
     id: "wallets_credit",
     resource: "wallets",
     method: "POST",
@@ -1125,6 +2200,8 @@ pub static WALLETS_CREDIT: Operation = Operation {
     body: Body::Json,
     status: 201u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("wallets:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1136,7 +2213,7 @@ pub static WALLETS_CREDIT: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/debit`: Take money out of a wallet
 pub static WALLETS_DEBIT: Operation = Operation {
-    index: 40usize,
+    index: 62usize,
     id: "wallets_debit",
     resource: "wallets",
     method: "POST",
@@ -1154,6 +2231,8 @@ pub static WALLETS_DEBIT: Operation = Operation {
     body: Body::Json,
     status: 201u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("wallets:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1165,7 +2244,7 @@ pub static WALLETS_DEBIT: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/transfer`: Move money to another wallet
 pub static WALLETS_TRANSFER: Operation = Operation {
-    index: 41usize,
+    index: 63usize,
     id: "wallets_transfer",
     resource: "wallets",
     method: "POST",
@@ -1183,6 +2262,8 @@ pub static WALLETS_TRANSFER: Operation = Operation {
     body: Body::Json,
     status: 201u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("wallets:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1194,7 +2275,7 @@ pub static WALLETS_TRANSFER: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}/balance`: Get the balance of a wallet
 pub static WALLETS_BALANCE: Operation = Operation {
-    index: 42usize,
+    index: 64usize,
     id: "wallets_balance",
     resource: "wallets",
     method: "GET",
@@ -1212,6 +2293,8 @@ pub static WALLETS_BALANCE: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("wallets:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -1223,7 +2306,7 @@ pub static WALLETS_BALANCE: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}/transactions`: List a wallet's transactions
 pub static WALLETS_TRANSACTIONS: Operation = Operation {
-    index: 43usize,
+    index: 65usize,
     id: "wallets_transactions",
     resource: "wallets",
     method: "GET",
@@ -1276,6 +2359,8 @@ pub static WALLETS_TRANSACTIONS: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("transactions:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -1287,7 +2372,7 @@ pub static WALLETS_TRANSACTIONS: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}/statement`: Stream the statement of a wallet
 pub static WALLETS_STATEMENT: Operation = Operation {
-    index: 44usize,
+    index: 66usize,
     id: "wallets_statement",
     resource: "wallets",
     method: "GET",
@@ -1326,6 +2411,8 @@ pub static WALLETS_STATEMENT: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/x-ndjson", "text/csv"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("transactions:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -1337,7 +2424,7 @@ pub static WALLETS_STATEMENT: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/freeze`: Freeze a wallet
 pub static WALLETS_FREEZE: Operation = Operation {
-    index: 45usize,
+    index: 67usize,
     id: "wallets_freeze",
     resource: "wallets",
     method: "POST",
@@ -1355,6 +2442,8 @@ pub static WALLETS_FREEZE: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("wallets:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1366,7 +2455,7 @@ pub static WALLETS_FREEZE: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/unfreeze`: Take a frozen wallet back into use
 pub static WALLETS_UNFREEZE: Operation = Operation {
-    index: 46usize,
+    index: 68usize,
     id: "wallets_unfreeze",
     resource: "wallets",
     method: "POST",
@@ -1384,6 +2473,8 @@ pub static WALLETS_UNFREEZE: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("wallets:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1395,7 +2486,7 @@ pub static WALLETS_UNFREEZE: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/close`: Close a wallet
 pub static WALLETS_CLOSE: Operation = Operation {
-    index: 47usize,
+    index: 69usize,
     id: "wallets_close",
     resource: "wallets",
     method: "POST",
@@ -1413,6 +2504,8 @@ pub static WALLETS_CLOSE: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("wallets:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1424,7 +2517,7 @@ pub static WALLETS_CLOSE: Operation = Operation {
 
 /// `GET /v1/transactions/{transaction_id}`: Get a transaction
 pub static TRANSACTIONS_GET: Operation = Operation {
-    index: 48usize,
+    index: 70usize,
     id: "transactions_get",
     resource: "transactions",
     method: "GET",
@@ -1442,6 +2535,8 @@ pub static TRANSACTIONS_GET: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("transactions:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -1453,7 +2548,7 @@ pub static TRANSACTIONS_GET: Operation = Operation {
 
 /// `POST /v1/payments`: Make a payment
 pub static PAYMENTS_CREATE: Operation = Operation {
-    index: 49usize,
+    index: 71usize,
     id: "payments_create",
     resource: "payments",
     method: "POST",
@@ -1463,6 +2558,8 @@ pub static PAYMENTS_CREATE: Operation = Operation {
     body: Body::Json,
     status: 201u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("payments:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1474,7 +2571,7 @@ pub static PAYMENTS_CREATE: Operation = Operation {
 
 /// `GET /v1/payments`: List payments
 pub static PAYMENTS_LIST: Operation = Operation {
-    index: 50usize,
+    index: 72usize,
     id: "payments_list",
     resource: "payments",
     method: "GET",
@@ -1534,6 +2631,8 @@ pub static PAYMENTS_LIST: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("payments:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -1545,7 +2644,7 @@ pub static PAYMENTS_LIST: Operation = Operation {
 
 /// `GET /v1/payments/{payment_id}`: Get a payment
 pub static PAYMENTS_GET: Operation = Operation {
-    index: 51usize,
+    index: 73usize,
     id: "payments_get",
     resource: "payments",
     method: "GET",
@@ -1563,6 +2662,8 @@ pub static PAYMENTS_GET: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("payments:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -1574,7 +2675,7 @@ pub static PAYMENTS_GET: Operation = Operation {
 
 /// `POST /v1/payments/{payment_id}/capture`: Capture an authorized payment
 pub static PAYMENTS_CAPTURE: Operation = Operation {
-    index: 52usize,
+    index: 74usize,
     id: "payments_capture",
     resource: "payments",
     method: "POST",
@@ -1592,6 +2693,8 @@ pub static PAYMENTS_CAPTURE: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("payments:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1603,7 +2706,7 @@ pub static PAYMENTS_CAPTURE: Operation = Operation {
 
 /// `POST /v1/payments/{payment_id}/cancel`: Cancel an authorized payment
 pub static PAYMENTS_CANCEL: Operation = Operation {
-    index: 53usize,
+    index: 75usize,
     id: "payments_cancel",
     resource: "payments",
     method: "POST",
@@ -1621,6 +2724,8 @@ pub static PAYMENTS_CANCEL: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("payments:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1632,7 +2737,7 @@ pub static PAYMENTS_CANCEL: Operation = Operation {
 
 /// `POST /v1/payments/{payment_id}/refund`: Refund a captured payment
 pub static PAYMENTS_REFUND: Operation = Operation {
-    index: 54usize,
+    index: 76usize,
     id: "payments_refund",
     resource: "payments",
     method: "POST",
@@ -1650,6 +2755,8 @@ pub static PAYMENTS_REFUND: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("payments:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1661,7 +2768,7 @@ pub static PAYMENTS_REFUND: Operation = Operation {
 
 /// `POST /v1/services`: Add a service
 pub static SERVICES_CREATE: Operation = Operation {
-    index: 55usize,
+    index: 77usize,
     id: "services_create",
     resource: "services",
     method: "POST",
@@ -1671,6 +2778,8 @@ pub static SERVICES_CREATE: Operation = Operation {
     body: Body::Json,
     status: 201u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("services:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1682,7 +2791,7 @@ pub static SERVICES_CREATE: Operation = Operation {
 
 /// `GET /v1/services`: List services
 pub static SERVICES_LIST: Operation = Operation {
-    index: 56usize,
+    index: 78usize,
     id: "services_list",
     resource: "services",
     method: "GET",
@@ -1707,6 +2816,8 @@ pub static SERVICES_LIST: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("services:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -1718,7 +2829,7 @@ pub static SERVICES_LIST: Operation = Operation {
 
 /// `GET /v1/services/{service_name}`: Get a service
 pub static SERVICES_GET: Operation = Operation {
-    index: 57usize,
+    index: 79usize,
     id: "services_get",
     resource: "services",
     method: "GET",
@@ -1736,6 +2847,8 @@ pub static SERVICES_GET: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("services:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -1747,7 +2860,7 @@ pub static SERVICES_GET: Operation = Operation {
 
 /// `PATCH /v1/services/{service_name}`: Change a service
 pub static SERVICES_UPDATE: Operation = Operation {
-    index: 58usize,
+    index: 80usize,
     id: "services_update",
     resource: "services",
     method: "PATCH",
@@ -1765,6 +2878,8 @@ pub static SERVICES_UPDATE: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("services:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1776,7 +2891,7 @@ pub static SERVICES_UPDATE: Operation = Operation {
 
 /// `DELETE /v1/services/{service_name}`: Take a service away
 pub static SERVICES_DELETE: Operation = Operation {
-    index: 59usize,
+    index: 81usize,
     id: "services_delete",
     resource: "services",
     method: "DELETE",
@@ -1794,6 +2909,8 @@ pub static SERVICES_DELETE: Operation = Operation {
     body: Body::None,
     status: 204u16,
     produces: &[],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("services:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1805,7 +2922,7 @@ pub static SERVICES_DELETE: Operation = Operation {
 
 /// `GET /v1/services/{service_name}/health`: The health of a service
 pub static SERVICES_HEALTH: Operation = Operation {
-    index: 60usize,
+    index: 82usize,
     id: "services_health",
     resource: "services",
     method: "GET",
@@ -1823,6 +2940,8 @@ pub static SERVICES_HEALTH: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("services:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -1834,7 +2953,7 @@ pub static SERVICES_HEALTH: Operation = Operation {
 
 /// `POST /v1/routes`: Add a route
 pub static ROUTES_CREATE: Operation = Operation {
-    index: 61usize,
+    index: 83usize,
     id: "routes_create",
     resource: "routes",
     method: "POST",
@@ -1844,6 +2963,8 @@ pub static ROUTES_CREATE: Operation = Operation {
     body: Body::Json,
     status: 201u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("routes:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1855,7 +2976,7 @@ pub static ROUTES_CREATE: Operation = Operation {
 
 /// `GET /v1/routes`: List routes
 pub static ROUTES_LIST: Operation = Operation {
-    index: 62usize,
+    index: 84usize,
     id: "routes_list",
     resource: "routes",
     method: "GET",
@@ -1880,6 +3001,8 @@ pub static ROUTES_LIST: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("routes:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -1891,7 +3014,7 @@ pub static ROUTES_LIST: Operation = Operation {
 
 /// `GET /v1/routes/{route_name}`: Get a route
 pub static ROUTES_GET: Operation = Operation {
-    index: 63usize,
+    index: 85usize,
     id: "routes_get",
     resource: "routes",
     method: "GET",
@@ -1909,6 +3032,8 @@ pub static ROUTES_GET: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("routes:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -1920,7 +3045,7 @@ pub static ROUTES_GET: Operation = Operation {
 
 /// `PATCH /v1/routes/{route_name}`: Change a route
 pub static ROUTES_UPDATE: Operation = Operation {
-    index: 64usize,
+    index: 86usize,
     id: "routes_update",
     resource: "routes",
     method: "PATCH",
@@ -1938,6 +3063,8 @@ pub static ROUTES_UPDATE: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("routes:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1949,7 +3076,7 @@ pub static ROUTES_UPDATE: Operation = Operation {
 
 /// `DELETE /v1/routes/{route_name}`: Take a route away
 pub static ROUTES_DELETE: Operation = Operation {
-    index: 65usize,
+    index: 87usize,
     id: "routes_delete",
     resource: "routes",
     method: "DELETE",
@@ -1967,6 +3094,8 @@ pub static ROUTES_DELETE: Operation = Operation {
     body: Body::None,
     status: 204u16,
     produces: &[],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("routes:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1978,7 +3107,7 @@ pub static ROUTES_DELETE: Operation = Operation {
 
 /// `POST /v1/route_match`: Ask which route a request would take
 pub static ROUTES_MATCH: Operation = Operation {
-    index: 66usize,
+    index: 88usize,
     id: "routes_match",
     resource: "routes",
     method: "POST",
@@ -1988,6 +3117,8 @@ pub static ROUTES_MATCH: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("routes:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -1999,7 +3130,7 @@ pub static ROUTES_MATCH: Operation = Operation {
 
 /// `GET /v1/breakers`: List breakers
 pub static BREAKERS_LIST: Operation = Operation {
-    index: 67usize,
+    index: 89usize,
     id: "breakers_list",
     resource: "breakers",
     method: "GET",
@@ -2024,6 +3155,8 @@ pub static BREAKERS_LIST: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("breakers:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -2035,7 +3168,7 @@ pub static BREAKERS_LIST: Operation = Operation {
 
 /// `GET /v1/breakers/{breaker_name}`: Get a breaker
 pub static BREAKERS_GET: Operation = Operation {
-    index: 68usize,
+    index: 90usize,
     id: "breakers_get",
     resource: "breakers",
     method: "GET",
@@ -2053,6 +3186,8 @@ pub static BREAKERS_GET: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("breakers:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -2064,7 +3199,7 @@ pub static BREAKERS_GET: Operation = Operation {
 
 /// `POST /v1/breakers/{breaker_name}/reset`: Close a breaker by hand
 pub static BREAKERS_RESET: Operation = Operation {
-    index: 69usize,
+    index: 91usize,
     id: "breakers_reset",
     resource: "breakers",
     method: "POST",
@@ -2082,6 +3217,8 @@ pub static BREAKERS_RESET: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("breakers:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -2093,7 +3230,7 @@ pub static BREAKERS_RESET: Operation = Operation {
 
 /// `POST /v1/breakers/{breaker_name}/open`: Open a breaker by hand
 pub static BREAKERS_OPEN: Operation = Operation {
-    index: 70usize,
+    index: 92usize,
     id: "breakers_open",
     resource: "breakers",
     method: "POST",
@@ -2111,6 +3248,8 @@ pub static BREAKERS_OPEN: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("breakers:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -2122,7 +3261,7 @@ pub static BREAKERS_OPEN: Operation = Operation {
 
 /// `GET /v1/rate_limits/tiers`: List the tiers
 pub static RATE_LIMITS_TIERS: Operation = Operation {
-    index: 71usize,
+    index: 93usize,
     id: "rate_limits_tiers",
     resource: "rate_limits",
     method: "GET",
@@ -2132,6 +3271,8 @@ pub static RATE_LIMITS_TIERS: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("rate_limits:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -2143,7 +3284,7 @@ pub static RATE_LIMITS_TIERS: Operation = Operation {
 
 /// `PUT /v1/rate_limits/tiers/{tier_name}`: Set how often a tier may call
 pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
-    index: 72usize,
+    index: 94usize,
     id: "rate_limits_put_tier",
     resource: "rate_limits",
     method: "PUT",
@@ -2161,6 +3302,8 @@ pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("rate_limits:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -2172,7 +3315,7 @@ pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
 
 /// `GET /v1/rate_limits/usage`: What a caller used of its tier
 pub static RATE_LIMITS_USAGE: Operation = Operation {
-    index: 73usize,
+    index: 95usize,
     id: "rate_limits_usage",
     resource: "rate_limits",
     method: "GET",
@@ -2197,6 +3340,8 @@ pub static RATE_LIMITS_USAGE: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("rate_limits:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -2208,7 +3353,7 @@ pub static RATE_LIMITS_USAGE: Operation = Operation {
 
 /// `GET /v1/versions`: List API versions
 pub static VERSIONS_LIST: Operation = Operation {
-    index: 74usize,
+    index: 96usize,
     id: "versions_list",
     resource: "versions",
     method: "GET",
@@ -2233,6 +3378,8 @@ pub static VERSIONS_LIST: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("versions:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -2244,7 +3391,7 @@ pub static VERSIONS_LIST: Operation = Operation {
 
 /// `GET /v1/config`: Get the configuration
 pub static CONFIG_GET: Operation = Operation {
-    index: 75usize,
+    index: 97usize,
     id: "config_get",
     resource: "config",
     method: "GET",
@@ -2254,6 +3401,8 @@ pub static CONFIG_GET: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("config:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -2265,7 +3414,7 @@ pub static CONFIG_GET: Operation = Operation {
 
 /// `PUT /v1/config`: Replace what was made through the API
 pub static CONFIG_APPLY: Operation = Operation {
-    index: 76usize,
+    index: 98usize,
     id: "config_apply",
     resource: "config",
     method: "PUT",
@@ -2275,6 +3424,8 @@ pub static CONFIG_APPLY: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("config:write"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -2286,7 +3437,7 @@ pub static CONFIG_APPLY: Operation = Operation {
 
 /// `POST /v1/config/validate`: Check a configuration
 pub static CONFIG_VALIDATE: Operation = Operation {
-    index: 77usize,
+    index: 99usize,
     id: "config_validate",
     resource: "config",
     method: "POST",
@@ -2296,6 +3447,8 @@ pub static CONFIG_VALIDATE: Operation = Operation {
     body: Body::Json,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("config:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Idempotent,
@@ -2307,7 +3460,7 @@ pub static CONFIG_VALIDATE: Operation = Operation {
 
 /// `GET /v1/analytics/overview`: All requests of a time
 pub static ANALYTICS_OVERVIEW: Operation = Operation {
-    index: 78usize,
+    index: 100usize,
     id: "analytics_overview",
     resource: "analytics",
     method: "GET",
@@ -2332,6 +3485,8 @@ pub static ANALYTICS_OVERVIEW: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("analytics:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -2343,7 +3498,7 @@ pub static ANALYTICS_OVERVIEW: Operation = Operation {
 
 /// `GET /v1/analytics/endpoints`: The most popular routes
 pub static ANALYTICS_ENDPOINTS: Operation = Operation {
-    index: 79usize,
+    index: 101usize,
     id: "analytics_endpoints",
     resource: "analytics",
     method: "GET",
@@ -2375,6 +3530,8 @@ pub static ANALYTICS_ENDPOINTS: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("analytics:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -2386,7 +3543,7 @@ pub static ANALYTICS_ENDPOINTS: Operation = Operation {
 
 /// `GET /v1/analytics/errors`: The most frequent errors
 pub static ANALYTICS_ERRORS: Operation = Operation {
-    index: 80usize,
+    index: 102usize,
     id: "analytics_errors",
     resource: "analytics",
     method: "GET",
@@ -2418,6 +3575,8 @@ pub static ANALYTICS_ERRORS: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("analytics:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -2429,7 +3588,7 @@ pub static ANALYTICS_ERRORS: Operation = Operation {
 
 /// `GET /v1/analytics/series`: Requests over time
 pub static ANALYTICS_SERIES: Operation = Operation {
-    index: 81usize,
+    index: 103usize,
     id: "analytics_series",
     resource: "analytics",
     method: "GET",
@@ -2468,6 +3627,8 @@ pub static ANALYTICS_SERIES: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("analytics:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -2479,7 +3640,7 @@ pub static ANALYTICS_SERIES: Operation = Operation {
 
 /// `GET /v1/analytics/consumers`: The busiest callers
 pub static ANALYTICS_CONSUMERS: Operation = Operation {
-    index: 82usize,
+    index: 104usize,
     id: "analytics_consumers",
     resource: "analytics",
     method: "GET",
@@ -2511,6 +3672,8 @@ pub static ANALYTICS_CONSUMERS: Operation = Operation {
     body: Body::None,
     status: 200u16,
     produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
     permission: Some("analytics:read"),
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     retry: Retry::Safe,
@@ -2558,6 +3721,28 @@ pub static OPERATIONS: &[&Operation] = &[
     &TENANTS_GET,
     &TENANTS_UPDATE,
     &AUDIT_LIST,
+    &OAUTH_CLIENTS_CREATE,
+    &OAUTH_CLIENTS_LIST,
+    &OAUTH_CLIENTS_GET,
+    &OAUTH_CLIENTS_DELETE,
+    &OAUTH_PROVIDERS,
+    &OAUTH_AUTHORIZE,
+    &OAUTH_CALLBACK,
+    &OAUTH_IDENTITIES,
+    &OAUTH_UNLINK,
+    &OAUTH_CONSENT,
+    &OAUTH_DECIDE,
+    &OAUTH_SIGN_IN,
+    &OAUTH_SIGN_IN_SUBMIT,
+    &OAUTH_SIGN_OUT,
+    &OAUTH_TOKEN,
+    &OAUTH_DEVICE_AUTHORIZATION,
+    &OAUTH_DEVICE,
+    &OAUTH_DEVICE_DECIDE,
+    &OAUTH_REVOKE,
+    &OAUTH_INTROSPECT,
+    &OAUTH_METADATA,
+    &OAUTH_JWKS,
     &WALLETS_CREATE,
     &WALLETS_LIST,
     &WALLETS_GET,

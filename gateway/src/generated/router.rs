@@ -662,6 +662,400 @@ where
         );
     routes
         .add(
+            &operations::OAUTH_CLIENTS_CREATE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_clients_create(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_CLIENTS_CREATE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_CLIENTS_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .oauth_clients_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_CLIENTS_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_CLIENTS_GET,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let oauth_client_id = input.path();
+                        let outcome = api
+                            .oauth_clients_get(context, oauth_client_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_CLIENTS_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_CLIENTS_DELETE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let oauth_client_id = input.path();
+                        let outcome = api
+                            .oauth_clients_delete(context, oauth_client_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_CLIENTS_DELETE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_PROVIDERS,
+            {
+                let api = Arc::clone(&api);
+                move |context, _input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let outcome = api
+                            .oauth_providers(context)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_PROVIDERS)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_AUTHORIZE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let provider = input.path();
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .oauth_authorize(context, provider, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_AUTHORIZE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_CALLBACK,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let provider = input.path();
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .oauth_callback(context, provider, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_CALLBACK)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_IDENTITIES,
+            {
+                let api = Arc::clone(&api);
+                move |context, _input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let outcome = api
+                            .oauth_identities(context)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_IDENTITIES)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_UNLINK,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let identity_id = input.path();
+                        let outcome = api
+                            .oauth_unlink(context, identity_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_UNLINK)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_CONSENT,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .oauth_consent(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_CONSENT)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_DECIDE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_decide(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_DECIDE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_SIGN_IN,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .oauth_sign_in(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_SIGN_IN)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_SIGN_IN_SUBMIT,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_sign_in_submit(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_SIGN_IN_SUBMIT)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_SIGN_OUT,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_sign_out(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_SIGN_OUT)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_TOKEN,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_token(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_TOKEN)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_DEVICE_AUTHORIZATION,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_device_authorization(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_DEVICE_AUTHORIZATION)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_DEVICE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .oauth_device(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_DEVICE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_DEVICE_DECIDE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_device_decide(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_DEVICE_DECIDE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_REVOKE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_revoke(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_REVOKE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_INTROSPECT,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_introspect(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_INTROSPECT)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_METADATA,
+            {
+                let api = Arc::clone(&api);
+                move |context, _input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let outcome = api
+                            .oauth_metadata(context)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_METADATA)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_JWKS,
+            {
+                let api = Arc::clone(&api);
+                move |context, _input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let outcome = api
+                            .oauth_jwks(context)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_JWKS)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
             &operations::WALLETS_CREATE,
             {
                 let api = Arc::clone(&api);

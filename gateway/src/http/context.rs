@@ -17,6 +17,7 @@ struct Inner {
     caller: Caller,
     idempotency: Option<Idempotency>,
     user_agent: Option<HeaderValue>,
+    headers: HeaderMap,
     peer: Option<IpAddr>,
 }
 
@@ -71,7 +72,16 @@ pub struct Idempotency {
 impl Context {
     /// Used by the pipeline only.
     pub fn new(request_id: String, caller: Caller, idempotency: Option<Idempotency>) -> Self {
-        Self { inner: Arc::new(Inner { request_id, caller, idempotency, user_agent: None, peer: None }) }
+        Self {
+            inner: Arc::new(Inner {
+                request_id,
+                caller,
+                idempotency,
+                user_agent: None,
+                headers: HeaderMap::new(),
+                peer: None,
+            }),
+        }
     }
 
     /// Takes the caller's program from its `User-Agent`. Used by the pipeline only, before the context is cloned.
@@ -83,6 +93,16 @@ impl Context {
         self
     }
 
+    /// Keeps the request's headers, for an operation that reads cookies or a client's credentials itself. Used by the pipeline only, before the context
+    /// is cloned.
+    #[must_use]
+    pub fn with_all_headers(mut self, headers: &HeaderMap) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.headers = headers.clone();
+        }
+        self
+    }
+
     /// Takes the address that the request came from. Used by the pipeline only, before the context is cloned.
     #[must_use]
     pub fn with_peer(mut self, peer: IpAddr) -> Self {
@@ -90,6 +110,11 @@ impl Context {
             inner.peer = Some(peer);
         }
         self
+    }
+
+    /// The request's headers where the operation is one of browsers or takes a form; otherwise none.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.inner.headers
     }
 
     /// The address that the request came from, if it came over a network.

@@ -3,7 +3,8 @@
 use serde_json::Value;
 use waypost_types::Route;
 
-use crate::control::{Kind, View, form};
+use crate::configuration::rules::hide;
+use crate::control::{Kind, Source, View, form};
 use crate::http::Error;
 use crate::store::clock::to_rfc3339;
 
@@ -11,7 +12,12 @@ use crate::store::clock::to_rfc3339;
 pub(super) fn route(view: &View, name: &str) -> Result<Option<Route>, Error> {
     let Some(written) = view.config.routes.iter().find(|route| route.name == name) else { return Ok(None) };
     let mut shown = form::shown(written)?;
-    if let Some(source) = view.source(Kind::Route, name) {
+    let source = view.source(Kind::Route, name);
+    if source == Some(Source::File) {
+        // The file may have them from the environment, which is not the API's to show.
+        shown.values_mut().for_each(|field| hide(field, ""));
+    }
+    if let Some(source) = source {
         shown.insert("source".to_owned(), source.name().into());
     }
     if let Some(record) = view.api.find(Kind::Route, name) {

@@ -18,6 +18,8 @@ pub enum System {
     Authentication,
     /// Accounts are found by an address that is unique over all tenants; registering makes a tenant.
     SignIn,
+    /// Programs and browsers that are asked about before anybody is known: clients, grants, cookies, identities.
+    OAuth,
     /// Tenants made by a tenant: the one that makes them names them.
     Tenants,
     /// The data plane's configuration and what it counts are the whole platform's.

@@ -42,7 +42,7 @@ async fn with_file(text: String) -> (App, std::path::PathBuf, tempfile::TempDir)
 async fn a_service_and_a_route_that_the_sdk_adds_serve_at_once() {
     let (app, upstream) = (App::start().await, Upstream::start("orders").await);
     let admin = User::admin(&app).await;
-    let client = Client::builder(&format!("http://{}", app.address))
+    let client = Client::builder(format!("http://{}", app.address))
         .access_token(admin.access_token.as_str())
         .build()
         .unwrap();
@@ -244,6 +244,12 @@ async fn a_whole_configuration_is_checked_and_replaced_at_once_or_not_at_all() {
         admin.post("/v1/config/validate").json(body).send().await.expect(200).json()
     };
     assert_eq!(check(&yaml).await, json!({ "valid": true, "faults": [] }));
+    let odd =
+        check(&yaml.replace("  orders: {", "  lonely: { targets: [\"http://127.0.0.1:1\"] }\n  orders: {"))
+            .await;
+    let warning = &odd["faults"][0];
+    assert_eq!((&odd["valid"], &warning["level"]), (&json!(true), &json!("warning")), "{odd}");
+    assert_eq!((&warning["pointer"], &warning["line"]), (&json!("/services/lonely"), &json!(2)));
     let wrong =
         format!("{}    priorty: 3\nlisteners: []\n", yaml.replace("service: orders", "service: ordrs"));
     let report = check(&wrong).await;

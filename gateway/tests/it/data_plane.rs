@@ -248,6 +248,12 @@ async fn nodes_that_share_a_redis_count_calls_to_their_own_api_together() {
         config.rate_limits.anonymous.per_minute = Some(4);
     };
     let (one, other) = (app(service(), &limits, few).await, app(service(), &limits, few).await);
+    for node in [&one, &other] {
+        let proxy = node.gateway.data_plane().unwrap().proxy().clone();
+        while !proxy.seen().limit_link.is_some_and(|link| link.connected) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
     for _ in 0..2 {
         one.get("/v1/wallets").send().await.expect(401);
         other.get("/v1/wallets").send().await.expect(401);

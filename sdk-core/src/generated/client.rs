@@ -2041,6 +2041,682 @@ Arguments:
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
+    /**List clients
+
+Lists the clients of the caller's tenant, newest first, without their secrets.
+
+Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+
+Sends a `GET` request to `/v1/oauth_clients`
+
+Arguments:
+- `cursor`: The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+- `limit`: How many items a page has at most.
+*/
+    pub async fn oauth_clients_list<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        limit: Option<i64>,
+    ) -> Result<
+        ResponseValue<::waypost_types::OAuthClientPage>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/oauth_clients", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("cursor", &cursor))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_clients_list",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Register a client
+
+Registers a program that asks people of this gateway for access, or that acts by itself. A confidential client that authenticates by a secret
+is shown it in this answer only.
+
+Redirect addresses are compared character by character; of `http://127.0.0.1` and `http://[::1]` the port is free, as programs on a person's
+own machine take the one that they get (RFC 8252, section 7.3). Refused with 403 `permission_denied` for a scope that the caller does not hold,
+and with 422 `validation_failed` for addresses, keys or grants that do not fit the client.
+
+Sends a `POST` request to `/v1/oauth_clients`
+
+*/
+    pub async fn oauth_clients_create<'a>(
+        &'a self,
+        body: &'a ::waypost_types::CreateOAuthClient,
+    ) -> Result<
+        ResponseValue<::waypost_types::OAuthClientWithSecret>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/oauth_clients", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_clients_create",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Get a client
+
+Reads one client, without its secret.
+
+Refused with 404 `not_found` if the caller's tenant has no such client.
+
+Sends a `GET` request to `/v1/oauth_clients/{oauth_client_id}`
+
+Arguments:
+- `oauth_client_id`: The client.
+*/
+    pub async fn oauth_clients_get<'a>(
+        &'a self,
+        oauth_client_id: &'a str,
+    ) -> Result<
+        ResponseValue<::waypost_types::OAuthClient>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!(
+            "{}/v1/oauth_clients/{}", self.baseurl, path_segment(& oauth_client_id
+            .to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_clients_get",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Delete a client
+
+Takes a client away: everything that was granted to it ends at once, its tokens with it.
+
+Refused with 404 `not_found` if the caller's tenant has no such client.
+
+Sends a `DELETE` request to `/v1/oauth_clients/{oauth_client_id}`
+
+Arguments:
+- `oauth_client_id`: The client.
+*/
+    pub async fn oauth_clients_delete<'a>(
+        &'a self,
+        oauth_client_id: &'a str,
+    ) -> Result<ResponseValue<()>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/oauth_clients/{}", self.baseurl, path_segment(& oauth_client_id
+            .to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .delete(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_clients_delete",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            204u16 => Ok(ResponseValue::empty(response)),
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List who people can sign in with
+
+Lists the providers that this gateway is configured for, each with the address that begins a sign-in in a browser.
+
+Sends a `GET` request to `/v1/oauth/providers`
+
+*/
+    pub async fn oauth_providers<'a>(
+        &'a self,
+    ) -> Result<
+        ResponseValue<::waypost_types::SignInProviderList>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/oauth/providers", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_providers",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List linked providers
+
+Lists the caller's own accounts at providers that can be signed in with, oldest first.
+
+Sends a `GET` request to `/v1/oauth/identities`
+
+*/
+    pub async fn oauth_identities<'a>(
+        &'a self,
+    ) -> Result<
+        ResponseValue<::waypost_types::LinkedIdentityList>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/oauth/identities", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_identities",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Unlink a provider
+
+Takes a way to sign in away from the caller's account.
+
+Refused with 404 `not_found` if the caller has no such identity, and with 409 `last_sign_in_method` if the account would have neither a password nor
+another provider.
+
+Sends a `DELETE` request to `/v1/oauth/identities/{identity_id}`
+
+Arguments:
+- `identity_id`: The identity.
+*/
+    pub async fn oauth_unlink<'a>(
+        &'a self,
+        identity_id: &'a str,
+    ) -> Result<ResponseValue<()>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/oauth/identities/{}", self.baseurl, path_segment(& identity_id
+            .to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .delete(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_unlink",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            204u16 => Ok(ResponseValue::empty(response)),
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Get tokens
+
+The token endpoint (RFC 6749, section 3.2): `authorization_code` with its verifier, `refresh_token`, `client_credentials`, and
+`urn:ietf:params:oauth:grant-type:device_code` (RFC 8628). A client authenticates by HTTP Basic or in the form with its secret, or by a signed
+assertion (`private_key_jwt`, RFC 7523); a public one names itself by `client_id`.
+
+A refresh token works once: its successor comes with the answer. One that comes back a second time has leaked, and everything that was granted with it ends.
+The scope of an access token is at most what the client is registered for, what the person granted, and what the person may do at the time.
+
+Sends a `POST` request to `/oauth/token`
+
+*/
+    pub async fn oauth_token<'a>(
+        &'a self,
+        body: &'a ::waypost_types::OAuthTokenRequest,
+    ) -> Result<
+        ResponseValue<::waypost_types::OAuthTokens>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/oauth/token", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .form_urlencoded(&body)?
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_token",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Begin on a device without a browser
+
+The device authorization endpoint (RFC 8628): gives a code that the person types on another machine at `verification_uri`, and one that the device asks
+`oauth_token` with.
+
+Sends a `POST` request to `/oauth/device_authorization`
+
+*/
+    pub async fn oauth_device_authorization<'a>(
+        &'a self,
+        body: &'a ::waypost_types::OAuthDeviceRequest,
+    ) -> Result<
+        ResponseValue<::waypost_types::OAuthDeviceCodes>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/oauth/device_authorization", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .form_urlencoded(&body)?
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_device_authorization",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Revoke a token
+
+Token revocation (RFC 7009): ends what the token was granted with, so its access tokens and refresh tokens stop working at once. A token that is unknown, expired
+or another client's changes nothing and is answered alike.
+
+Sends a `POST` request to `/oauth/revoke`
+
+*/
+    pub async fn oauth_revoke<'a>(
+        &'a self,
+        body: &'a ::waypost_types::OAuthRevokeRequest,
+    ) -> Result<
+        ResponseValue<::serde_json::Map<::std::string::String, ::serde_json::Value>>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/oauth/revoke", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .form_urlencoded(&body)?
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_revoke",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Ask what a token is good for
+
+Token introspection (RFC 7662), for confidential clients: what an access or refresh token is good for now. Of a token that does not work, or that belongs to another
+tenant, nothing is said but `active: false`.
+
+Sends a `POST` request to `/oauth/introspect`
+
+*/
+    pub async fn oauth_introspect<'a>(
+        &'a self,
+        body: &'a ::waypost_types::OAuthIntrospectRequest,
+    ) -> Result<
+        ResponseValue<::waypost_types::OAuthIntrospection>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/oauth/introspect", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .form_urlencoded(&body)?
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_introspect",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**The authorization servers metadata
+
+What this authorization server can do and where (RFC 8414). For client libraries, which need nothing but the issuer.
+
+Sends a `GET` request to `/.well-known/oauth-authorization-server`
+
+*/
+    pub async fn oauth_metadata<'a>(
+        &'a self,
+    ) -> Result<
+        ResponseValue<::waypost_types::OAuthServerMetadata>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/.well-known/oauth-authorization-server", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_metadata",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**The keys that access tokens are signed with
+
+The public keys (RFC 7517). A key is shown before it signs, and until the last token that it signed has expired: so a reader that fetches them now and then, and
+once more for a `kid` that it does not know, never refuses a good token.
+
+Sends a `GET` request to `/.well-known/jwks.json`
+
+*/
+    pub async fn oauth_jwks<'a>(
+        &'a self,
+    ) -> Result<
+        ResponseValue<::waypost_types::JsonWebKeySet>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/.well-known/jwks.json", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_jwks",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
     /**List wallets
 
 Lists the wallets of the caller's tenant, newest first, closed ones included unless `status` says otherwise.

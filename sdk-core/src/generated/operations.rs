@@ -556,6 +556,259 @@ pub static CONFIG_VALIDATE: Operation = Operation {
     status: 200,
 };
 
+/// `POST /v1/oauth_clients`: Register a client
+pub static OAUTH_CLIENTS_CREATE: Operation = Operation {
+    id: "oauth_clients_create",
+    method: "POST",
+    path: "/v1/oauth_clients",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 201,
+};
+
+/// `DELETE /v1/oauth_clients/{oauth_client_id}`: Delete a client
+pub static OAUTH_CLIENTS_DELETE: Operation = Operation {
+    id: "oauth_clients_delete",
+    method: "DELETE",
+    path: "/v1/oauth_clients/{oauth_client_id}",
+    parameters: &[
+        Parameter {
+            name: "oauth_client_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    paginate: None,
+    result: ResultKind::None,
+    status: 204,
+};
+
+/// `GET /v1/oauth_clients/{oauth_client_id}`: Get a client
+pub static OAUTH_CLIENTS_GET: Operation = Operation {
+    id: "oauth_clients_get",
+    method: "GET",
+    path: "/v1/oauth_clients/{oauth_client_id}",
+    parameters: &[
+        Parameter {
+            name: "oauth_client_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/oauth_clients`: List clients
+pub static OAUTH_CLIENTS_LIST: Operation = Operation {
+    id: "oauth_clients_list",
+    method: "GET",
+    path: "/v1/oauth_clients",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /oauth/device_authorization`: Begin on a device without a browser
+pub static OAUTH_DEVICE_AUTHORIZATION: Operation = Operation {
+    id: "oauth_device_authorization",
+    method: "POST",
+    path: "/oauth/device_authorization",
+    parameters: &[],
+    body: Body::Form,
+    idempotency_key: false,
+    retry: Retry::Never,
+    security: &[],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/oauth/identities`: List linked providers
+pub static OAUTH_IDENTITIES: Operation = Operation {
+    id: "oauth_identities",
+    method: "GET",
+    path: "/v1/oauth/identities",
+    parameters: &[],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /oauth/introspect`: Ask what a token is good for
+pub static OAUTH_INTROSPECT: Operation = Operation {
+    id: "oauth_introspect",
+    method: "POST",
+    path: "/oauth/introspect",
+    parameters: &[],
+    body: Body::Form,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /.well-known/jwks.json`: The keys that access tokens are signed with
+pub static OAUTH_JWKS: Operation = Operation {
+    id: "oauth_jwks",
+    method: "GET",
+    path: "/.well-known/jwks.json",
+    parameters: &[],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /.well-known/oauth-authorization-server`: The authorization servers metadata
+pub static OAUTH_METADATA: Operation = Operation {
+    id: "oauth_metadata",
+    method: "GET",
+    path: "/.well-known/oauth-authorization-server",
+    parameters: &[],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/oauth/providers`: List who people can sign in with
+pub static OAUTH_PROVIDERS: Operation = Operation {
+    id: "oauth_providers",
+    method: "GET",
+    path: "/v1/oauth/providers",
+    parameters: &[],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /oauth/revoke`: Revoke a token
+pub static OAUTH_REVOKE: Operation = Operation {
+    id: "oauth_revoke",
+    method: "POST",
+    path: "/oauth/revoke",
+    parameters: &[],
+    body: Body::Form,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /oauth/token`: Get tokens
+pub static OAUTH_TOKEN: Operation = Operation {
+    id: "oauth_token",
+    method: "POST",
+    path: "/oauth/token",
+    parameters: &[],
+    body: Body::Form,
+    idempotency_key: false,
+    retry: Retry::Never,
+    security: &[],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `DELETE /v1/oauth/identities/{identity_id}`: Unlink a provider
+pub static OAUTH_UNLINK: Operation = Operation {
+    id: "oauth_unlink",
+    method: "DELETE",
+    path: "/v1/oauth/identities/{identity_id}",
+    parameters: &[
+        Parameter {
+            name: "identity_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    paginate: None,
+    result: ResultKind::None,
+    status: 204,
+};
+
 /// `POST /v1/payments/{payment_id}/cancel`: Cancel an authorized payment
 pub static PAYMENTS_CANCEL: Operation = Operation {
     id: "payments_cancel",
@@ -1914,6 +2167,19 @@ pub static OPERATIONS: &[&Operation] = &[
     &CONFIG_APPLY,
     &CONFIG_GET,
     &CONFIG_VALIDATE,
+    &OAUTH_CLIENTS_CREATE,
+    &OAUTH_CLIENTS_DELETE,
+    &OAUTH_CLIENTS_GET,
+    &OAUTH_CLIENTS_LIST,
+    &OAUTH_DEVICE_AUTHORIZATION,
+    &OAUTH_IDENTITIES,
+    &OAUTH_INTROSPECT,
+    &OAUTH_JWKS,
+    &OAUTH_METADATA,
+    &OAUTH_PROVIDERS,
+    &OAUTH_REVOKE,
+    &OAUTH_TOKEN,
+    &OAUTH_UNLINK,
     &PAYMENTS_CANCEL,
     &PAYMENTS_CAPTURE,
     &PAYMENTS_CREATE,

@@ -50,6 +50,14 @@ impl Client {
     pub fn audit(&self) -> Audit<'_> {
         Audit { client: self }
     }
+    /// The programs that may ask people of this gateway for access, or get tokens by themselves.
+    pub fn oauth_clients(&self) -> OauthClients<'_> {
+        OauthClients { client: self }
+    }
+    /// OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC provider, and this gateway as an authorization server.
+    pub fn oauth(&self) -> Oauth<'_> {
+        Oauth { client: self }
+    }
     /// Accounts that hold money of one currency. Every movement is a balanced posting on a double-entry ledger; no balance is ever negative.
     pub fn wallets(&self) -> Wallets<'_> {
         Wallets { client: self }
@@ -1664,6 +1672,541 @@ impl Audit<'_> {
                 .query_all("type", &params.r#type)
                 .query("actor_id", params.actor_id.as_ref()),
         )
+    }
+}
+
+/// The programs that may ask people of this gateway for access, or get tokens by themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct OauthClients<'c> {
+    client: &'c Client,
+}
+
+impl OauthClients<'_> {
+    /// Register a client.
+    ///
+    /// Registers a program that asks people of this gateway for access, or that acts by itself. A confidential client that authenticates by a secret
+    /// is shown it in this answer only.
+    ///
+    /// Redirect addresses are compared character by character; of `http://127.0.0.1` and `http://[::1]` the port is free, as programs on a person's
+    /// own machine take the one that they get (RFC 8252, section 7.3). Refused with 403 `permission_denied` for a scope that the caller does not hold,
+    /// and with 422 `validation_failed` for addresses, keys or grants that do not fit the client.
+    ///
+    /// `POST /v1/oauth_clients` · needs `oauth_clients:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `oauth_clients:write`. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::CreateOAuthClient::new(
+    ///     "Bookkeeper",
+    ///     types::OAuthClientType::Confidential,
+    ///     vec!["wallets:read".to_owned(), "transactions:read".to_owned()],
+    /// )
+    /// .with_grant_types(
+    ///     vec![
+    ///         types::OAuthGrantType::AuthorizationCode,
+    ///         types::OAuthGrantType::RefreshToken,
+    ///         types::OAuthGrantType::ClientCredentials
+    ///     ],
+    /// )
+    /// .with_redirect_uris(vec!["https://books.example/callback".to_owned()]);
+    /// let o_auth_client_with_secret = client.oauth_clients().create(&body).await?;
+    /// println!("{o_auth_client_with_secret:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn create(
+        &self,
+        body: &types::CreateOAuthClient,
+    ) -> Call<types::OAuthClientWithSecret> {
+        Call::new(
+            self.client,
+            &operations::OAUTH_CLIENTS_CREATE,
+            Arguments::new().json(body),
+        )
+    }
+    /// List clients.
+    ///
+    /// Lists the clients of the caller's tenant, newest first, without their secrets.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    ///
+    /// `GET /v1/oauth_clients` · needs `oauth_clients:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `oauth_clients:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::OauthClientsListParams::default().with_limit(20);
+    /// let mut o_auth_clients = client.oauth_clients().list(&params).items();
+    /// while let Some(o_auth_client) = o_auth_clients.next().await {
+    ///     let o_auth_client = o_auth_client?;
+    ///     println!("{o_auth_client:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::OauthClientsListParams,
+    ) -> ListCall<types::OAuthClientPage, types::OAuthClient> {
+        ListCall::new(
+            self.client,
+            &operations::OAUTH_CLIENTS_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref()),
+        )
+    }
+    /// Get a client.
+    ///
+    /// Reads one client, without its secret.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such client.
+    ///
+    /// `GET /v1/oauth_clients/{oauth_client_id}` · needs `oauth_clients:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `oauth_clients:read`. |
+    /// | 404 | `not_found` | The caller's tenant has no such client. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let o_auth_client = client
+    ///     .oauth_clients()
+    ///     .get("ocl_01a2027a5c4b7d2e9f1a3b5c7d9e0f12")
+    ///     .await?;
+    /// println!("{o_auth_client:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self, oauth_client_id: &str) -> Call<types::OAuthClient> {
+        Call::new(
+            self.client,
+            &operations::OAUTH_CLIENTS_GET,
+            Arguments::new().path("oauth_client_id", oauth_client_id),
+        )
+    }
+    /// Delete a client.
+    ///
+    /// Takes a client away: everything that was granted to it ends at once, its tokens with it.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such client.
+    ///
+    /// `DELETE /v1/oauth_clients/{oauth_client_id}` · needs `oauth_clients:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `oauth_clients:write`. |
+    /// | 404 | `not_found` | The caller's tenant has no such client. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// client.oauth_clients().delete("ocl_01a2027a5c4b7d2e9f1a3b5c7d9e0f12").await?;
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn delete(&self, oauth_client_id: &str) -> Call<()> {
+        Call::new(
+            self.client,
+            &operations::OAUTH_CLIENTS_DELETE,
+            Arguments::new().path("oauth_client_id", oauth_client_id),
+        )
+    }
+}
+
+/// OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC provider, and this gateway as an authorization server.
+#[derive(Debug, Clone, Copy)]
+pub struct Oauth<'c> {
+    client: &'c Client,
+}
+
+impl Oauth<'_> {
+    /// List who people can sign in with.
+    ///
+    /// Lists the providers that this gateway is configured for, each with the address that begins a sign-in in a browser.
+    ///
+    /// `GET /v1/oauth/providers` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let sign_in_provider_list = client.oauth().providers().await?;
+    /// println!("{sign_in_provider_list:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn providers(&self) -> Call<types::SignInProviderList> {
+        Call::new(self.client, &operations::OAUTH_PROVIDERS, Arguments::new())
+    }
+    /// List linked providers.
+    ///
+    /// Lists the caller's own accounts at providers that can be signed in with, oldest first.
+    ///
+    /// `GET /v1/oauth/identities` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let linked_identity_list = client.oauth().identities().await?;
+    /// println!("{linked_identity_list:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn identities(&self) -> Call<types::LinkedIdentityList> {
+        Call::new(self.client, &operations::OAUTH_IDENTITIES, Arguments::new())
+    }
+    /// Unlink a provider.
+    ///
+    /// Takes a way to sign in away from the caller's account.
+    ///
+    /// Refused with 404 `not_found` if the caller has no such identity, and with 409 `last_sign_in_method` if the account would have neither a password nor
+    /// another provider.
+    ///
+    /// `DELETE /v1/oauth/identities/{identity_id}` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 404 | `not_found` | The caller has no such identity. |
+    /// | 409 | `last_sign_in_method` | Nobody could sign in to the account any more. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// client.oauth().unlink("idn_01a2027a91e07c3d8b5f6a7089c1d2e3").await?;
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn unlink(&self, identity_id: &str) -> Call<()> {
+        Call::new(
+            self.client,
+            &operations::OAUTH_UNLINK,
+            Arguments::new().path("identity_id", identity_id),
+        )
+    }
+    /// Get tokens.
+    ///
+    /// The token endpoint (RFC 6749, section 3.2): `authorization_code` with its verifier, `refresh_token`, `client_credentials`, and
+    /// `urn:ietf:params:oauth:grant-type:device_code` (RFC 8628). A client authenticates by HTTP Basic or in the form with its secret, or by a signed
+    /// assertion (`private_key_jwt`, RFC 7523); a public one names itself by `client_id`.
+    ///
+    /// A refresh token works once: its successor comes with the answer. One that comes back a second time has leaked, and everything that was granted with it ends.
+    /// The scope of an access token is at most what the client is registered for, what the person granted, and what the person may do at the time.
+    ///
+    /// `POST /oauth/token` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 400 | `invalid_request` | A parameter is missing, repeated or malformed, or the client authenticates in two ways. |
+    /// | 400 | `invalid_grant` | The code, refresh token or device code is unknown, expired, used or another client's, or the verifier or redirect address is not the right one. |
+    /// | 400 | `unauthorized_client` | The client is not registered for this grant. |
+    /// | 400 | `unsupported_grant_type` | There is no such grant. |
+    /// | 400 | `invalid_scope` | More is asked for than was granted, or nothing would be left. |
+    /// | 400 | `authorization_pending` | The person has not decided yet; ask again after `interval` seconds. |
+    /// | 400 | `slow_down` | Asked too soon; wait 5 seconds longer from now on. |
+    /// | 400 | `access_denied` | The person said no. |
+    /// | 400 | `expired_token` | The device code has expired. |
+    /// | 401 | `invalid_client` | The client is unknown, or did not prove that it is itself. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::OAuthTokenRequest::new()
+    ///     .with_grant_type("client_credentials")
+    ///     .with_client_id("ocl_01a2027a5c4b7d2e9f1a3b5c7d9e0f12")
+    ///     .with_client_secret("wps_exampleexampleexampleexampleexampleexampleexam")
+    ///     .with_scope("wallets:read");
+    /// let o_auth_tokens = client.oauth().token(&body).await?;
+    /// println!("{o_auth_tokens:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn token(&self, body: &types::OAuthTokenRequest) -> Call<types::OAuthTokens> {
+        Call::new(self.client, &operations::OAUTH_TOKEN, Arguments::new().form(body))
+    }
+    /// Begin on a device without a browser.
+    ///
+    /// The device authorization endpoint (RFC 8628): gives a code that the person types on another machine at `verification_uri`, and one that the device asks
+    /// `oauth_token` with.
+    ///
+    /// `POST /oauth/device_authorization` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 400 | `invalid_request` | A parameter is missing, repeated or malformed, or the client authenticates in two ways. |
+    /// | 400 | `unauthorized_client` | The client is not registered for this grant. |
+    /// | 400 | `invalid_scope` | The client is not registered for what it asks for. |
+    /// | 401 | `invalid_client` | The client is unknown, or did not prove that it is itself. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::OAuthDeviceRequest::new()
+    ///     .with_client_id("ocl_01a2027a5c4b7d2e9f1a3b5c7d9e0f12")
+    ///     .with_client_secret("wps_exampleexampleexampleexampleexampleexampleexam")
+    ///     .with_scope("wallets:read");
+    /// let o_auth_device_codes = client.oauth().device_authorization(&body).await?;
+    /// println!("{o_auth_device_codes:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn device_authorization(
+        &self,
+        body: &types::OAuthDeviceRequest,
+    ) -> Call<types::OAuthDeviceCodes> {
+        Call::new(
+            self.client,
+            &operations::OAUTH_DEVICE_AUTHORIZATION,
+            Arguments::new().form(body),
+        )
+    }
+    /// Revoke a token.
+    ///
+    /// Token revocation (RFC 7009): ends what the token was granted with, so its access tokens and refresh tokens stop working at once. A token that is unknown, expired
+    /// or another client's changes nothing and is answered alike.
+    ///
+    /// `POST /oauth/revoke` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 400 | `invalid_request` | A parameter is missing, repeated or malformed, or the client authenticates in two ways. |
+    /// | 401 | `invalid_client` | The client is unknown, or did not prove that it is itself. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::OAuthRevokeRequest::new()
+    ///     .with_token("wpo_exampleexampleexampleexampleexampleexampleexam")
+    ///     .with_token_type_hint("refresh_token")
+    ///     .with_client_id("ocl_01a2027a5c4b7d2e9f1a3b5c7d9e0f12")
+    ///     .with_client_secret("wps_exampleexampleexampleexampleexampleexampleexam");
+    /// let o_auth_revocation = client.oauth().revoke(&body).await?;
+    /// println!("{o_auth_revocation:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn revoke(
+        &self,
+        body: &types::OAuthRevokeRequest,
+    ) -> Call<types::OAuthRevocation> {
+        Call::new(self.client, &operations::OAUTH_REVOKE, Arguments::new().form(body))
+    }
+    /// Ask what a token is good for.
+    ///
+    /// Token introspection (RFC 7662), for confidential clients: what an access or refresh token is good for now. Of a token that does not work, or that belongs to another
+    /// tenant, nothing is said but `active: false`.
+    ///
+    /// `POST /oauth/introspect` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 400 | `invalid_request` | A parameter is missing, repeated or malformed, or the client authenticates in two ways. |
+    /// | 401 | `invalid_client` | The client is unknown, or did not prove that it is itself. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::OAuthIntrospectRequest::new()
+    ///     .with_token("wpo_exampleexampleexampleexampleexampleexampleexam")
+    ///     .with_client_id("ocl_01a2027a5c4b7d2e9f1a3b5c7d9e0f12")
+    ///     .with_client_secret("wps_exampleexampleexampleexampleexampleexampleexam");
+    /// let o_auth_introspection = client.oauth().introspect(&body).await?;
+    /// println!("{o_auth_introspection:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn introspect(
+        &self,
+        body: &types::OAuthIntrospectRequest,
+    ) -> Call<types::OAuthIntrospection> {
+        Call::new(
+            self.client,
+            &operations::OAUTH_INTROSPECT,
+            Arguments::new().form(body),
+        )
+    }
+    /// The authorization servers metadata.
+    ///
+    /// What this authorization server can do and where (RFC 8414). For client libraries, which need nothing but the issuer.
+    ///
+    /// `GET /.well-known/oauth-authorization-server` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let o_auth_server_metadata = client.oauth().metadata().await?;
+    /// println!("{o_auth_server_metadata:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn metadata(&self) -> Call<types::OAuthServerMetadata> {
+        Call::new(self.client, &operations::OAUTH_METADATA, Arguments::new())
+    }
+    /// The keys that access tokens are signed with.
+    ///
+    /// The public keys (RFC 7517). A key is shown before it signs, and until the last token that it signed has expired: so a reader that fetches them now and then, and
+    /// once more for a `kid` that it does not know, never refuses a good token.
+    ///
+    /// `GET /.well-known/jwks.json` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let json_web_key_set = client.oauth().jwks().await?;
+    /// println!("{json_web_key_set:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn jwks(&self) -> Call<types::JsonWebKeySet> {
+        Call::new(self.client, &operations::OAUTH_JWKS, Arguments::new())
     }
 }
 
@@ -4074,6 +4617,22 @@ impl Paged for types::AuditPage {
         &self.data
     }
     fn into_items(self) -> Vec<types::AuditEvent> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::OAuthClientPage {
+    type Item = types::OAuthClient;
+    fn items(&self) -> &[types::OAuthClient] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::OAuthClient> {
         self.data
     }
     fn next_cursor(&self) -> Option<&str> {

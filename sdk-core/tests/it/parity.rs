@@ -86,6 +86,28 @@ async fn typed(id: &str, c: &Client, p: &ProgenitorClient, e: &Examples, options
         "api_keys_rotate" => {
             both!(c.api_keys().rotate(e.id(), &e.body()), p.api_keys_rotate(e.id(), &e.body()))
         }
+        "oauth_clients_create" => {
+            both!(c.oauth_clients().create(&e.body()), p.oauth_clients_create(&e.body()))
+        }
+        "oauth_clients_list" => {
+            both!(
+                c.oauth_clients().list(&e.params()),
+                p.oauth_clients_list(e.text("cursor"), e.number("limit"))
+            )
+        }
+        "oauth_clients_get" => both!(c.oauth_clients().get(e.id()), p.oauth_clients_get(e.id())),
+        "oauth_clients_delete" => both!(c.oauth_clients().delete(e.id()), p.oauth_clients_delete(e.id())),
+        "oauth_providers" => both!(c.oauth().providers(), p.oauth_providers()),
+        "oauth_identities" => both!(c.oauth().identities(), p.oauth_identities()),
+        "oauth_unlink" => both!(c.oauth().unlink(e.id()), p.oauth_unlink(e.id())),
+        "oauth_token" => both!(c.oauth().token(&e.body()), p.oauth_token(&e.body())),
+        "oauth_device_authorization" => {
+            both!(c.oauth().device_authorization(&e.body()), p.oauth_device_authorization(&e.body()))
+        }
+        "oauth_revoke" => both!(c.oauth().revoke(&e.body()), p.oauth_revoke(&e.body())),
+        "oauth_introspect" => both!(c.oauth().introspect(&e.body()), p.oauth_introspect(&e.body())),
+        "oauth_metadata" => both!(c.oauth().metadata(), p.oauth_metadata()),
+        "oauth_jwks" => both!(c.oauth().jwks(), p.oauth_jwks()),
         "service_tokens_create" => {
             both!(c.service_tokens().create(&e.body()), p.service_tokens_create(&e.body()))
         }

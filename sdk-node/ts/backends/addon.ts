@@ -42,9 +42,9 @@ export interface AddonScripted {
 /** Why there is no addon that another engine could stand in for: the installation is wrong, and what ran in its place would hide it. */
 export class BrokenInstallation extends Error {}
 
-/** `require` is how an addon is loaded. In CommonJS, and where a bundler made CommonJS of this, there is no URL of the module. */
+/** `require` is how an addon is loaded. Where a bundler made CommonJS of this, a module has no URL. */
 function requireHere(name: string): unknown {
-  return createRequire(typeof __filename === "string" ? __filename : import.meta.url)(name);
+  return createRequire(import.meta.url || __filename)(name);
 }
 
 /** The packages that may hold this machine's addon. Of the two for Linux npm installs the one of the machine's C library; asking for both is quicker than asking which that is. */

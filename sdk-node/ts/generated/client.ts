@@ -17,6 +17,8 @@ import { Roles } from "./resources/roles.js";
 import { Permissions } from "./resources/permissions.js";
 import { Tenants } from "./resources/tenants.js";
 import { Audit } from "./resources/audit.js";
+import { OauthClients } from "./resources/oauth-clients.js";
+import { Oauth } from "./resources/oauth.js";
 import { Wallets } from "./resources/wallets.js";
 import { Transactions } from "./resources/transactions.js";
 import { Payments } from "./resources/payments.js";
@@ -41,6 +43,8 @@ export abstract class Resources {
   #permissions: Permissions | undefined;
   #tenants: Tenants | undefined;
   #audit: Audit | undefined;
+  #oauthClients: OauthClients | undefined;
+  #oauth: Oauth | undefined;
   #wallets: Wallets | undefined;
   #transactions: Transactions | undefined;
   #payments: Payments | undefined;
@@ -105,6 +109,18 @@ export abstract class Resources {
   /** What happened that somebody may have to answer for - sign-ins, changes of credentials and roles, denied calls. */
   get audit(): Audit {
     return (this.#audit ??= new Audit(this.#caller));
+  }
+
+  /** The programs that may ask people of this gateway for access, or get tokens by themselves. */
+  get oauthClients(): OauthClients {
+    return (this.#oauthClients ??= new OauthClients(this.#caller));
+  }
+
+  /**
+   * OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC provider, and this gateway as an authorization server.
+   */
+  get oauth(): Oauth {
+    return (this.#oauth ??= new Oauth(this.#caller));
   }
 
   /**

@@ -17,6 +17,8 @@ export * from "./resources/roles.js";
 export * from "./resources/permissions.js";
 export * from "./resources/tenants.js";
 export * from "./resources/audit.js";
+export * from "./resources/oauth-clients.js";
+export * from "./resources/oauth.js";
 export * from "./resources/wallets.js";
 export * from "./resources/transactions.js";
 export * from "./resources/payments.js";

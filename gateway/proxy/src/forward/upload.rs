@@ -12,6 +12,7 @@ use super::alarm::Alarm;
 use super::hop;
 use crate::Body;
 use crate::body::BodyError;
+use crate::edge::whole::StoodStill;
 
 /// How far a request's body has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +99,8 @@ impl hyper::body::Body for Watched {
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
-                this.upload.set(Stage::Broken);
+                let late = error.is::<StoodStill>();
+                this.upload.set(if late { Stage::StoodStill } else { Stage::Broken });
                 Poll::Ready(Some(Err(error)))
             }
             Poll::Ready(None) => {
@@ -110,7 +112,7 @@ impl hyper::body::Body for Watched {
                 this.upload.set(Stage::Client);
                 if this.alarm.poll(since + this.patience, context).is_ready() {
                     this.upload.set(Stage::StoodStill);
-                    return Poll::Ready(Some(Err("the client stood still".into())));
+                    return Poll::Ready(Some(Err(StoodStill.into())));
                 }
                 Poll::Pending
             }

@@ -27,6 +27,8 @@ use crate::pipeline::{self, Peer};
 const SMALLEST_HEAD: usize = 8192;
 /// Streams of a client that it may have reset before they were looked at.
 const RESET_AT_ONCE: usize = 20;
+/// How long a client that says nothing may take to answer whether it is there.
+const PONG: Duration = Duration::from_secs(20);
 /// Streams of a connection that it may have made us reset by what is no HTTP/2.
 const RESET_BY_US: usize = 64;
 
@@ -102,7 +104,7 @@ macro_rules! bounded2 {
             .max_pending_accept_reset_streams(RESET_AT_ONCE)
             .max_local_error_reset_streams(RESET_BY_US)
             .keep_alive_interval(Some($config.head_timeout.0))
-            .keep_alive_timeout(Duration::from_secs(20))
+            .keep_alive_timeout($config.head_timeout.0.min(PONG))
             .enable_connect_protocol();
     }};
 }
@@ -110,13 +112,14 @@ macro_rules! bounded2 {
 /// HTTP/1.1 only.
 async fn one(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Arc<Peer>) {
     let config = &seat.settings.config;
+    let known = Arc::clone(&peer);
     let service = answering!(seat, peer, std::convert::identity);
     let (stream, rest) = malformed::guard(stream);
     let mut builder = http1::Builder::new();
     bounded1!(builder, config);
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let result = run(seat, connection, |connection| connection.graceful_shutdown()).await;
-    rest.end(result.as_ref().err()).await;
+    rest.end(result.as_ref().err(), |refusal| pipeline::unreadable(&seat.shared, &known, refusal)).await;
 }
 
 /// HTTP/2 only.
@@ -136,6 +139,7 @@ async fn two(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send + '
 /// HTTP/1.1 or HTTP/2, as the first bytes say.
 async fn either(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Arc<Peer>) {
     let config = &seat.settings.config;
+    let known = Arc::clone(&peer);
     let service = answering!(seat, peer, streams::watched);
     let (stream, rest) = malformed::guard(stream);
     let streams = Streams::new(config.body_timeout.0);
@@ -147,7 +151,8 @@ async fn either(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send 
         result = run(seat, connection, |connection| connection.graceful_shutdown()) => result,
         () = streams.abused() => Ok(()),
     };
-    rest.end(result.as_ref().err().and_then(|error| error.downcast_ref())).await;
+    let error = result.as_ref().err().and_then(|error| error.downcast_ref());
+    rest.end(error, |refusal| pipeline::unreadable(&seat.shared, &known, refusal)).await;
 }
 
 /// Runs a connection; told to stop, it ends with the answers under way.

@@ -1,11 +1,11 @@
 //! The order in which a request passes the rooms. Each stage is a line or two here; what it does is its own room's matter.
 
 mod ask;
-mod client;
+pub(crate) mod client;
 mod keep;
-mod normal;
+pub(crate) mod normal;
 mod record;
-pub(crate) mod request_id;
+mod request_id;
 mod websocket;
 
 use std::net::{IpAddr, SocketAddr};
@@ -14,7 +14,7 @@ use std::time::{Instant, SystemTime};
 
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
-use http::{HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use hyper::body::Body as _;
 
 use crate::edge::{self, Accepted, Negotiated, whole};
@@ -116,6 +116,18 @@ pub(crate) async fn answer(
     shown_as(answer, shown)
 }
 
+/// Answers what cannot be read as a request: counted and logged as any other, without what is not known of it.
+pub(crate) fn unreadable(shared: &Arc<Shared>, peer: &Peer, refusal: Refusal) -> Response<Body> {
+    let (id, shown) = request_id::of(&HeaderMap::new());
+    let exchange =
+        Exchange { request_id: id, secure: peer.secure, ..Exchange::from(peer.address, Instant::now()) };
+    let mut notes = Notes::default();
+    let answer = told(refusal, &exchange, &mut notes);
+    let method = Method::from_bytes(b"-").unwrap_or_default();
+    let answer = record::record(answer, shared, shared.snapshot.load_full(), None, (exchange, method, notes));
+    shown_as(answer, shown)
+}
+
 /// The answer to a request that goes no further.
 fn told(refusal: Refusal, exchange: &Exchange, notes: &mut Notes) -> Response<Body> {
     notes.code = Some(refusal.code());
@@ -195,6 +207,7 @@ impl Walk<'_> {
         }
         let accepted = edge.compress.then(|| Accepted::of(&head.headers));
         let asked_path = negotiated.path.into_owned();
+        let body = if edge.gathers() { whole::patient(body, self.peer.patience) } else { body };
         let request = Request::from_parts(head, body);
         let result = self.guard(route, hop, &asked_path, request, exchange, notes).await;
         let mut answer = result.unwrap_or_else(|refusal| told(refusal, exchange, notes));

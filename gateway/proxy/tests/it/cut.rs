@@ -92,7 +92,8 @@ async fn an_answer_over_http1_that_is_cut_anywhere_is_a_problem_or_ends_early() 
             }
             assert_eq!(target.count(), whole.len() + 1, "each is one try");
             proxy.nothing_is_left().await;
-            assert_eq!(proxy.counts.targets(), 0);
+            // That of the whole answer waits for the next request until its end is seen.
+            assert!(proxy.counts.targets() <= 1);
         }
     }
 }
@@ -141,6 +142,45 @@ async fn an_answer_over_http2_that_is_cut_anywhere_is_a_problem_or_ends_early() 
         }
         proxy.nothing_is_left().await;
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_is_neither_kept_nor_made_whole_by_compression() {
+    const HALF: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nCache-Control: max-age=60\r\nContent-Length: 4000\r\n\r\nhalf of it";
+    let whole = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nCache-Control: max-age=60\r\nContent-Length: 4000\r\n\r\n{}",
+        "x".repeat(4000)
+    );
+    let whole: &'static [u8] = whole.into_bytes().leak();
+    let target =
+        Target::with(move |before| if before < 2 { Act::Close(HALF) } else { Act::Answer(whole) }).await;
+    let mut config = bare(std::slice::from_ref(&target.url));
+    config["routes"][0]["cache"] = serde_json::json!({});
+    config["routes"][0]["compress"] = true.into();
+    let proxy = Running::new(config);
+    for (accept, complete) in [("gzip", false), ("", false), ("gzip", true), ("", true)] {
+        let request =
+            format!("GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: {accept}\r\nConnection: close\r\n\r\n");
+        let mut stream = tokio::net::TcpStream::connect(proxy.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes).await;
+        // What was to be compressed may end before any of it has left.
+        if bytes.is_empty() && !complete {
+            continue;
+        }
+        let head = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+        let shown = String::from_utf8_lossy(&bytes[..head]).into_owned();
+        assert!(shown.starts_with("HTTP/1.1 200 "), "{shown}");
+        let ended = if shown.contains("chunked") {
+            bytes.ends_with(b"0\r\n\r\n")
+        } else {
+            bytes.len() - head == 4000
+        };
+        assert_eq!(ended, complete, "{accept:?}: {shown}");
+    }
+    assert_eq!(target.count(), 3, "the whole one is kept");
+    proxy.nothing_is_left().await;
 }
 
 #[tokio::test]

@@ -130,12 +130,13 @@ async fn a_client_that_stands_still_is_let_go() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let mut answer = String::new();
+    let mut answer = Vec::new();
     let begun = Instant::now();
     tokio::select! {
-        _ = from.read_to_string(&mut answer) => {}
+        _ = from.read_to_end(&mut answer) => {}
         () = drip => {}
     }
+    let answer = String::from_utf8_lossy(&answer).into_owned();
     assert!(begun.elapsed() < Duration::from_secs(5) && answer.starts_with("HTTP/1.1 408 "), "{answer}");
     // One that only waits between requests is told nothing.
     drop(stream);
@@ -145,7 +146,7 @@ async fn a_client_that_stands_still_is_let_go() {
     until("its connection is closed", || proxy.counts.waiting() == 1).await;
     // A body that does not end.
     let answer = proxy.raw(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf").await;
-    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("body_timeout"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("request_timeout"), "{answer}");
     proxy.nothing_is_left().await;
     assert_eq!(target.count(), 1);
 }
@@ -163,4 +164,72 @@ async fn a_client_that_goes_away_takes_the_targets_connection_with_it() {
     drop(stream);
     until("the target's connection is closed", || proxy.counts.targets() == 0).await;
     proxy.nothing_is_left().await;
+}
+
+#[tokio::test]
+async fn a_client_that_stands_still_within_a_body_that_is_wanted_whole_is_let_go() {
+    let target = Target::new(Act::Answer(OK)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let openapi = folder.path().join("openapi.yaml");
+    let text = "openapi: 3.0.3\ninfo: { title: t, version: '1' }\npaths:\n  /checked:\n    post:\n      requestBody:\n        content:\n          \
+        application/json: { schema: { type: object } }\n      responses: { '200': { description: ok } }\n";
+    std::fs::write(&openapi, text).unwrap();
+    let signers = folder.path().join("signers.yaml");
+    std::fs::write(&signers, "- { key: k1, secret: MDEyMzQ1Njc4OWFiY2RlZg==, caller: a }\n").unwrap();
+    let mut config = simple(std::slice::from_ref(&target.url));
+    config["identity"] =
+        serde_json::json!({ "providers": { "signed": { "signature": { "file": signers } } } });
+    config["routes"] = serde_json::json!([
+        { "name": "checked", "match": { "path": "/checked" }, "service": "all", "validate": { "openapi": openapi } },
+        { "name": "changed", "match": { "path": "/changed" }, "service": "all",
+          "transform": { "request_body": [{ "rename": ["/a", "b"] }] } },
+        { "name": "signed", "match": { "path": "/signed" }, "service": "all", "access": { "providers": ["signed"] } },
+    ]);
+    let proxy = Running::new(config);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    for path in ["/checked", "/changed", "/signed"] {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\
+             Authorization: WAYPOST-HMAC-SHA256 key=k1, time={now}, nonce=nonce-0001, signature=AAAA\r\n\r\n{{\"a\""
+        );
+        let begun = Instant::now();
+        let answer = proxy.raw(request.as_bytes()).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 408 ") && answer.contains("request_timeout"),
+            "{path}: {answer}"
+        );
+        assert!(begun.elapsed() < Duration::from_secs(5), "{path}");
+    }
+    assert_eq!(target.count(), 0);
+    proxy.nothing_is_left().await;
+}
+
+#[tokio::test]
+async fn a_body_that_comes_byte_by_byte_has_the_routes_time_and_is_the_clients_fault() {
+    let target = Target::new(Act::Answer(OK)).await;
+    let mut config = simple(std::slice::from_ref(&target.url));
+    config["routes"][0]["timeout"] = "800ms".into();
+    let proxy = Running::new(config);
+    let mut stream = TcpStream::connect(proxy.address).await.unwrap();
+    let (mut from, mut to) = stream.split();
+    to.write_all(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n").await.unwrap();
+    let drip = async {
+        while to.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let mut answer = Vec::new();
+    let begun = Instant::now();
+    tokio::select! {
+        _ = from.read_to_end(&mut answer) => {}
+        () = drip => {}
+    }
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert!(begun.elapsed() < Duration::from_secs(5), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("request_timeout"), "{answer}");
+    drop(stream);
+    proxy.nothing_is_left().await;
+    assert_eq!(proxy.counts.targets(), 0);
+    let status = proxy.proxy.seen().breakers.remove(0);
+    assert_eq!(status.failures, 0, "the service is not blamed");
 }

@@ -49,12 +49,17 @@ impl App {
         let data_plane = DataPlane::new(plan, service).unwrap();
         let listening = data_plane.proxy().at(sockets);
         let address = listening.addresses()[0];
+        gateway.listening(address);
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(async move {
             let served = listening.serve(async { stopped.await.unwrap_or_default() }).await;
             (served, data_plane)
         });
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
         Self { gateway, address, client, directory, stop: Some(stop), served }
     }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias
 from msgspec import UNSET, Meta, UnsetType
 
 from ..._model import Confidential, Model
-from .shared import Permission, SessionId, Tenant, TierValue, User
+from .shared import Permission, SessionId, Tenant, TierValue, TokenTypeValue, User
 
 __all__ = [
     "ChangePassword",
@@ -22,18 +22,7 @@ __all__ = [
     "RegisterUser",
     "Registration",
     "TokenPair",
-    "TokenType",
-    "TokenTypeValue",
 ]
-
-
-class TokenType:
-    """How an access token is presented. A newer server may send other values; they are the text
-    that came.
-    """
-
-    BEARER: Final = "Bearer"
-    """In the header `Authorization: Bearer <token>` (RFC 6750)."""
 
 
 class CredentialKind:
@@ -42,7 +31,7 @@ class CredentialKind:
     """
 
     SESSION: Final = "session"
-    """The access token of a session."""
+    """The access token of a session, or its cookie."""
 
     API_KEY: Final = "api_key"
     """The secret of an API key."""
@@ -50,14 +39,14 @@ class CredentialKind:
     SERVICE_TOKEN: Final = "service_token"
     """The secret of a service token."""
 
+    OAUTH: Final = "oauth"
+    """An access token that a client was granted."""
+
 
 if TYPE_CHECKING:
-    TokenTypeValue: TypeAlias = Literal["Bearer"] | str
-    """A value of `TokenType`, or one that this version does not know."""
-    CredentialKindValue: TypeAlias = Literal["session", "api_key", "service_token"] | str
+    CredentialKindValue: TypeAlias = Literal["session", "api_key", "service_token", "oauth"] | str
     """A value of `CredentialKind`, or one that this version does not know."""
 else:
-    TokenTypeValue = str
     CredentialKindValue = str
 
 
@@ -171,7 +160,7 @@ class Identity(Model, kw_only=True, gc=False):
 
     credential_id: str
     """The identifier of the session, the API key or the service token. 36 characters; matches
-    `^(ses|key|stk)_[0-9a-f]{32}$`.
+    `^(ses|key|stk|ogr)_[0-9a-f]{32}$`.
     """
 
     permissions: list[Permission]

@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias, Union
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
-from ..._model import Model, OpenModel
+from ..._model import Confidential, Model, OpenModel
 
 __all__ = [
     "BreakerState",
     "BreakerStateValue",
+    "BrowserSignIn",
+    "BrowserSignOut",
     "ConfigSource",
     "ConfigSourceValue",
     "Currency",
@@ -20,6 +22,8 @@ __all__ = [
     "FieldError",
     "IdempotencyKey",
     "Metadata",
+    "OAuthDecision",
+    "OAuthDeviceDecision",
     "PaymentDestinationType",
     "PaymentDestinationTypeValue",
     "PaymentId",
@@ -34,6 +38,8 @@ __all__ = [
     "Tier",
     "TierValue",
     "TimeSpan",
+    "TokenType",
+    "TokenTypeValue",
     "Transaction",
     "TransactionId",
     "TransactionType",
@@ -122,6 +128,15 @@ class Tier:
     """No limit."""
 
 
+class TokenType:
+    """How an access token is presented. A newer server may send other values; they are the text
+    that came.
+    """
+
+    BEARER: Final = "Bearer"
+    """In the header `Authorization: Bearer <token>` (RFC 6750)."""
+
+
 class ConfigSource:
     """Where a part of the configuration comes from. Later ones give way: what the file defines, the
     API cannot change. A newer server may send other values; they are the text that came.
@@ -170,6 +185,8 @@ if TYPE_CHECKING:
     """A value of `Role`, or one that this version does not know."""
     TierValue: TypeAlias = Literal["free", "basic", "premium", "enterprise", "admin"] | str
     """A value of `Tier`, or one that this version does not know."""
+    TokenTypeValue: TypeAlias = Literal["Bearer"] | str
+    """A value of `TokenType`, or one that this version does not know."""
     ConfigSourceValue: TypeAlias = Literal["file", "api", "gateway"] | str
     """A value of `ConfigSource`, or one that this version does not know."""
     BreakerStateValue: TypeAlias = Literal["closed", "open", "half_open"] | str
@@ -179,6 +196,7 @@ else:
     PaymentDestinationTypeValue = str
     RoleValue = str
     TierValue = str
+    TokenTypeValue = str
     ConfigSourceValue = str
     BreakerStateValue = str
 
@@ -218,6 +236,14 @@ class Problem(Model, kw_only=True, gc=False):
 
     errors: list[FieldError] | UnsetType = UNSET
     """Each wrong field or parameter, all of them at once. At most 1000 items."""
+
+    error: str | UnsetType = UNSET
+    """The same as `code`, in the answers of OAuth's own endpoints (RFC 6749, section 5.2). At most
+    64 characters.
+    """
+
+    error_description: str | UnsetType = UNSET
+    """The same as `detail`, in the answers of OAuth's own endpoints. At most 2000 characters."""
 
 
 class FieldError(Model, kw_only=True, gc=False):
@@ -338,6 +364,63 @@ class Tenant(Model, kw_only=True, gc=False):
 
     parent_id: TenantId | UnsetType = UNSET
     """The tenant that made it. Absent if it made itself by registering."""
+
+
+class OAuthDecision(Confidential, Model, kw_only=True, gc=False):
+    """What the consent page sends."""
+
+    _secrets: ClassVar[tuple[str, ...]] = ("csrf_token",)
+
+    request: Annotated[str, Meta(max_length=8192)] | UnsetType = UNSET
+    """The query of the authorization request. At most 8192 characters."""
+
+    csrf_token: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
+    """The token of the page that the form is on. At most 128 characters."""
+
+    decision: Annotated[str, Meta(max_length=16)] | UnsetType = UNSET
+    """`allow` or `deny`. At most 16 characters."""
+
+
+class BrowserSignIn(Confidential, Model, kw_only=True, gc=False):
+    """What the sign-in page sends."""
+
+    _secrets: ClassVar[tuple[str, ...]] = ("password", "csrf_token")
+
+    email: Annotated[str, Meta(max_length=254)] | UnsetType = UNSET
+    """The account. At most 254 characters."""
+
+    password: Annotated[str, Meta(max_length=256)] | UnsetType = UNSET
+    """Its password. At most 256 characters."""
+
+    return_to: Annotated[str, Meta(max_length=8192)] | UnsetType = UNSET
+    """Where to go afterwards. At most 8192 characters."""
+
+    csrf_token: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
+    """The token of the page that the form is on. At most 128 characters."""
+
+
+class BrowserSignOut(Confidential, Model, kw_only=True, gc=False):
+    """What a page sends to sign out."""
+
+    _secrets: ClassVar[tuple[str, ...]] = ("csrf_token",)
+
+    csrf_token: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
+    """The token of the page that the form is on. At most 128 characters."""
+
+
+class OAuthDeviceDecision(Confidential, Model, kw_only=True, gc=False):
+    """What the page for device codes sends."""
+
+    _secrets: ClassVar[tuple[str, ...]] = ("csrf_token",)
+
+    user_code: Annotated[str, Meta(max_length=32)] | UnsetType = UNSET
+    """The code, as the device shows it. At most 32 characters."""
+
+    csrf_token: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
+    """The token of the page that the form is on. At most 128 characters."""
+
+    decision: Annotated[str, Meta(max_length=16)] | UnsetType = UNSET
+    """`allow` or `deny`; absent to see who asks. At most 16 characters."""
 
 
 class DeprecationNotice(OpenModel, kw_only=True):

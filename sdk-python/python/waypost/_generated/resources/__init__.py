@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .auth import AsyncAuth, Auth
     from .breakers import AsyncBreakers, Breakers
     from .config import AsyncConfig, Config
+    from .oauth import AsyncOauth, Oauth
+    from .oauth_clients import AsyncOauthClients, OauthClients
     from .payments import AsyncPayments, Payments
     from .permissions import AsyncPermissions, Permissions
     from .rate_limits import AsyncRateLimits, RateLimits
@@ -116,6 +118,24 @@ class Resources:
         from .audit import Audit
 
         return Audit(self._caller)
+
+    @lazy
+    def oauth_clients(self) -> OauthClients:
+        """The programs that may ask people of this gateway for access, or get tokens by
+        themselves.
+        """
+        from .oauth_clients import OauthClients
+
+        return OauthClients(self._caller)
+
+    @lazy
+    def oauth(self) -> Oauth:
+        """OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC
+        provider, and this gateway as an authorization server.
+        """
+        from .oauth import Oauth
+
+        return Oauth(self._caller)
 
     @lazy
     def wallets(self) -> Wallets:
@@ -280,6 +300,24 @@ class AsyncResources:
         from .audit import AsyncAudit
 
         return AsyncAudit(self._caller)
+
+    @lazy
+    def oauth_clients(self) -> AsyncOauthClients:
+        """The programs that may ask people of this gateway for access, or get tokens by
+        themselves.
+        """
+        from .oauth_clients import AsyncOauthClients
+
+        return AsyncOauthClients(self._caller)
+
+    @lazy
+    def oauth(self) -> AsyncOauth:
+        """OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC
+        provider, and this gateway as an authorization server.
+        """
+        from .oauth import AsyncOauth
+
+        return AsyncOauth(self._caller)
 
     @lazy
     def wallets(self) -> AsyncWallets:
