@@ -191,13 +191,19 @@ impl Gateway {
         loop {
             let done = tokio::select! {
                 _ = flush.tick() => self.flush().await,
-                _ = follow.tick() => self.follow_config().await,
+                _ = follow.tick() => self.follow().await,
                 _ = prune.tick() => self.prune().await,
             };
             if let Err(error) = done {
                 tracing::warn!(%error, "housekeeping failed; it will be tried again");
             }
         }
+    }
+
+    /// Takes over what other processes changed.
+    async fn follow(&self) -> Result<(), StoreError> {
+        self.auth.follow(&self.store).await?;
+        self.follow_config().await
     }
 
     async fn flush(&self) -> Result<(), StoreError> {
@@ -219,6 +225,7 @@ impl Gateway {
             let mut more = crate::auth::storage::prune(tx.connection(), now).await?;
             more |= crate::oauth::prune(tx.connection(), now).await?;
             more |= crate::browser::forget_expired(tx.connection(), now).await? >= 1_000;
+            crate::auth::changes::prune(&mut tx).await?;
             tx.commit_empty().await?;
             if !more {
                 return Ok(());

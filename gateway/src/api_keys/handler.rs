@@ -163,7 +163,7 @@ impl ApiKeysApi<Context, Error> for Gateway {
         storage::update_secret(&mut tx, &row).await?;
         audit::record(&mut tx, &context, audit::Entry::new(AuditType::ApiKeyRotated, &row.id)).await?;
         let answer = ApiKeyWithSecret::new(row.api_key(now), secret.to_string());
-        self.auth.api_keys.changed(&row.id);
+        self.auth.changed(&mut tx, &row.id).await?;
         tx.commit(&answer).await?;
         Ok(Success(answer))
     }
@@ -174,7 +174,7 @@ impl ApiKeysApi<Context, Error> for Gateway {
         let row = row.ok_or_else(|| Error::not_found("API key", &api_key_id))?;
         storage::revoke(&mut tx, &row.id).await?;
         audit::record(&mut tx, &context, audit::Entry::new(AuditType::ApiKeyRevoked, &row.id)).await?;
-        self.auth.api_keys.changed(&row.id);
+        self.auth.changed(&mut tx, &row.id).await?;
         tx.commit_empty().await?;
         Ok(NoContent)
     }

@@ -125,7 +125,7 @@ impl AuthApi<Context, Error> for Gateway {
         if row.used_at.is_some() {
             drop(tx);
             if row.ended_at.is_none() {
-                self.end_leaked(&row.user_id, &row.session_id).await?;
+                self.end_leaked(&row.tenant_id, &row.user_id, &row.session_id).await?;
                 let kind = "refresh_token_reused";
                 let refusal = Refusal::of_account(kind, &row.tenant_id, &row.user_id, &context);
                 self.refusals.note(refusal, context.request_id(), now);
@@ -195,7 +195,9 @@ impl AuthApi<Context, Error> for Gateway {
             return Err(wrong());
         }
         let ended = storage::end_sessions_but(&mut tx, &user.id, &caller.credential_id).await?;
-        ended.iter().for_each(|session| self.auth.sessions.changed(session));
+        for session in &ended {
+            self.auth.changed(&mut tx, session).await?;
+        }
         audit::record(&mut tx, &context, audit::Entry::new(AuditType::PasswordChanged, &user.id)).await?;
         tx.commit_empty().await?;
         Ok(NoContent)
@@ -210,7 +212,9 @@ impl AuthApi<Context, Error> for Gateway {
         }
         storage::end_session(&mut tx, &caller.user_id, &caller.credential_id).await?;
         ended.push(caller.credential_id.clone());
-        ended.iter().for_each(|session| self.auth.sessions.changed(session));
+        for session in &ended {
+            self.auth.changed(&mut tx, session).await?;
+        }
         audit::record(&mut tx, &context, audit::Entry::new(AuditType::SignedOut, &caller.user_id)).await?;
         tx.commit_empty().await?;
         Ok(NoContent)
@@ -301,10 +305,11 @@ impl Gateway {
     }
 
     /// Ends a session whose refresh token came back. Not recorded under the request's idempotency key: the answer is an error.
-    async fn end_leaked(&self, user_id: &str, session_id: &str) -> Result<(), Error> {
-        let mut tx = self.store.begin_system(System::SignIn).await?;
-        storage::end_leaked_session(&mut tx, session_id).await?;
-        self.auth.sessions.changed(session_id);
+    async fn end_leaked(&self, tenant_id: &str, user_id: &str, session_id: &str) -> Result<(), Error> {
+        let tx = self.store.begin_system(System::SignIn).await?;
+        let mut tx = tx.in_tenant(tenant_id);
+        storage::end_session(&mut tx, user_id, session_id).await?;
+        self.auth.changed(&mut tx, session_id).await?;
         tx.commit_empty().await?;
         tracing::warn!(session_id, user_id, "a refresh token was used twice; its session was ended");
         Ok(())

@@ -2,7 +2,8 @@
 //!
 //! Three credentials exist. An *access token* is a short JWT of a session; it is verified by signature and then by its session, so an ended
 //! session is refused at once and not when its token expires. An *API key* and a *service token* name themselves and are compared with a keyed hash.
-//! Both look-ups are cached; a change of a session or a key takes effect with the answer that acknowledges it ([`cache`]).
+//! Both look-ups are cached; a change of a session or a key takes effect with the answer that acknowledges it ([`cache`]), and
+//! within seconds in other processes ([`changes`]).
 //!
 //! What does not live here: managing sessions (`sessions`) and API keys (`api_keys`), and whether a caller may do what it
 //! asks for (`http::permits`, by the contract's `x-permission`).
@@ -10,11 +11,14 @@
 mod attempts;
 mod authenticate;
 pub(crate) mod cache;
+pub(crate) mod changes;
 mod handler;
 pub(crate) mod roles;
 pub(crate) mod rules;
 pub(crate) mod storage;
 mod tokens;
+
+use std::sync::atomic::AtomicI64;
 
 use crate::config::Config;
 use crate::secrets::Secrets;
@@ -36,6 +40,8 @@ pub(crate) struct Auth {
     /// API keys and service tokens.
     pub(crate) api_keys: CredentialCache<KeyRecord>,
     attempts: Attempts,
+    /// When the newest change of a credential was made that this process knows of.
+    seen: AtomicI64,
 }
 
 /// Why authentication could not be set up.
@@ -59,6 +65,8 @@ impl Auth {
             sessions: CredentialCache::new(),
             api_keys: CredentialCache::new(),
             attempts: Attempts::default(),
+            // Nothing is remembered yet.
+            seen: AtomicI64::new(jiff::Timestamp::now().as_microsecond()),
         })
     }
 }

@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteConnection;
 use waypost_types::{Tenant, User};
 
 use crate::store::clock::to_rfc3339;
-use crate::store::{Readers, SystemTx, TenantExecutor as _, TenantReader, WriteTx, sql};
+use crate::store::{Readers, TenantExecutor as _, TenantReader, WriteTx, sql};
 
 /// A user with the tenant that it belongs to.
 #[derive(Debug, Clone, FromRow)]
@@ -324,17 +324,6 @@ pub(crate) async fn end_session(
          WHERE tenant_id = $1 AND id = $3 AND user_id = $4 AND ended_at IS NULL AND expires_at > $2"
     ));
     Ok(end.bind(now).bind(session_id).bind(user_id).execute().await? == 1)
-}
-
-/// Ends the session whose refresh token leaked; whoever sent it proved nothing, so there is no tenant.
-pub(crate) async fn end_leaked_session(tx: &mut SystemTx, session_id: &str) -> Result<(), sqlx::Error> {
-    let now = tx.now();
-    sqlx::query("UPDATE sessions SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL")
-        .bind(now)
-        .bind(session_id)
-        .execute(tx.connection())
-        .await
-        .map(drop)
 }
 
 /// Ends the user's sessions but this one, and says which they were.

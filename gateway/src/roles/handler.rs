@@ -102,7 +102,7 @@ impl RolesApi<Context, Error> for Gateway {
         let entry = audit::Entry::new(AuditType::RoleChanged, &row.name).with_detail(detail);
         audit::record(&mut tx, &context, entry).await?;
         for session in storage::sessions(&mut tx, &row.name).await? {
-            self.auth.sessions.changed(&session);
+            self.auth.changed(&mut tx, &session).await?;
         }
         let answer = row.role();
         tx.commit(&answer).await?;

@@ -79,7 +79,7 @@ impl ServiceTokensApi<Context, Error> for Gateway {
         }
         let entry = audit::Entry::new(AuditType::ServiceTokenRevoked, &service_token_id);
         audit::record(&mut tx, &context, entry).await?;
-        self.auth.api_keys.changed(&service_token_id);
+        self.auth.changed(&mut tx, &service_token_id).await?;
         tx.commit_empty().await?;
         Ok(NoContent)
     }

@@ -42,7 +42,7 @@ impl SessionsApi<Context, Error> for Gateway {
             return Err(Error::not_found("session", &session_id));
         }
         audit::record(&mut tx, &context, audit::Entry::new(AuditType::SessionRevoked, &session_id)).await?;
-        self.auth.sessions.changed(&session_id);
+        self.auth.changed(&mut tx, &session_id).await?;
         tx.commit_empty().await?;
         Ok(NoContent)
     }

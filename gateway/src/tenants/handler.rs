@@ -119,8 +119,8 @@ impl TenantsApi<Context, Error> for Gateway {
         }
         storage::update(&mut tx, caller.platform, &row).await?;
         audit::record(&mut tx, &context, audit::Entry::new(AuditType::TenantUpdated, &row.id)).await?;
-        for session in storage::sessions(&mut tx, &row.id).await? {
-            self.auth.sessions.changed(&session);
+        for credential in storage::credentials(&mut tx, caller.platform, &row.id).await? {
+            self.auth.changed(&mut tx, &credential).await?;
         }
         let answer = row.tenant();
         tx.commit(&answer).await?;

@@ -94,12 +94,19 @@ pub(super) async fn update(tx: &mut WriteTx, platform: bool, row: &TenantRow) ->
     .map(drop)
 }
 
-/// The credentials of a tenant that the caller's may see, all of whose records name its tier: its sessions.
-pub(super) async fn sessions(tx: &mut WriteTx, id: &str) -> Result<Vec<String>, sqlx::Error> {
+/// The credentials that have the tier of a tenant that the caller's may see: its sessions and service tokens.
+pub(super) async fn credentials(
+    tx: &mut WriteTx,
+    platform: bool,
+    id: &str,
+) -> Result<Vec<String>, sqlx::Error> {
     let query = tx.query(sql!(
         "SELECT s.id FROM tenants t JOIN sessions s ON s.tenant_id = t.id
-         WHERE $1 IN (t.id, t.parent_id) AND t.id = $2 AND s.ended_at IS NULL"
+         WHERE ($2 OR $1 IN (t.id, t.parent_id)) AND t.id = $3 AND s.ended_at IS NULL
+         UNION ALL
+         SELECT k.id FROM tenants t JOIN service_tokens k ON k.tenant_id = t.id
+         WHERE ($2 OR $1 IN (t.id, t.parent_id)) AND t.id = $3 AND k.revoked_at IS NULL"
     ));
-    let rows: Vec<(String,)> = query.bind(id).fetch_all_as().await?;
+    let rows: Vec<(String,)> = query.bind(platform).bind(id).fetch_all_as().await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }

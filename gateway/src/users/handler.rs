@@ -78,7 +78,7 @@ impl UsersApi<Context, Error> for Gateway {
         let entry = audit::Entry::new(AuditType::UserRolesChanged, &user_id).with_detail(detail);
         audit::record(&mut tx, &context, entry).await?;
         for session in storage::sessions(&mut tx, &user_id).await? {
-            self.auth.sessions.changed(&session);
+            self.auth.changed(&mut tx, &session).await?;
         }
         let answer = row.user(names(wanted));
         tx.commit(&answer).await?;
