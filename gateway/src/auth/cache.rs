@@ -11,7 +11,7 @@ use moka::sync::Cache;
 
 /// How long an entry is served without another look. A change is seen before: one made by this process at once, one made by another (a node, the command
 /// line) within seconds ([`super::changes`]). This bounds what no change was written of.
-const FRESH: Duration = Duration::from_secs(60);
+const FRESH: Duration = Duration::from_secs(30);
 
 /// Longer than a look-up can take: that is bounded by the request timeout, an hour at most.
 const MARKED: Duration = Duration::from_secs(2 * 3_600);

@@ -142,9 +142,11 @@ impl Gateway {
         storage::insert(tx.connection(), hash.as_bytes(), &session_id, ends_at).await?;
         if let Some(before) = before {
             storage::end(tx.connection(), &before.id, now).await?;
-            self.auth.sessions.changed(&before.id);
         }
         let mut tx = tx.in_tenant(tenant_id);
+        if let Some(before) = before {
+            self.auth.changed(&mut tx, &before.id).await?;
+        }
         let entry = audit::Entry::new(AuditType::SignedIn, user_id).with_detail(session_id);
         audit::record(&mut tx, context, entry).await?;
         tx.commit_empty().await?;

@@ -130,7 +130,11 @@ impl Gateway {
             found => found?,
         };
         let Some((user, hash)) = found else {
-            return self.sign_in_page(context, &return_to, Some("The e-mail address or the password is wrong."));
+            return self.sign_in_page(
+                context,
+                &return_to,
+                Some("The e-mail address or the password is wrong."),
+            );
         };
         let before = self.browser_session(headers).await?;
         let mut tx = self.store.begin_system_for(context, System::OAuth).await?;
@@ -160,7 +164,7 @@ impl Gateway {
             let tx = self.store.begin_system_for(context, System::OAuth).await?;
             let mut tx = tx.in_tenant(session.tenant_id.as_str());
             end_session(&mut tx, &session.user_id, &session.id).await?;
-            self.auth.sessions.changed(&session.id);
+            self.auth.changed(&mut tx, &session.id).await?;
             tx.commit_empty().await?;
         }
         Ok(Page::see_other(HOME).header(header::SET_COOKIE, &Cookie::Session.clear(self.is_secure())))
