@@ -70,7 +70,11 @@ pub(super) async fn touch(
 }
 
 /// Ends the session that a browser had, of whichever tenant, since another begins.
-pub(super) async fn end(connection: &mut SqliteConnection, session_id: &str, now: i64) -> Result<(), sqlx::Error> {
+pub(super) async fn end(
+    connection: &mut SqliteConnection,
+    session_id: &str,
+    now: i64,
+) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE sessions SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL")
         .bind(now)
         .bind(session_id)

@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn a_service_never_sees_the_cookies_of_the_platform() {
         let mut headers = HeaderMap::new();
-        for line in ["a=1; __Host-waypost_session=secret; b=2", "waypost_session=secret", "waypost_target=7"] {
+        for line in ["a=1; __Host-waypost_session=secret; b=2", "waypost_session=secret", "waypost_target=7"]
+        {
             headers.append(header::COOKIE, HeaderValue::from_static(line));
         }
         let mixed = HeaderValue::from_bytes(b"c=\xff; waypost_browser=secret").unwrap();

@@ -130,7 +130,11 @@ impl Gateway {
             found => found?,
         };
         let Some((user, hash)) = found else {
-            return self.sign_in_page(context, &return_to, Some("The e-mail address or the password is wrong."));
+            return self.sign_in_page(
+                context,
+                &return_to,
+                Some("The e-mail address or the password is wrong."),
+            );
         };
         let before = self.browser_session(headers).await?;
         let mut tx = self.store.begin_system_for(context, System::OAuth).await?;
