@@ -50,11 +50,12 @@ impl Gateway {
     pub(in crate::oauth) fn key_set(&self) -> Result<JsonWebKeySet, Error> {
         let public = self.oauth.tokens.keys.published(self.store.now());
         let keys = public.into_iter().map(|key| {
-            let mut json = serde_json::to_value(key).map_err(Error::internal)?;
-            json["use"] = "sig".into();
-            json["alg"] = "EdDSA".into();
-            serde_json::from_value::<JsonWebKey>(json).map_err(Error::internal)
+            let json = serde_json::to_value(key).map_err(Error::internal)?;
+            let mut key = serde_json::from_value::<JsonWebKey>(json).map_err(Error::internal)?;
+            key.r#use = Some("sig".to_owned());
+            key.alg = Some("EdDSA".to_owned());
+            Ok(key)
         });
-        Ok(JsonWebKeySet::new(keys.collect::<Result<Vec<_>, _>>()?))
+        Ok(JsonWebKeySet::new(keys.collect::<Result<Vec<_>, Error>>()?))
     }
 }

@@ -58,7 +58,8 @@ mod tests {
         ] {
             let mut left = meet(&scopes(one), &scopes(other));
             let mut right = meet(&scopes(other), &scopes(one));
-            (left.sort(), right.sort());
+            left.sort();
+            right.sort();
             let mut wanted = scopes(both);
             wanted.sort();
             assert_eq!(left, wanted, "{one} and {other}");

@@ -110,7 +110,7 @@ impl Reply {
         let is_oauth = self.status >= 400 && self.header("content-type") == Some("application/json");
         if is_oauth {
             let told = self.json();
-            assert_eq!(told["error_description"].is_string(), true, "{self}");
+            assert!(told["error_description"].is_string(), "{self}");
             assert!(self.asked.contains("/oauth/") && told["error"].is_string(), "{self}");
         }
         if self.status >= 400 && !self.asked.starts_with("HEAD") && !is_page && !is_oauth {
