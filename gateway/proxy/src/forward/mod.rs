@@ -23,15 +23,19 @@ mod upstream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::response::Parts;
 use http::uri::{PathAndQuery, Scheme, Uri};
 use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::{Body as _, Incoming};
+use hyper::upgrade::OnUpgrade;
 
 use download::{Download, Via};
 use endpoint::Endpoint;
 use failure::{Failure, What};
 use http1::Http1;
 use http2::Http2;
+use pool::Open;
+use stream::Stream;
 use upload::{Stage, Upload};
 
 pub(crate) use alarm::Alarm;
@@ -162,18 +166,19 @@ pub(crate) async fn send(
         notes.upstream = Some(latency);
         let failure = match result {
             Ok(((mut answer, via), endpoint)) => {
-                picked.report(Outcome::Answered(answer.status()), latency, now);
-                if let Some(again) = tries.after_answer(upstream, answer.status()) {
+                picked.report(Outcome::Answered(answer.status), latency, now);
+                if let Some(again) = tries.after_answer(upstream, answer.status) {
                     tried.push(Arc::clone(picked.target()));
                     request = again;
                     continue;
                 }
-                let wanted = answer.status() == http::StatusCode::SWITCHING_PROTOCOLS;
-                if let Some(client) = on_upgrade.filter(|_| wanted) {
-                    let target = hyper::upgrade::on(&mut answer);
+                let wanted = answer.status == http::StatusCode::SWITCHING_PROTOCOLS;
+                if let (Some(client), Some(target)) =
+                    (on_upgrade.filter(|_| wanted), answer.extensions.remove::<OnUpgrade>())
+                {
                     tunnel::spawn(client, target, settings.timeouts.idle.0);
                 }
-                return finish(call, &endpoint, answer, via, until, picked);
+                return finish(call, &endpoint, (answer, via), until, picked);
             }
             Err(failure) => failure,
         };
@@ -216,14 +221,13 @@ async fn attempt(
     endpoint: &Arc<Endpoint>,
     mut request: Request<Body>,
     limits: &Limits,
-) -> Result<(Response<Incoming>, Via), Failure> {
+) -> Result<(Parts, Via), Failure> {
     let unsent = |what, request| Failure { what, unsent: Some(Box::new(request)) };
     if endpoint.wants_http2()
         && call.upgrade.is_none()
         && let Some(mut connection) = call.pool.shared(endpoint.id)
     {
-        let answer = connection.exchange(for_http2(request, endpoint), limits).await?;
-        return Ok((answer, Via::Shared(Alarm::default())));
+        return Ok(shared(connection.exchange(for_http2(request, endpoint), limits).await?));
     }
     if let Some(upgrade) = &call.upgrade {
         for_upgrade(&mut request, upgrade);
@@ -231,7 +235,7 @@ async fn attempt(
         // One that waited may have been closed meanwhile; then nothing was sent over it, and the next is taken.
         while let Some(mut connection) = call.pool.take(endpoint.id, limits.started) {
             match connection.exchange(request, limits).await {
-                Ok(answer) => return Ok((answer, Via::Http1(connection))),
+                Ok(answer) => return Ok((answer.into_parts().0, Via::Http1(connection))),
                 Err(Failure { unsent: Some(again), .. }) => request = *again,
                 Err(failure) => return Err(failure),
             }
@@ -248,27 +252,33 @@ async fn attempt(
             Err(what) => return Err(unsent(what, request)),
         };
         call.pool.share(endpoint.id, connection.clone());
-        let answer = connection.exchange(for_http2(request, endpoint), limits).await?;
-        return Ok((answer, Via::Shared(Alarm::default())));
+        return Ok(shared(connection.exchange(for_http2(request, endpoint), limits).await?));
     }
-    let mut connection = match Http1::new(stream, open).await {
-        Ok(connection) => connection,
-        Err(what) => return Err(unsent(what, request)),
-    };
     if call.upgrade.is_some() {
-        return upgraded(connection, request, limits).await;
+        return upgraded(stream, open, request, limits).await;
     }
+    let mut connection = Http1::new(stream, open);
     let answer = connection.exchange(request, limits).await?;
-    Ok((answer, Via::Http1(connection)))
+    Ok((answer.into_parts().0, Via::Http1(connection)))
+}
+
+/// An answer over a connection that others use as well.
+fn shared(answer: Response<Incoming>) -> (Parts, Via) {
+    let (head, body) = answer.into_parts();
+    (head, Via::Shared(body, Alarm::default()))
 }
 
 /// A request for another protocol has a connection of its own, with a task that hands the stream over.
 async fn upgraded(
-    connection: Box<Http1>,
+    stream: Stream,
+    open: Open,
     request: Request<Body>,
     limits: &Limits,
-) -> Result<(Response<Incoming>, Via), Failure> {
-    let (mut send, drive) = connection.into_upgradeable();
+) -> Result<(Parts, Via), Failure> {
+    let (mut send, drive) = match http1::upgradeable(stream, open).await {
+        Ok(connection) => connection,
+        Err(what) => return Err(Failure { what, unsent: Some(Box::new(request)) }),
+    };
     tokio::spawn(async move {
         if let Err(error) = drive.await {
             tracing::debug!(%error, "a connection for an upgrade ended");
@@ -283,9 +293,7 @@ async fn upgraded(
         },
         None => reply.await,
     };
-    answer
-        .map(|answer| (answer, Via::Shared(Alarm::default())))
-        .map_err(|error| broken(What::Broken(error.to_string())))
+    answer.map(shared).map_err(|error| broken(What::Broken(error.to_string())))
 }
 
 /// Turns a request to a target: its path under the target's, its host as the service wants it. A try before may have turned it elsewhere.
@@ -340,12 +348,10 @@ fn for_upgrade(request: &mut Request<Body>, upgrade: &HeaderValue) {
 fn finish(
     call: &Call<'_>,
     endpoint: &Arc<Endpoint>,
-    answer: Response<Incoming>,
-    via: Via,
+    (mut head, via): (Parts, Via),
     until: Option<Instant>,
     picked: Picked,
 ) -> Result<Response<Body>, Unanswered> {
-    let (mut head, incoming) = answer.into_parts();
     head.version = Version::HTTP_11;
     let hop = hop::strip(&mut head.headers);
     if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
@@ -361,7 +367,6 @@ fn finish(
         head.headers.append(header::SET_COOKIE, cookie.clone());
     }
     let patience = call.upstream.written.timeouts.idle.0;
-    let mut download = Download::new(incoming, via, call.pool, endpoint, patience, until, picked);
-    let body = if download.settle() { Body::empty() } else { Body::new(download) };
+    let body = Download::new(via, call.pool, endpoint, patience, until, picked).into_body();
     Ok(Response::from_parts(head, body))
 }

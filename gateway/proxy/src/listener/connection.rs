@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
+use super::lent::Lent;
 use super::sturdy::Sturdy;
 use super::{Seat, preface};
 use crate::Body;
@@ -81,7 +82,7 @@ async fn one(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send + '
     let head = usize::try_from(config.max_head.0).unwrap_or(usize::MAX).max(SMALLEST_HEAD);
     let service = answering!(seat, peer);
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(Lent::default())
         .header_read_timeout(Some(config.head_timeout.0))
         .max_buf_size(head)
         .serve_connection(TokioIo::new(stream), service)
@@ -119,7 +120,7 @@ async fn either(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send 
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
+        .timer(Lent::default())
         .header_read_timeout(Some(config.head_timeout.0))
         .max_buf_size(head.max(SMALLEST_HEAD));
     builder.http2().timer(TokioTimer::new()).max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX));
@@ -138,8 +139,11 @@ where
     let result = {
         let stop = pin!(stopped.wait_for(|stopped| *stopped));
         let mut stop = Some(stop);
+        // Asked once, it wakes the task when it is time: until then a look at whether anything changed is enough.
+        let mut asked = false;
         std::future::poll_fn(|context| {
             if let Some(waiting) = &mut stop
+                && (!std::mem::replace(&mut asked, true) || seat.stopped.has_changed().unwrap_or(true))
                 && waiting.as_mut().poll(context).is_ready()
             {
                 end(connection.as_mut());

@@ -6,6 +6,7 @@
 
 mod certificate;
 mod connection;
+mod lent;
 mod preface;
 mod sturdy;
 

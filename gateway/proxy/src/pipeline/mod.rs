@@ -172,7 +172,7 @@ impl Walk<'_> {
             return Ok(answer);
         }
         let accepted = edge.compress.then(|| Accepted::of(&head.headers));
-        let asked_path = negotiated.path.into_owned();
+        let asked_path = edge.rewrite.as_ref().map(|_| negotiated.path.into_owned()).unwrap_or_default();
         let request = Request::from_parts(head, body);
         let result = self.guard(route, hop, &asked_path, request, exchange, notes).await;
         let mut answer = result.unwrap_or_else(|refusal| told(refusal, exchange, notes));
