@@ -183,7 +183,9 @@ fn routes() -> Outcome<()> {
             headers: &headers,
             version: None,
         };
-        if table.find(&head(path(1))).map(|found| found.index).ok() != peer.at(path(1)).map(|found| *found.value).ok() {
+        if table.find(&head(path(1))).map(|found| found.index).ok()
+            != peer.at(path(1)).map(|found| *found.value).ok()
+        {
             return Err("the two tables find different routes".into());
         }
         let [ours, theirs] = race(

@@ -230,3 +230,17 @@ fn sticky_key() -> [u8; 32] {
     }
     key
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_takes_little_room() {
+        let proxy = Proxy::new(Config::default(), None).unwrap();
+        let request = proxy.handle(Request::new(Body::empty()), ([127, 0, 0, 1], 1).into());
+        // It is moved as a whole, and each connection keeps room for one.
+        let size = size_of_val(&request);
+        assert!(size <= 9 << 10, "{size} bytes");
+    }
+}

@@ -53,7 +53,8 @@ impl Answer {
         if !text.starts_with("http/1.1 200") {
             return Err(format!("not 200: {text}").into());
         }
-        let length = text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+        let length =
+            text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
         let whole = head + 4 + length.ok_or("an answer without a length")?;
         let done = self.0.len() >= whole;
         if done {

@@ -46,7 +46,9 @@ pub(crate) fn run() -> Outcome<()> {
         })
         .collect();
     let nginx = added.get(1).copied().unwrap_or(f64::NAN);
-    for (((name, _), added), (mut halves, mut tails)) in all.into_iter().zip(added).zip(halves.into_iter().zip(tails)) {
+    for (((name, _), added), (mut halves, mut tails)) in
+        all.into_iter().zip(added).zip(halves.into_iter().zip(tails))
+    {
         line(&format!("{RATE} a second: {name}, p50"), (median(&mut halves), "ms"), None, None);
         line(&format!("{RATE} a second: {name}, p99"), (median(&mut tails), "ms"), None, None);
         if name != "direct" {
@@ -58,7 +60,12 @@ pub(crate) fn run() -> Outcome<()> {
 }
 
 /// In milliseconds, of sorted nanoseconds.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rank"
+)]
 fn percentile(sorted: &[u64], part: f64) -> f64 {
     let rank = (sorted.len() as f64 * part) as usize;
     sorted.get(rank).map_or(f64::NAN, |nanoseconds| *nanoseconds as f64 / 1e6)

@@ -58,7 +58,8 @@ fn program(name: &str, package: &str) -> Outcome<PathBuf> {
     if let Some(path) = find() {
         return Ok(path);
     }
-    let install = Command::new("apt-get").args(["install", "-y", "-qq", package]).stdout(Stdio::null()).status();
+    let install =
+        Command::new("apt-get").args(["install", "-y", "-qq", package]).stdout(Stdio::null()).status();
     match find() {
         Some(path) if install?.success() => Ok(path),
         _ => Err(format!("`{name}` is not there; install {package}").into()),
@@ -109,7 +110,12 @@ impl Ground {
              server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ proxy_pass http://target; proxy_http_version 1.1;\n\
              proxy_set_header Connection \"\"; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; }} }}"
         );
-        Ok(Contestant { name: "nginx", port, process: nginx(self.folder.path(), port, &server)?, _beside: None })
+        Ok(Contestant {
+            name: "nginx",
+            port,
+            process: nginx(self.folder.path(), port, &server)?,
+            _beside: None,
+        })
     }
 
     /// haproxy, the same.
@@ -123,7 +129,12 @@ impl Ground {
         );
         std::fs::write(&path, config)?;
         let mut command = Command::new(program("haproxy", "haproxy")?);
-        Ok(Contestant { name: "haproxy", port, process: spawn(command.arg("-q").arg("-db").arg("-f").arg(path), port)?, _beside: None })
+        Ok(Contestant {
+            name: "haproxy",
+            port,
+            process: spawn(command.arg("-q").arg("-db").arg("-f").arg(path), port)?,
+            _beside: None,
+        })
     }
 
     /// This proxy, `plain` or `full`.
@@ -136,7 +147,8 @@ impl Ground {
     pub(crate) fn waypost_with_redis(&self) -> Outcome<Contestant> {
         let port = free_port()?;
         let mut command = Command::new(program("redis-server", "redis-server")?);
-        let options = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+        let options =
+            ["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
         let redis = spawn(command.args(options), port)?;
         let name = "waypost, full policy, limits shared over Redis";
         self.served(name, &["full", &format!("redis://127.0.0.1:{port}")], Some(redis))
@@ -159,7 +171,9 @@ impl Ground {
         let own = std::env::current_exe()?;
         let path = own.parent().and_then(Path::parent).map(|folder| folder.join("waypost-gateway"));
         let Some(path) = path.filter(|path| path.exists()) else {
-            return Err("not built: cargo build --release -p waypost-gateway, and this with --profile release".into());
+            return Err(
+                "not built: cargo build --release -p waypost-gateway, and this with --profile release".into(),
+            );
         };
         let port = free_port()?;
         let config = self.folder.path().join(format!("{port}.yaml"));
@@ -193,7 +207,8 @@ impl Contestant {
         let text = std::fs::read_to_string(format!("/proc/{}/stat", self.process.0.id()))?;
         // After the name, which is in brackets: user and system time are the 12th and 13th.
         let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let field = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+        let field =
+            |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
         Ok(field(11) + field(12))
     }
 

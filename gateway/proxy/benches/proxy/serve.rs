@@ -26,8 +26,10 @@ pub(crate) fn written(
     max_idle: usize,
 ) -> serde_json::Value {
     let most = u32::MAX;
-    let rates = serde_json::json!({ "per_second": most, "per_minute": most, "per_hour": most, "per_day": most });
-    let mut route = serde_json::json!({ "name": "orders", "match": { "path": "/api/orders/*" }, "service": "orders" });
+    let rates =
+        serde_json::json!({ "per_second": most, "per_minute": most, "per_hour": most, "per_day": most });
+    let mut route =
+        serde_json::json!({ "name": "orders", "match": { "path": "/api/orders/*" }, "service": "orders" });
     if full {
         route["access"] = serde_json::json!({ "providers": ["keys"], "permissions": ["orders:read"] });
         route["transform"] = serde_json::json!({ "security_headers": true });

@@ -17,7 +17,8 @@ pub(crate) fn run() -> Outcome<()> {
     let target = format!("http://127.0.0.1:{}", ground.target_port());
     let keys = serve::keys()?;
     // Two that differ in all that a swap has to rebuild: another pool, another route beside the one that is called.
-    let configs = [serve::config(&target, true, None, &keys, 256)?, serve::config(&target, true, None, &keys, 128)?];
+    let configs =
+        [serve::config(&target, true, None, &keys, 256)?, serve::config(&target, true, None, &keys, 128)?];
     let [first, _] = configs.clone();
     let proxy = waypost_proxy::Proxy::new(first, None).map_err(|faults| format!("{faults:?}"))?;
     let listening = proxy.bind()?;
@@ -63,7 +64,12 @@ pub(crate) fn run() -> Outcome<()> {
         client.join().map_err(|_| "a client broke")?;
     }
     let (passed, failed) = (passed.load(Relaxed) as f64, failed.load(Relaxed) as f64);
-    line(&format!("{SWAPS} swaps under {:.0} requests a second: failed", passed / took), (failed, "of all"), None, Some(Goal::at_most(failed, 0.0, "")));
+    line(
+        &format!("{SWAPS} swaps under {:.0} requests a second: failed", passed / took),
+        (failed, "of all"),
+        None,
+        Some(Goal::at_most(failed, 0.0, "")),
+    );
     line("one swap", (swapped as f64 / SWAPS as f64 / 1e3, "ms"), None, None);
     Ok(())
 }

@@ -222,12 +222,12 @@ async fn attempt(
     mut request: Request<Body>,
     limits: &Limits,
 ) -> Result<(Parts, Via), Failure> {
-    let unsent = |what, request| Failure { what, unsent: Some(Box::new(request)) };
     if endpoint.wants_http2()
         && call.upgrade.is_none()
         && let Some(mut connection) = call.pool.shared(endpoint.id)
     {
-        return Ok(shared(connection.exchange(for_http2(request, endpoint), limits).await?));
+        let answer = Box::pin(connection.exchange(for_http2(request, endpoint), limits)).await?;
+        return Ok(shared(answer));
     }
     if let Some(upgrade) = &call.upgrade {
         for_upgrade(&mut request, upgrade);
@@ -241,6 +241,17 @@ async fn attempt(
             }
         }
     }
+    Box::pin(anew(call, endpoint, request, limits)).await
+}
+
+/// The same over a new connection.
+async fn anew(
+    call: &Call<'_>,
+    endpoint: &Arc<Endpoint>,
+    request: Request<Body>,
+    limits: &Limits,
+) -> Result<(Parts, Via), Failure> {
+    let unsent = |what, request| Failure { what, unsent: Some(Box::new(request)) };
     let (stream, http2) = match endpoint.connect(limits.until).await {
         Ok(connected) => connected,
         Err(what) => return Err(unsent(what, request)),

@@ -251,7 +251,8 @@ impl Shard {
         let fresh = Entry {
             id,
             seen: at,
-            counts: WINDOWS.map(|(_, length)| Count { index: Count::index_of(at, length), ..Count::default() }),
+            counts: WINDOWS
+                .map(|(_, length)| Count { index: Count::index_of(at, length), ..Count::default() }),
             bucket: Bucket::default(),
             per_second: 0,
             listed: false,

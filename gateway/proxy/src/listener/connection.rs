@@ -50,7 +50,11 @@ pub(super) async fn serve(seat: Seat, mut stream: TcpStream, peer: SocketAddr) {
     let patience = config.body_timeout.0;
     let Some(certificate) = &seat.settings.certificate else {
         let stream = Sturdy::new(stream, patience);
-        return if config.h2c { either(&seat, stream, peer).await } else { one(&seat, stream, peer).await };
+        return if config.h2c {
+            Box::pin(either(&seat, stream, peer)).await;
+        } else {
+            Box::pin(one(&seat, stream, peer)).await;
+        };
     };
     let acceptor = TlsAcceptor::from(certificate.current(Instant::now()));
     let stream = match tokio::time::timeout(limit, acceptor.accept(stream)).await {
@@ -60,17 +64,19 @@ pub(super) async fn serve(seat: Seat, mut stream: TcpStream, peer: SocketAddr) {
     };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let stream = Sturdy::new(stream, patience);
-    if http2 { two(&seat, stream, peer).await } else { one(&seat, stream, peer).await }
+    // Boxed: a connection that waits has room for its own kind only.
+    if http2 { Box::pin(two(&seat, stream, peer)).await } else { Box::pin(one(&seat, stream, peer)).await }
 }
 
-/// The service that hyper calls for each request.
+/// The service that hyper calls for each request. A request is boxed: hyper keeps room for one on each connection, and most connections wait.
 macro_rules! answering {
     ($seat:ident, $peer:ident) => {
         service_fn(|request: Request<Incoming>| {
             let (shared, pool, peer) =
                 (Arc::clone(&$seat.shared), Arc::clone(&$seat.pool), Arc::clone(&$peer));
             async move {
-                Ok::<_, Infallible>(pipeline::answer(&shared, &pool, &peer, request.map(Body::from)).await)
+                let answer = Box::pin(pipeline::answer(&shared, &pool, &peer, request.map(Body::from)));
+                Ok::<_, Infallible>(answer.await)
             }
         })
     };
@@ -95,7 +101,10 @@ async fn two(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send + '
     let (shared, pool) = (Arc::clone(&seat.shared), Arc::clone(&seat.pool));
     let service = service_fn(move |request: Request<Incoming>| {
         let (shared, pool, peer) = (Arc::clone(&shared), Arc::clone(&pool), Arc::clone(&peer));
-        async move { Ok::<_, Infallible>(pipeline::answer(&shared, &pool, &peer, request.map(Body::from)).await) }
+        async move {
+            let answer = Box::pin(pipeline::answer(&shared, &pool, &peer, request.map(Body::from)));
+            Ok::<_, Infallible>(answer.await)
+        }
     });
     let config = &seat.settings.config;
     let head = u32::try_from(config.max_head.0).unwrap_or(u32::MAX);
@@ -113,7 +122,10 @@ async fn either(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send 
     let (shared, pool) = (Arc::clone(&seat.shared), Arc::clone(&seat.pool));
     let service = service_fn(move |request: Request<Incoming>| {
         let (shared, pool, peer) = (Arc::clone(&shared), Arc::clone(&pool), Arc::clone(&peer));
-        async move { Ok::<_, Infallible>(pipeline::answer(&shared, &pool, &peer, request.map(Body::from)).await) }
+        async move {
+            let answer = Box::pin(pipeline::answer(&shared, &pool, &peer, request.map(Body::from)));
+            Ok::<_, Infallible>(answer.await)
+        }
     });
     let config = &seat.settings.config;
     let head = usize::try_from(config.max_head.0).unwrap_or(usize::MAX);

@@ -1,4 +1,6 @@
 //! The order in which a request passes the rooms. Each stage is a line or two here; what it does is its own room's matter.
+//!
+//! A stage that few routes have and that waits for something is boxed: the future of a request has room for all of its stages at once, and is moved as a whole.
 
 mod ask;
 mod client;
@@ -219,7 +221,7 @@ impl Walk<'_> {
         identity::strip(&mut head.headers);
         let (limiter, tiers) = (&self.shared.lasting.limiter, &self.snapshot.tiers);
         let decision = match self.snapshot.link.as_ref().filter(|link| link.is_exact()) {
-            Some(link) => limiter.admit_exact(link, tiers, &edge.limit, exchange).await,
+            Some(link) => Box::pin(limiter.admit_exact(link, tiers, &edge.limit, exchange)).await,
             None => limiter.admit(tiers, &edge.limit, exchange),
         };
         if let Some(decision) = decision {
@@ -244,7 +246,7 @@ impl Walk<'_> {
             }
         }
         if let Some(validate) = &edge.validate {
-            body = validate.check(&head, head.uri.path(), body).await?;
+            body = Box::pin(validate.check(&head, head.uri.path(), body)).await?;
         }
         self.kept(route, hop, Request::from_parts(head, body), exchange, notes).await
     }
@@ -264,14 +266,14 @@ impl Walk<'_> {
             return self.end(route, hop, request, exchange, notes).await;
         };
         let (mut head, body) = request.into_parts();
-        let body = bodies.request.request(&mut head, body).await?;
+        let body = Box::pin(bodies.request.request(&mut head, body)).await?;
         if !bodies.answer.is_empty() {
             // What is to be changed has to come as it is.
             head.headers.remove(header::ACCEPT_ENCODING);
         }
         let request = Request::from_parts(head, body);
         let (mut head, body) = self.end(route, hop, request, exchange, notes).await?.into_parts();
-        let body = bodies.answer.answer(&mut head, body).await?;
+        let body = Box::pin(bodies.answer.answer(&mut head, body)).await?;
         Ok(Response::from_parts(head, body))
     }
 }

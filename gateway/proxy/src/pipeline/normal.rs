@@ -106,7 +106,8 @@ fn plain_name(text: &[u8]) -> Option<String> {
             name
         }
     };
-    let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b'_');
+    let plain =
+        |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b'_');
     let sound = !name.is_empty() && !name.ends_with(b".") && name.iter().all(plain);
     std::str::from_utf8(name).ok().filter(|_| sound).map(str::to_owned)
 }

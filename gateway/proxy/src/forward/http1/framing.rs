@@ -187,7 +187,11 @@ mod tests {
     use super::*;
 
     /// All that comes of a body that arrives in pieces of that size, and what is left of the input.
-    fn read(mut framing: Framing, bytes: &[u8], piece: usize) -> Result<(Vec<u8>, HeaderMap, Vec<u8>), &'static str> {
+    fn read(
+        mut framing: Framing,
+        bytes: &[u8],
+        piece: usize,
+    ) -> Result<(Vec<u8>, HeaderMap, Vec<u8>), &'static str> {
         let (mut body, mut last) = (Vec::new(), HeaderMap::new());
         let mut input = BytesMut::new();
         let mut pieces = bytes.chunks(piece);
@@ -251,7 +255,9 @@ mod tests {
 
     #[test]
     fn what_is_no_chunk_is_refused() {
-        for bad in ["x\r\n", "\r\n", "3\r\nabcd\r\n", "3\r\nabc\n", "ffffffffffffffffff\r\n", "0\r\na b: c\r\n\r\n"] {
+        for bad in
+            ["x\r\n", "\r\n", "3\r\nabcd\r\n", "3\r\nabc\n", "ffffffffffffffffff\r\n", "0\r\na b: c\r\n\r\n"]
+        {
             assert!(read(Framing::Chunked(Chunk::Size), bad.as_bytes(), 100).is_err(), "{bad:?}");
         }
         let endless = format!("1;{}", "a".repeat(LONGEST_LINE));

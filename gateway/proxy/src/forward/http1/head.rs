@@ -110,9 +110,11 @@ pub(super) fn read(input: &mut BytesMut, spare: &mut HeaderMap) -> Result<Option
 impl Head {
     /// Whether the target leaves the connection open for another request.
     pub(super) fn keeps_open(&self) -> bool {
-        let mut tokens = self.headers.get_all(header::CONNECTION).iter().flat_map(|value| {
-            value.to_str().unwrap_or("close").split(',').map(str::trim)
-        });
+        let mut tokens = self
+            .headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .flat_map(|value| value.to_str().unwrap_or("close").split(',').map(str::trim));
         if self.version == Version::HTTP_10 {
             return tokens.any(|token| token.eq_ignore_ascii_case("keep-alive"));
         }
@@ -135,7 +137,10 @@ mod tests {
         let get = Request::get("/a?b").header("host", "x").body(Body::empty()).unwrap();
         assert_eq!(written(get), ("GET /a?b HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(), Sending::Done));
         let post = Request::post("/").header("content-length", "99").body(Body::full("hi")).unwrap();
-        assert_eq!(written(post), ("POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\n".to_owned(), Sending::Length(2)));
+        assert_eq!(
+            written(post),
+            ("POST / HTTP/1.1\r\ncontent-length: 2\r\n\r\n".to_owned(), Sending::Length(2))
+        );
         let empty = Request::post("/").header("content-length", "0").body(Body::empty()).unwrap();
         assert_eq!(written(empty).0, "POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n");
     }
@@ -158,7 +163,14 @@ mod tests {
     fn what_is_no_answer_or_has_no_end_is_refused() {
         let long = format!("HTTP/1.1 200 OK\r\na: {}", "a".repeat(LARGEST));
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(MOST + 1));
-        for bad in ["HTTP/2 200\r\n", "hello\r\n\r\n", "HTTP/1.1 200 OK\r\na b: c\r\n\r\n", "HTTP/1.1 200 OK\r\na: b\r\n c\r\n\r\n", &long, &many] {
+        for bad in [
+            "HTTP/2 200\r\n",
+            "hello\r\n\r\n",
+            "HTTP/1.1 200 OK\r\na b: c\r\n\r\n",
+            "HTTP/1.1 200 OK\r\na: b\r\n c\r\n\r\n",
+            &long,
+            &many,
+        ] {
             assert!(read(&mut BytesMut::from(bad), &mut HeaderMap::new()).is_err(), "{bad:.40}");
         }
     }

@@ -210,7 +210,10 @@ impl Http1 {
     }
 
     /// The next part of the answer's body. What is left of the request's goes on meanwhile.
-    pub(crate) fn frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    pub(crate) fn frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if self.sending != Sending::Done && matches!(self.send(context), Poll::Ready(Err(_))) {
             (self.keep, self.sending) = (false, Sending::Done);
         }
@@ -248,10 +251,12 @@ impl Http1 {
     pub(crate) fn whole(&mut self) -> Option<Bytes> {
         match self.framing {
             Framing::Ended => Some(Bytes::new()),
-            Framing::Length(left) if self.input.len() as u64 >= left => match self.framing.next(&mut self.input) {
-                Ok(Part::Data(data)) => Some(data),
-                _ => None,
-            },
+            Framing::Length(left) if self.input.len() as u64 >= left => {
+                match self.framing.next(&mut self.input) {
+                    Ok(Part::Data(data)) => Some(data),
+                    _ => None,
+                }
+            }
             _ => None,
         }
     }
