@@ -1,10 +1,11 @@
 """Small services to run `waypost.yaml` against: each says who it is and what it was asked for. Ctrl-C ends them.
 
-    python3 examples/gateway/upstreams.py
+    python3 examples/gateway/upstreams.py [--shift N]     # N is added to each port
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 import sys
@@ -54,11 +55,14 @@ class Service(BaseHTTPRequestHandler):
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description="Small services to run waypost.yaml against.")
+    parser.add_argument("--shift", type=int, default=0, help="added to each port")
+    shift = parser.parse_args().shift
     servers = []
     for name, ports in SERVICES.items():
         for port in ports:
             handler = type(name, (Service,), {"name": name})
-            server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+            server = ThreadingHTTPServer(("127.0.0.1", port + shift), handler)
             server.daemon_threads = True
             threading.Thread(target=server.serve_forever, daemon=True).start()
             servers.append(server)

@@ -1,22 +1,25 @@
-//! The data plane in front of the gateway's own API: one pipeline for both. What the data plane asks the program around it is answered here, and its file is
-//! read, checked and watched.
+//! The data plane in front of the gateway's own API: one pipeline for it and for an integrator's services, with a file of services or without. What the data
+//! plane asks the program around it is answered here; its configuration is put together from the file and the gateway's own settings, and the file is watched.
 
-use std::borrow::Cow;
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use ::http::{HeaderMap, Request, Response};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use waypost_proxy::config::watch::{self, Look};
-use waypost_proxy::config::{self, Fault, Faulty, Listener, Route, RouteLimit, Size, Time};
-use waypost_proxy::{Body, Caller, Config, Exchange, Host, Listening, Proxy, Refusal};
+use waypost_proxy::config::{self, Cors, Fault, Faulty, Limits, Listener, Route, Size, Time};
+use waypost_proxy::observe::Finished;
+use waypost_proxy::{Body, Caller, Config, Host, Proxy, Refusal, Sockets, Visit};
 
-use crate::config::LimitsConfig;
-use crate::http::{self, Service};
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::Gateway;
+use crate::config::{Origins, RateLimitsConfig, Rates};
+use crate::control::FileLayer;
+use crate::http::{self, Service, problem};
+use crate::telemetry;
 
 /// The service and the provider that stand for the gateway itself.
 const PLATFORM: &str = "platform";
@@ -25,13 +28,12 @@ const PLATFORM: &str = "platform";
 struct Platform(Service);
 
 impl Host for Platform {
-    fn answer(&self, mut request: Request<Body>, exchange: Exchange) -> BoxFuture<'_, Response<Body>> {
-        // One id for both: in the log, in the answer and in what the client sees.
-        if let Ok(id) = HeaderValue::try_from(exchange.request_id) {
-            request.headers_mut().insert(X_REQUEST_ID, id);
-        }
-        async move { self.0.answer(request.map(axum::body::Body::new), exchange.client).await.map(Body::new) }
-            .boxed()
+    fn answer(&self, request: Request<Body>, visit: Visit) -> BoxFuture<'_, Response<Body>> {
+        async move { self.0.receive(request.map(axum::body::Body::new), visit).await.map(Body::new) }.boxed()
+    }
+
+    fn ended(&self, ended: &Finished<'_>) {
+        telemetry::request(ended);
     }
 
     fn identify<'a>(
@@ -48,27 +50,16 @@ impl Host for Platform {
                     tier: Some(identity.tier),
                     permissions: identity.permissions.to_vec(),
                 }))),
-                Err(error) => Err(refusal(&error)),
+                Err(error) => Err(problem::refusal(&error)),
             }
         }
         .boxed()
     }
 }
 
-fn refusal(error: &http::Error) -> Refusal {
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    // Every code of ours is a constant.
-    let code = if let Cow::Borrowed(code) = error.code { code } else { "unauthenticated" };
-    let refusal = Refusal::new(status, code, error.detail.clone());
-    if status == StatusCode::UNAUTHORIZED {
-        return refusal.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
-    refusal
-}
-
 /// The data plane's file, as it was read.
 #[derive(Debug)]
-pub(crate) struct File {
+pub struct File {
     path: PathBuf,
     /// What it looked like before it was read.
     look: Option<Look>,
@@ -80,7 +71,7 @@ impl File {
     ///
     /// # Errors
     /// All that is wrong with it.
-    pub(crate) fn read(path: &Path) -> Result<Self, Faulty> {
+    pub fn read(path: &Path) -> Result<Self, Faulty> {
         let look = Look::at(path);
         let read = config::read_file(path)?;
         for warning in &read.warnings {
@@ -88,69 +79,107 @@ impl File {
         }
         Ok(Self { path: path.to_owned(), look, config: read.config })
     }
-
-    /// Whether it says where to listen. Otherwise the data plane listens where the gateway would.
-    pub(crate) const fn has_listeners(&self) -> bool {
-        !self.config.listeners.is_empty()
-    }
 }
 
-/// The gateway behind the data plane.
-pub(crate) struct DataPlane {
-    proxy: Proxy,
-    file: File,
+/// What the data plane is to do: what a file says, where there is one, and what follows from the gateway's own settings.
+#[derive(Debug)]
+pub struct Plan {
+    file: Option<File>,
     own: Own,
 }
 
-/// What follows from the gateway's own settings.
-struct Own {
-    listener: Listener,
-}
-
-impl DataPlane {
-    /// Puts the data plane of a file in front of the gateway.
-    ///
-    /// # Errors
-    /// What shows only when the configuration is carried out, such as a file of keys that cannot be read.
-    pub(crate) fn new(file: File, service: Service, listen: SocketAddr) -> Result<Self, Faulty> {
-        let own = Own::new(listen, &service.gateway().config.limits);
-        let config = own.complete(file.config.clone());
-        let proxy =
-            Proxy::new(config, Some(Arc::new(Platform(service)))).map_err(|faults| file.faulty(faults))?;
-        Ok(Self { proxy, file, own })
+impl Plan {
+    /// For a gateway with these settings, in front of the services of a file or of none.
+    pub fn new(file: Option<File>, settings: &crate::Config) -> Self {
+        Self { file, own: Own::new(settings) }
     }
 
-    /// Takes the addresses.
+    /// Takes the addresses: those of the file, or the gateway's own where it names none.
     ///
     /// # Errors
     /// One that cannot be taken, or a certificate that cannot be read.
-    pub(crate) fn bind(&self) -> std::io::Result<Listening> {
-        self.proxy.bind()
+    pub fn bind(&self) -> io::Result<Sockets> {
+        Sockets::bind(&self.first())
+    }
+
+    /// What the file says, and what follows from the settings.
+    pub(crate) fn first(&self) -> Config {
+        self.own.complete(self.file.as_ref().map(|file| file.config.clone()).unwrap_or_default())
+    }
+
+    /// What holds until something changes: the same with what was made through the API.
+    pub(crate) fn begin(&self, gateway: &Gateway) -> Result<Config, Vec<Fault>> {
+        let file = self
+            .file
+            .as_ref()
+            .map(|file| FileLayer { path: file.path.clone(), config: Arc::new(file.config.clone()) });
+        let own = self.own.clone();
+        gateway.control.begin(file, Arc::new(move |config| own.complete(config)))
+    }
+
+    /// Faults, told of where they are: in the file, or in what was made of the settings.
+    pub(crate) fn faulty(&self, faults: Vec<Fault>) -> Faulty {
+        let file = self.file.as_ref().map(|file| file.path.display().to_string());
+        Faulty { file: file.unwrap_or_else(|| "the gateway's settings".to_owned()), faults }
+    }
+}
+
+/// The data plane at work, with the gateway behind it. Handlers reach it by [`Gateway::data_plane`](crate::Gateway::data_plane).
+#[derive(Debug)]
+pub struct DataPlane {
+    proxy: Proxy,
+    plan: Plan,
+    gateway: Arc<Gateway>,
+}
+
+impl DataPlane {
+    /// Puts the data plane in front of a gateway.
+    ///
+    /// # Errors
+    /// What shows only when the configuration is carried out, such as a file of keys that cannot be read.
+    pub fn new(plan: Plan, service: Service) -> Result<Arc<Self>, Faulty> {
+        let gateway = Arc::clone(service.gateway());
+        let host: Arc<dyn Host> = Arc::new(Platform(service));
+        let config = plan.begin(&gateway).map_err(|faults| plan.faulty(faults))?;
+        let proxy = Proxy::new(config, Some(host)).map_err(|faults| plan.faulty(faults))?;
+        let data_plane = Arc::new(Self { proxy, plan, gateway });
+        data_plane.gateway.behind(&data_plane);
+        Ok(data_plane)
+    }
+
+    /// The proxy: what holds at the moment, what was seen, how services and their breakers are.
+    pub const fn proxy(&self) -> &Proxy {
+        &self.proxy
     }
 
     /// Carries out what the file becomes; one that is wrong changes nothing. Never ends by itself.
-    pub(crate) async fn watch(&self) {
-        watch::watch(self.file.path.clone(), self.file.look, watch::INTERVAL, |read| {
+    pub async fn watch(&self) {
+        let Some(file) = &self.plan.file else { return std::future::pending().await };
+        watch::watch(file.path.clone(), file.look, watch::INTERVAL, |read| {
             // What is wrong with it was logged.
             let Ok(read) = read else { return };
-            if let Err(faults) = self.proxy.apply(self.own.complete(read.config)) {
-                tracing::error!(faulty = %self.file.faulty(faults), "the configuration cannot be carried out; the one that was there stays");
+            if let Err(faults) = self.gateway.control.file_changed(read.config, &self.proxy) {
+                let faulty = self.plan.faulty(faults);
+                tracing::error!(%faulty, "the configuration cannot be carried out; the one that was there stays");
             }
         })
         .await;
     }
 }
 
-impl File {
-    fn faulty(&self, faults: Vec<Fault>) -> Faulty {
-        Faulty { file: self.path.display().to_string(), faults }
-    }
+/// What follows from the gateway's own settings.
+#[derive(Debug, Clone)]
+struct Own {
+    listener: Listener,
+    limits: Limits,
+    cors: Option<Cors>,
 }
 
 impl Own {
-    fn new(listen: SocketAddr, limits: &LimitsConfig) -> Self {
+    fn new(settings: &crate::Config) -> Self {
+        let limits = &settings.limits;
         let listener = Listener {
-            address: listen.to_string(),
+            address: settings.listen.to_string(),
             h2c: true,
             max_connections: limits.max_connections,
             max_head: Size(limits.header_bytes.into()),
@@ -159,10 +188,14 @@ impl Own {
             drain_timeout: Time(limits.drain_timeout),
             ..Listener::default()
         };
-        Self { listener }
+        let cors = settings.cors.allowed_origins.as_ref().map(cors_of);
+        Self { listener, limits: limits_of(&settings.rate_limits), cors }
     }
 
     /// It listens where the gateway does unless the file says otherwise, and what no route takes is the gateway's own.
+    ///
+    /// Callers are counted once for all that they ask for, by the tiers of the file and, where it names none, of the settings. The file's `limits.enabled` is for
+    /// the routes to services, the setting `rate_limits.enabled` for those to the gateway's own API.
     fn complete(&self, mut config: Config) -> Config {
         if config.listeners.is_empty() {
             config.listeners.push(self.listener.clone());
@@ -171,9 +204,87 @@ impl Own {
             name: PLATFORM.to_owned(),
             priority: i32::MIN,
             service: Some(PLATFORM.to_owned()),
-            limit: RouteLimit { exempt: true, ..RouteLimit::default() },
             ..Route::default()
         });
+        let services_are_limited = config.limits.enabled;
+        for route in &mut config.routes {
+            let own = route.service.as_deref() == Some(PLATFORM);
+            route.limit.exempt |= !if own { self.limits.enabled } else { services_are_limited };
+            if own && route.cors.is_none() {
+                route.cors.clone_from(&self.cors);
+            }
+        }
+        config.limits.enabled |= self.limits.enabled;
+        for (tier, rates) in &self.limits.tiers {
+            config.limits.tiers.entry(tier.clone()).or_insert(*rates);
+        }
         config
+    }
+}
+
+fn limits_of(settings: &RateLimitsConfig) -> Limits {
+    let tiers = [
+        ("anonymous", settings.anonymous),
+        ("free", settings.free),
+        ("basic", settings.basic),
+        ("premium", settings.premium),
+        ("enterprise", settings.enterprise),
+        ("admin", settings.admin),
+    ];
+    let tiers = tiers.map(|(name, Rates { per_second, per_minute, per_hour, per_day })| {
+        (name.to_owned(), config::Rates { per_second, per_minute, per_hour, per_day, burst: 0 })
+    });
+    Limits { enabled: settings.enabled, tiers: tiers.into(), redis: None }
+}
+
+/// What the contract's operations take, and what their clients send.
+const REQUEST_HEADERS: [&str; 12] = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-none-match",
+    "last-event-id",
+    "traceparent",
+    "tracestate",
+    "x-api-key",
+    "x-api-version",
+    "x-request-id",
+    "x-tenant-id",
+];
+
+/// What a page may read beside the few headers that it always may.
+const ANSWER_HEADERS: [&str; 15] = [
+    "content-disposition",
+    "deprecation",
+    "etag",
+    "idempotency-replayed",
+    "link",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "sunset",
+    "www-authenticate",
+    "x-api-version",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "x-request-id",
+];
+
+/// Pages of these origins may ask the gateway's own API. No cookie ever counts for one: such pages show a token or a key.
+fn cors_of(origins: &Origins) -> Cors {
+    let texts = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+    Cors {
+        origins: match origins {
+            Origins::Any => vec!["*".to_owned()],
+            Origins::Listed(origins) => origins.clone(),
+        },
+        methods: texts(&["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        headers: texts(&REQUEST_HEADERS),
+        expose: texts(&ANSWER_HEADERS),
+        credentials: false,
+        // The longest that Chromium takes.
+        max_age: Some(Time(Duration::from_secs(7_200))),
     }
 }

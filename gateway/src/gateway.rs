@@ -2,14 +2,17 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use ::http::HeaderMap;
 
+use crate::analytics::Keeper;
 use crate::api_keys::Usage;
 use crate::auth::{Auth, AuthError};
 use crate::config::Config;
+use crate::control::{self, Control};
+use crate::data_plane::DataPlane;
 use crate::generated::OPERATIONS;
 use crate::http::{Caller, Error};
 use crate::secrets::{Secrets, SecretsError};
@@ -19,6 +22,9 @@ use crate::telemetry::Metrics;
 
 /// How often what is kept in memory is written.
 const FLUSH: Duration = Duration::from_secs(10);
+
+/// How often other processes' changes of the data plane's configuration are looked for.
+const FOLLOW: Duration = Duration::from_secs(2);
 
 /// How often what has expired is removed.
 const PRUNE: Duration = Duration::from_secs(15 * 60);
@@ -34,6 +40,10 @@ pub struct Gateway {
     pub(crate) metrics: Metrics,
     pub(crate) serving: Serving,
     pub(crate) probes: Probes,
+    pub(crate) control: Control,
+    pub(crate) analytics: Keeper,
+    /// It holds the gateway; so the gateway does not hold it.
+    data_plane: OnceLock<Weak<DataPlane>>,
 }
 
 /// Since when and where the gateway serves, and whether it is about to stop.
@@ -65,6 +75,8 @@ impl Gateway {
         let secrets = Secrets::open(&config)?;
         let store = Store::open(&config.store(), secrets.sealer().clone()).await?;
         let auth = Auth::new(&config, &secrets)?;
+        let revision = control::storage::revision(store.read()).await?;
+        let control = Control::new(control::storage::parts(store.read()).await?, revision);
         Ok(Self {
             auth,
             secrets,
@@ -77,6 +89,9 @@ impl Gateway {
                 draining: AtomicBool::new(false),
             },
             probes: Probes::default(),
+            control,
+            analytics: Keeper::new(),
+            data_plane: OnceLock::new(),
             config: Arc::new(config),
         })
     }
@@ -97,6 +112,17 @@ impl Gateway {
         crate::auth::authenticate(self, headers, peer).await
     }
 
+    /// The data plane that stands in front of this gateway; none where a gateway is asked without one.
+    pub fn data_plane(&self) -> Option<Arc<DataPlane>> {
+        self.data_plane.get()?.upgrade()
+    }
+
+    /// Tells it what stands in front of it. Used by [`DataPlane::new`] only.
+    pub(crate) fn behind(&self, data_plane: &Arc<DataPlane>) {
+        // There is one for the life of a gateway.
+        let _first = self.data_plane.set(Arc::downgrade(data_plane));
+    }
+
     /// Says in health reports that requests come in at this address.
     pub fn listening(&self, address: SocketAddr) {
         // Of several listeners the first is shown.
@@ -112,11 +138,14 @@ impl Gateway {
     pub async fn housekeeping(&self) {
         let mut flush = tokio::time::interval(FLUSH);
         let mut prune = tokio::time::interval(PRUNE);
+        let mut follow = tokio::time::interval(FOLLOW);
         flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         prune.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        follow.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let done = tokio::select! {
-                _ = flush.tick() => self.api_key_usage.flush(&self.store).await,
+                _ = flush.tick() => self.flush().await,
+                _ = follow.tick() => self.follow_config().await,
                 _ = prune.tick() => self.prune().await,
             };
             if let Err(error) = done {
@@ -125,7 +154,13 @@ impl Gateway {
         }
     }
 
+    async fn flush(&self) -> Result<(), StoreError> {
+        self.api_key_usage.flush(&self.store).await?;
+        self.keep_analytics().await
+    }
+
     async fn prune(&self) -> Result<(), StoreError> {
+        self.prune_analytics().await?;
         let answers = self.store.prune(self.store.now()).await?;
         tracing::debug!(answers, "removed recorded answers that have expired");
         loop {
@@ -144,6 +179,7 @@ impl Gateway {
         if let Err(error) = self.api_key_usage.flush(&self.store).await {
             tracing::warn!(%error, "the last uses of API keys could not be written");
         }
+        self.end_analytics().await;
         self.store.close().await;
     }
 }

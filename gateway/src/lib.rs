@@ -1,10 +1,12 @@
 //! The Waypost gateway as a library: everything that the binary does, so that tests and other programs can start it in process.
 //!
 //! Each resource is one module with up to three parts: `rules` (pure), `storage` (SQL) and `handler` (the generated trait).
-//! `http` is the pipeline that every request walks, `data_plane` puts the one of `waypost-proxy` in front of it; `store` is the only place that knows the database's dialect.
+//! Every request walks the pipeline of `waypost-proxy`, which `data_plane` puts in front, and one to the gateway's own API then that of `http`; `control` is what holds in it and who may change that;
+//! `store` is the only place that knows the database's dialect.
 
 pub mod cli;
 pub mod config;
+pub mod data_plane;
 pub mod gateway;
 pub mod http;
 pub mod secrets;
@@ -13,14 +15,21 @@ pub mod telemetry;
 
 pub mod ledger;
 
+mod analytics;
 mod api_keys;
 mod auth;
-mod data_plane;
+mod breakers;
+mod configuration;
+mod control;
 mod metadata;
 mod payments;
+mod rate_limits;
+mod routes;
+mod services;
 mod sessions;
 mod system;
 mod transactions;
+mod versions;
 mod wallets;
 
 #[rustfmt::skip]
@@ -28,4 +37,5 @@ mod wallets;
 pub mod generated;
 
 pub use config::Config;
+pub use data_plane::DataPlane;
 pub use gateway::{Gateway, StartError};

@@ -28,7 +28,7 @@ export function workspaceVersion() {
   return version;
 }
 
-/** This machine, as the packages are named. The same as in `native.cjs`. */
+/** This machine, as the packages are named. The same as in `ts/backends/addon.ts`. */
 export function platform() {
   const { platform, arch } = process;
   if (platform === "win32") return `${platform}-${arch}-msvc`;

@@ -53,13 +53,25 @@ impl Client {
     ) -> Result<()> {
         let prepared = prepare(&operation, &parameters, body, options);
         let (client, open) = (self.client.clone(), self.still_open());
-        self.calls.begin(env, id, async move {
-            let outcome = match prepared {
-                Ok((operation, arguments, options)) => client.call(operation, &arguments, &options).await,
-                Err(error) => Err(error),
+        let here = self.calls.here();
+        let placed = here.map(|here| here.placed());
+        // Boxed where it is made: it is some kilobytes, and each hand that it goes through would copy them.
+        let work = Box::pin(async move {
+            let outcome = match (prepared, placed) {
+                (Ok((operation, arguments, options)), Some(placed)) => {
+                    placed.call(&client, operation, &arguments, &options).await
+                }
+                (Ok((operation, arguments, options)), None) => {
+                    client.call(operation, &arguments, &options).await
+                }
+                (Err(error), _) => Err(error),
             };
             outcome.map_or_else(|error| failed(id, &open.told(error)), |envelope| answered(id, &envelope))
-        })
+        });
+        match here {
+            Some(here) => self.calls.begin_here(env, id, here, work),
+            None => self.calls.begin(env, id, work),
+        }
     }
 
     /// As `call`; the answer's body is the number of a stream.

@@ -19,10 +19,11 @@ pub struct Engine {
 
 #[napi]
 impl Engine {
-    /// `receive` gets every event: an array of kind, id, number, body, text, and again.
+    /// `receive` gets every event, as arguments: kind, id, number, body, text, and again. `own_loop`: this is Node, whose loop is libuv's, and not something that
+    /// has functions of the same names.
     #[napi(constructor)]
-    pub fn new(env: &Env, receive: Receive<'_>) -> Result<Self> {
-        Ok(Self { calls: Calls::new(env, &receive)? })
+    pub fn new(env: &Env, receive: Receive<'_>, own_loop: bool) -> Result<Self> {
+        Ok(Self { calls: Calls::new(env, &receive, own_loop)? })
     }
 
     /// Drops a call; it has no event. One that is over is left as it is.

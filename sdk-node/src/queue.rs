@@ -1,27 +1,33 @@
-//! What goes from the runtime to the JavaScript thread: one queue for each environment (the main thread, each worker), and one thread-safe function that
-//! hands it over. Whatever piles up while JavaScript is busy is handed over in one crossing.
+//! What goes to JavaScript: one queue for each environment (the main thread, each worker). Whatever piles up while JavaScript is busy is handed over in one
+//! crossing: by the environment's loop where it watches a descriptor of ours, else by a thread-safe function.
 //!
-//! Promises: pushing never blocks and never fails; what is pushed after the environment has gone is dropped. The thread-safe function is weak: it keeps
-//! the process alive only while an event is awaited ([`Queue::expect`]).
+//! Promises: pushing never blocks and never fails; what is pushed after the environment has gone is dropped; the process is kept alive only while an
+//! event is awaited ([`Queue::expect`]).
 
-use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::{mem, ptr};
 
-use napi::bindgen_prelude::{Array, FnArgs, Function, JsValue as _, Result, ToNapiValue, sys};
+use napi::bindgen_prelude::{
+    Function, FunctionRef, JsValue as _, JsValuesTupleIntoVec, Result, ToNapiValue as _, sys,
+};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 
+use crate::here::Here;
 use crate::runtime;
 use crate::value::Value;
 
 /// How many values tell of one event.
-const STRIDE: u32 = 5;
+const STRIDE: usize = 5;
+
+/// So many events are handed over together at most: arguments of a function are on its stack.
+const TOGETHER: usize = 256;
 
 /// So many events are not held back for more to come.
 const MANY: usize = 32;
 
-/// An event, as JavaScript reads it out of the array.
+/// An event, as JavaScript gets it.
 pub(crate) struct Event {
     pub(crate) kind: Kind,
     /// Of the call, or of the question that waits for a reply.
@@ -56,11 +62,11 @@ impl Kind {
     }
 }
 
-/// Hands the queue's events to JavaScript.
-type Deliver = ThreadsafeFunction<(), (), FnArgs<(Delivery,)>, Status, false, true, 0>;
+/// The function in JavaScript that takes events: five arguments for each.
+pub(crate) type Receive<'a> = Function<'a, Delivery, ()>;
 
-/// The function in JavaScript that takes them.
-pub(crate) type Receive<'a> = Function<'a, FnArgs<(Array<'static>,)>, ()>;
+/// Has JavaScript take the queue's events.
+type Deliver = ThreadsafeFunction<(), (), Delivery, Status, false, true, 0>;
 
 /// The queue of one environment.
 pub(crate) struct Queue {
@@ -69,26 +75,39 @@ pub(crate) struct Queue {
     told: AtomicBool,
     /// How many events somebody waits for. Only the JavaScript thread changes it.
     expected: AtomicU32,
-    deliver: Deliver,
+    way: Way,
+}
+
+/// How JavaScript is told.
+enum Way {
+    /// Its loop watches a descriptor of ours.
+    Here(Arc<Here>),
+    /// By a thread-safe function, which is weak: it keeps no process alive by itself.
+    There(Deliver),
 }
 
 impl Queue {
-    /// A queue whose events `receive` gets, in a flat array.
-    pub(crate) fn new(receive: &Receive<'_>) -> Result<Arc<Self>> {
+    /// A queue whose events are handed over on the JavaScript thread when it has been told: by [`Queue::deliver`].
+    pub(crate) fn here(here: Arc<Here>) -> Arc<Self> {
+        Arc::new(Self::over(Way::Here(here)))
+    }
+
+    /// A queue whose events `receive` gets through a thread-safe function.
+    pub(crate) fn there(receive: &Receive<'_>) -> Result<Arc<Self>> {
         let place: Arc<Mutex<Weak<Self>>> = Arc::default();
         let queue = Arc::clone(&place);
-        let deliver = receive
-            .build_threadsafe_function::<()>()
-            .weak::<true>()
-            .build_callback(move |_| Ok(FnArgs::from((Delivery(lock(&queue).upgrade()),))))?;
-        let made = Arc::new(Self {
-            events: Mutex::default(),
-            told: AtomicBool::new(false),
-            expected: AtomicU32::new(0),
-            deliver,
-        });
+        let deliver =
+            receive.build_threadsafe_function::<()>().weak::<true>().build_callback(move |context| {
+                let queue = lock(&queue).upgrade();
+                Ok(Delivery(queue.map_or_else(Vec::new, |queue| queue.take(&context.env))))
+            })?;
+        let made = Arc::new(Self::over(Way::There(deliver)));
         *lock(&place) = Arc::downgrade(&made);
         Ok(made)
+    }
+
+    fn over(way: Way) -> Self {
+        Self { events: Mutex::default(), told: AtomicBool::new(false), expected: AtomicU32::new(0), way }
     }
 
     /// Hands an event over as soon as JavaScript has time.
@@ -105,56 +124,130 @@ impl Queue {
         }
     }
 
-    /// Asks JavaScript to take the events.
+    /// Asks JavaScript to take the events, if there are any still.
     pub(crate) fn tell(&self) {
-        // An environment that has gone is not told, and nobody waits there.
-        let _status = self.deliver.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        if lock(&self.events).is_empty() {
+            return;
+        }
+        match &self.way {
+            Way::Here(here) => here.wake(),
+            // An environment that has gone is not told, and nobody waits there.
+            Way::There(deliver) => {
+                let _status = deliver.call((), ThreadsafeFunctionCallMode::NonBlocking);
+            }
+        }
     }
 
     /// Keeps the process alive until one more event has been delivered. On the JavaScript thread.
     pub(crate) fn expect(&self, env: &Env) {
         if self.expected.fetch_add(1, Ordering::Relaxed) == 0 {
-            // SAFETY: this is the thread of `env`, and the thread-safe function lives as long as `self`.
-            unsafe { sys::napi_ref_threadsafe_function(env.raw(), self.deliver.raw()) };
+            match &self.way {
+                Way::Here(here) => here.hold(env),
+                // SAFETY: this is the thread of `env`, and the thread-safe function lives as long as `self`.
+                Way::There(deliver) => unsafe {
+                    sys::napi_ref_threadsafe_function(env.raw(), deliver.raw());
+                },
+            }
         }
     }
 
     /// So many events came, or will not come. On the JavaScript thread.
     pub(crate) fn settled(&self, env: &Env, events: u32) {
         if events > 0 && self.expected.fetch_sub(events, Ordering::Relaxed) == events {
-            // SAFETY: as in `expect`.
-            unsafe { sys::napi_unref_threadsafe_function(env.raw(), self.deliver.raw()) };
+            match &self.way {
+                Way::Here(here) => here.release(env),
+                // SAFETY: as in `expect`.
+                Way::There(deliver) => unsafe {
+                    sys::napi_unref_threadsafe_function(env.raw(), deliver.raw());
+                },
+            }
         }
+    }
+
+    /// The events that are to be handed over together.
+    fn take(&self, env: &Env) -> Vec<Event> {
+        // Before taking: what is pushed from here on is told of again.
+        self.told.store(false, Ordering::Release);
+        let mut events = lock(&self.events);
+        let taken = if events.len() > TOGETHER {
+            let rest = events.split_off(TOGETHER);
+            mem::replace(&mut *events, rest)
+        } else {
+            mem::take(&mut *events)
+        };
+        let more = !events.is_empty();
+        drop(events);
+        if more {
+            self.tell();
+        }
+        let awaited = taken.iter().filter(|event| event.kind.is_awaited()).count();
+        self.settled(env, u32::try_from(awaited).unwrap_or(u32::MAX));
+        taken
+    }
+
+    /// Hands over what there is. On the JavaScript thread, with no JavaScript running: what waits for the events is run before this returns.
+    pub(crate) fn deliver(&self, env: &Env, receive: &FunctionRef<Delivery, ()>) {
+        if lock(&self.events).is_empty() {
+            return;
+        }
+        let delivery = Delivery(self.take(env));
+        let mut scope = ptr::null_mut();
+        // SAFETY: this is the thread of `env`; the scope is closed below, after the last value of it.
+        if unsafe { sys::napi_open_handle_scope(env.raw(), &raw mut scope) } != sys::Status::napi_ok {
+            return;
+        }
+        // What an environment refuses that is about to end is nobody's any more.
+        let _refused = handed_over(env, receive, delivery);
+        // SAFETY: as above.
+        unsafe { sys::napi_close_handle_scope(env.raw(), scope) };
     }
 }
 
-/// All events that are there, as one flat array.
-pub(crate) struct Delivery(Option<Arc<Queue>>);
+fn handed_over(env: &Env, receive: &FunctionRef<Delivery, ()>, delivery: Delivery) -> Result<()> {
+    let receive = receive.borrow_back(env)?;
+    let values = delivery.into_vec(env.raw())?;
+    let global = env.get_global()?.raw();
+    let mut thrown = ptr::null_mut();
+    // SAFETY: all values are of `env` and of the scope that is open.
+    unsafe {
+        let status = sys::napi_make_callback(
+            env.raw(),
+            ptr::null_mut(),
+            global,
+            receive.raw(),
+            values.len(),
+            values.as_ptr(),
+            ptr::null_mut(),
+        );
+        // It throws nothing but what is a mistake of ours, and that is not to be hidden.
+        if status == sys::Status::napi_pending_exception
+            && sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown) == sys::Status::napi_ok
+        {
+            sys::napi_fatal_exception(env.raw(), thrown);
+        }
+    }
+    Ok(())
+}
 
-impl ToNapiValue for Delivery {
-    // SAFETY: `env` is the environment that napi calls this in; it is handed on and not kept.
-    unsafe fn to_napi_value(env: sys::napi_env, delivery: Self) -> Result<sys::napi_value> {
-        let env = Env::from_raw(env);
-        let mut events = Vec::new();
-        if let Some(queue) = &delivery.0 {
-            // Before taking: what is pushed from here on is told of again.
-            queue.told.store(false, Ordering::Release);
-            events = mem::take(&mut *lock(&queue.events));
-            let awaited = events.iter().filter(|event| event.kind.is_awaited()).count();
-            queue.settled(&env, u32::try_from(awaited).unwrap_or(u32::MAX));
+/// Events on their way to JavaScript.
+pub struct Delivery(Vec<Event>);
+
+impl JsValuesTupleIntoVec for Delivery {
+    fn into_vec(self, env: sys::napi_env) -> Result<Vec<sys::napi_value>> {
+        let mut values = Vec::with_capacity(self.0.len() * STRIDE);
+        for event in self.0 {
+            // SAFETY: napi hands `env` in, or `deliver`, which is on its thread; it is handed on and not kept.
+            unsafe {
+                values.extend([
+                    u32::to_napi_value(env, event.kind as u32)?,
+                    u32::to_napi_value(env, event.id)?,
+                    u32::to_napi_value(env, event.number)?,
+                    Value::to_napi_value(env, event.body)?,
+                    Value::to_napi_value(env, event.text)?,
+                ]);
+            }
         }
-        let length = u32::try_from(events.len()).unwrap_or(u32::MAX).saturating_mul(STRIDE);
-        let mut array = env.create_array(length)?;
-        let mut place = 0;
-        for event in events {
-            array.set(place, event.kind as u32)?;
-            array.set(place + 1, event.id)?;
-            array.set(place + 2, event.number)?;
-            array.set(place + 3, event.body)?;
-            array.set(place + 4, event.text)?;
-            place += STRIDE;
-        }
-        Ok(array.raw())
+        Ok(values)
     }
 }
 

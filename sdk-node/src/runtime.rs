@@ -8,11 +8,14 @@ use std::sync::{Arc, LazyLock, mpsc};
 use std::{io, mem, thread};
 
 use tokio::runtime::{Builder, Handle};
+use waypost::drive::pulse::Pulse;
 
 use crate::queue::Queue;
 
 static RUNTIME: LazyLock<Result<Handle, String>> =
     LazyLock::new(|| start().map_err(|error| error.to_string()));
+
+static PULSE: LazyLock<Pulse> = LazyLock::new(Pulse::default);
 
 thread_local! {
     /// This is the runtime's thread.
@@ -26,6 +29,12 @@ pub(crate) fn handle() -> Result<&'static Handle, String> {
     RUNTIME.as_ref().map_err(|error| format!("the engine's thread cannot be started: {error}"))
 }
 
+/// As [`handle`], before a call that is made elsewhere and has its timers here.
+pub(crate) fn called() -> Result<&'static Handle, String> {
+    PULSE.call();
+    handle()
+}
+
 fn start() -> io::Result<Handle> {
     let (send, receive) = mpsc::sync_channel(1);
     thread::Builder::new().name("waypost".to_owned()).spawn(move || {
@@ -33,7 +42,7 @@ fn start() -> io::Result<Handle> {
         match Builder::new_current_thread().enable_all().on_thread_park(tell).build() {
             Ok(runtime) => {
                 let _receiver_waits = send.send(Ok(runtime.handle().clone()));
-                runtime.block_on(std::future::pending::<()>());
+                runtime.block_on(PULSE.beat());
             }
             Err(error) => {
                 let _receiver_waits = send.send(Err(error));

@@ -17,8 +17,6 @@ mod queue;
 mod runtime;
 mod scripted;
 mod stream;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod turn;
 
 use pyo3::exceptions::PyImportError;
 use pyo3::ffi;

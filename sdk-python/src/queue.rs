@@ -1,5 +1,5 @@
 //! What is finished for one event loop. Whoever finishes it puts an outcome in and makes a descriptor readable; the loop's thread takes all of them out at
-//! once. Nothing in it belongs to Python until then. Calls run on the loop's thread as well, where it can be had (`turn`), else on the engine's.
+//! once. Nothing in it belongs to Python until then. Calls run on the loop's thread as well, where it can be had (`waypost::drive::turn`), else on the engine's.
 
 use std::collections::HashMap;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -15,6 +15,8 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use waypost::drive::placed::Placed;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use waypost::drive::turn::{Here, Task, Turns};
 use waypost::engine::Envelope;
 
 use crate::answer::Answer;
@@ -24,8 +26,6 @@ use crate::failed::{panicked, reported};
 use crate::hooks::{Asked, Hook};
 use crate::process;
 use crate::stream::AsyncStream;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use crate::turn::{Here, Task, Turns};
 
 /// See `_native.pyi`.
 #[pyclass(frozen, module = "waypost._native")]

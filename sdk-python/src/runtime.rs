@@ -1,24 +1,20 @@
 //! Where asynchronous calls run: one thread of this process, which never attaches to the interpreter. It is started by the first call, and anew in a forked
 //! child.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use waypost::Error;
+use waypost::drive::pulse::Pulse;
 
 use crate::exit;
 
 /// Locked only while attached, as in `process`.
 static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
-
-/// A call sets timers of some seconds. One that is due before the thread would wake up anyway makes it wake up at once, to sleep again: a detour of two system
-/// calls for each call. So while there are calls it wakes up by itself this often, and no timer of theirs is earlier.
-const BEAT: Duration = Duration::from_millis(500);
 
 /// The thread.
 pub(crate) struct Running {
@@ -27,31 +23,6 @@ pub(crate) struct Running {
     pulse: Arc<Pulse>,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
-}
-
-/// Knows whether there are calls.
-#[derive(Default)]
-struct Pulse {
-    calls: AtomicU64,
-    begun: Notify,
-}
-
-impl Pulse {
-    fn call(&self) {
-        // Zero: it may be asleep.
-        if self.calls.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.begun.notify_one();
-        }
-    }
-
-    async fn beat(&self) {
-        loop {
-            while self.calls.swap(0, Ordering::Relaxed) > 0 {
-                tokio::time::sleep(BEAT).await;
-            }
-            self.begun.notified().await;
-        }
-    }
 }
 
 /// The runtime of this process, for a call that is about to begin. A thread that is left over when the interpreter ends waits for the end, as one does

@@ -1,4 +1,4 @@
-// What the engine adds to a call in Chromium: the median of its calls less that of bare `fetch`, alternating, against one small server.
+// What the engine adds to a call in Chromium: the median of its calls less that of bare `fetch`, in turn, against one small server.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -8,16 +8,28 @@ import { chromium, folder, open, project, serve, task } from "../tests/support.m
 
 /** What it may add, in milliseconds. */
 const MOST = 0.2;
+/** How often each is called, in each of the pages. A page is compiled anew, and not each time to the same code. */
+const TURNS = 500;
+const PAGES = 5;
+/** Isolates a page, whose clock is then exact to 5 µs instead of 100. */
+const ISOLATED = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
 
 test("the engine adds little to a call", async () => {
-  const site = await serve(folder(join(project, "dist")));
+  const site = await serve(folder(join(project, "dist"), () => ({ headers: ISOLATED })));
   const body = JSON.stringify({ status: "ok", text: "x".repeat(1000) });
   const api = await serve((_, response) => response.writeHead(200, { "access-control-allow-origin": "*", "content-type": "application/json", "content-length": body.length }).end(body));
-  const page = await open(await chromium(), `${site}/index.html`);
-  const figures = await task(page, "bench", api, 61, 10);
-  for (const [name, { ours, bare }] of Object.entries(figures)) {
-    console.log(`browser, ${name}: a call ${ours.toFixed(3)} ms, bare fetch ${bare.toFixed(3)} ms, added ${(ours - bare).toFixed(3)} ms, ratio ${(ours / bare).toFixed(2)}`);
+  const browser = await chromium();
+  const added = [];
+  for (let number = 1; number <= PAGES; number++) {
+    const page = await open(browser, `${site}/index.html`);
+    const { isolated, ...figures } = await task(page, "bench", api, TURNS);
+    assert.ok(isolated, "the page's clock is not exact");
+    const told = Object.entries(figures).map(([name, { ours, bare, added }]) => `${name} ${ours.toFixed(3)} and bare ${bare.toFixed(3)}, added ${added.toFixed(3)}`);
+    console.log(`browser, page ${number}, ms a call: ${told.join("; ")}`);
+    added.push(figures.median.added);
+    await page.close();
   }
-  const added = figures.median.ours - figures.median.bare;
-  assert.ok(added < MOST, `the engine adds ${added} ms; it may add ${MOST}`);
+  const median = added.sort((one, other) => one - other)[PAGES >> 1];
+  console.log(`browser: the engine adds ${median.toFixed(3)} ms to a call, median of ${PAGES} pages' medians`);
+  assert.ok(median < MOST, `the engine adds ${median} ms; it may add ${MOST}`);
 });

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use waypost_gateway::config::Rates;
-use waypost_gateway::{Config, Gateway, http};
+use waypost_gateway::data_plane::Plan;
+use waypost_gateway::{Config, DataPlane, Gateway, http};
 
 use super::load::{self, Load, Round};
 use super::{Side, WALLETS, bare};
@@ -105,16 +105,23 @@ pub(super) fn run(name: &str) -> Result<(), Failure> {
 
 async fn gateway(directory: PathBuf) -> Result<Side, Failure> {
     let mut config = Config::default();
+    config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     config.data_dir = directory;
     // Every window is counted as ever, but none runs out.
     let plenty = Some(u32::MAX);
     config.rate_limits.free =
         Rates { per_second: plenty, per_minute: plenty, per_hour: plenty, per_day: plenty };
+    let plan = Plan::new(None, &config);
+    let sockets = plan.bind()?;
     let gateway = Arc::new(Gateway::open(config).await?);
-    let service = http::Service::new(gateway)?;
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    tokio::spawn(http::serve(listener, service, std::future::pending()));
+    let data_plane = DataPlane::new(plan, http::Service::new(gateway)?)?;
+    let listening = data_plane.proxy().at(sockets);
+    let address = *listening.addresses().first().ok_or("no address")?;
+    tokio::spawn(async move {
+        // It is what the proxy's host belongs to.
+        let _data_plane = data_plane;
+        listening.serve(std::future::pending()).await
+    });
     let account =
         json!({ "email": "ada@example.com", "password": "correct horse battery staple", "name": "Ada" });
     load::post(address, "", "/v1/auth/register", &account).await?;

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use http::HeaderName;
 
-use crate::{Body, Refusal};
+use crate::observe::Finished;
+use crate::{Body, Refusal, Visit};
 
 /// A request on its way.
 #[derive(Debug, Clone)]
@@ -35,6 +36,22 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// One of which nothing is known yet but who sent it and when.
+    pub(crate) const fn from(client: IpAddr, at: Instant) -> Self {
+        Self {
+            request_id: String::new(),
+            at,
+            client,
+            secure: false,
+            host: String::new(),
+            path: String::new(),
+            version: None,
+            parameters: Vec::new(),
+            caller: None,
+            shown: Vec::new(),
+        }
+    }
+
     /// What a parameter of the path stands for, as it came (percent-encoded).
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(known, _)| &**known == name).map(|(_, value)| value.as_str())
@@ -54,13 +71,14 @@ pub struct Caller {
     pub permissions: Vec<String>,
 }
 
-/// What the program around the proxy adds: its own API as one more service, and who its callers are. The library works without.
+/// What the program around the proxy adds: its own API as one more service, who its callers are, and a log. The library works without.
 pub trait Host: Send + Sync + 'static {
-    /// Answers a request to the service `platform`: the program's own API, an upstream like any other.
+    /// Answers a request to the service `platform`: the program's own API, an upstream like any other. The program finds out by itself who calls, and has the
+    /// call counted by the [`Visit`].
     fn answer(
         &self,
         request: http::Request<Body>,
-        exchange: Exchange,
+        visit: Visit,
     ) -> futures_util::future::BoxFuture<'_, http::Response<Body>>;
 
     /// Who shows these headers; nobody where they carry no credentials. For routes with the provider `platform`.
@@ -69,4 +87,9 @@ pub trait Host: Send + Sync + 'static {
         headers: &'a http::HeaderMap,
         client: IpAddr,
     ) -> futures_util::future::BoxFuture<'a, Result<Option<Arc<Caller>>, Refusal>>;
+
+    /// A request has ended, whoever answered it: a line of the program's own log. Not asked where the configuration has an access log of its own.
+    fn ended(&self, ended: &Finished<'_>) {
+        let _ = ended;
+    }
 }

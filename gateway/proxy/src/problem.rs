@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::Body;
 
+/// Letters of a path that a document repeats.
+const LONGEST_INSTANCE: usize = 2048;
+
 /// A request that goes no further. Cheap to make: the document is written when it is answered. One word large, so that a stage that refuses nothing
 /// returns little.
 #[derive(Debug, Clone)]
@@ -57,26 +60,44 @@ impl Refusal {
         &self.0.detail
     }
 
-    /// The answer to a request for `path`.
-    pub fn answer(self, request_id: &str, path: &str) -> Response<Body> {
-        let Inner { status, code, detail, headers: own, members } = *self.0;
+    /// The document that answers a request for `path`; empty where it could not be read.
+    pub fn document(&self, request_id: &str, path: &str) -> String {
+        let Inner { status, code, detail, members, .. } = &*self.0;
         let mut document = Map::new();
-        document.insert("type".to_owned(), Value::from(format!("urn:waypost:problem:{}", code)));
-        document.insert("title".to_owned(), Value::from(status.canonical_reason().unwrap_or("Error")));
+        document.insert("type".to_owned(), Value::from(format!("urn:waypost:problem:{code}")));
+        document.insert("title".to_owned(), Value::from(title(*status)));
         document.insert("status".to_owned(), Value::from(status.as_u16()));
-        document.insert("detail".to_owned(), Value::from(detail.into_owned()));
-        document.insert("instance".to_owned(), Value::from(path));
-        document.insert("code".to_owned(), Value::from(code));
+        document.insert("detail".to_owned(), Value::from(&**detail));
+        if !path.is_empty() {
+            let end = path.char_indices().nth(LONGEST_INSTANCE).map_or(path.len(), |(end, _)| end);
+            document.insert("instance".to_owned(), Value::from(path.get(..end).unwrap_or(path)));
+        }
+        document.insert("code".to_owned(), Value::from(*code));
         document.insert("request_id".to_owned(), Value::from(request_id));
-        document.extend(members);
-        let mut answer = Response::new(Body::full(Value::Object(document).to_string()));
-        *answer.status_mut() = status;
+        document.extend(members.clone());
+        Value::Object(document).to_string()
+    }
+
+    /// The answer to a request for `path`; empty where it could not be read.
+    pub fn answer(self, request_id: &str, path: &str) -> Response<Body> {
+        let mut answer = Response::new(Body::full(self.document(request_id, path)));
+        *answer.status_mut() = self.0.status;
         let headers = answer.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        for (name, value) in own {
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        for (name, value) in self.0.headers {
             headers.append(name, value);
         }
         answer
+    }
+}
+
+/// The names of RFC 9110; the `http` crate has older ones for two.
+fn title(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "Content Too Large",
+        StatusCode::UNPROCESSABLE_ENTITY => "Unprocessable Content",
+        status => status.canonical_reason().unwrap_or("Error"),
     }
 }

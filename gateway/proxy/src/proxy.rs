@@ -4,26 +4,27 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use http::{Request, Response};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use crate::breaker::Breakers;
-use crate::config::Fault;
+use crate::breaker::{Breakers, Status as BreakerStatus};
+use crate::config::{self, Fault, Level};
+use crate::explain::{self, Explained};
 use crate::forward::{Asking, Fetcher, Pool};
 use crate::identity::Memory;
-use crate::limit::Link;
-use crate::listener::{self, Listening};
+use crate::limit::{Decision, Link, RoutePolicy, Usage};
+use crate::listener::{Counts, Listening, Sockets};
 use crate::observe::{Recorder, Seen};
 use crate::pipeline::{self, Peer};
-use crate::snapshot::{Lasting, Snapshot};
-use crate::upstream::{Asker, Service, Services};
-use crate::{Body, Config, Host};
+use crate::snapshot::{self, Lasting, Snapshot};
+use crate::upstream::{Asker, Service, ServiceStatus, Services};
+use crate::{Body, Caller, Config, Exchange, Host};
 
 /// A reverse proxy. A clone is the same proxy.
 ///
@@ -36,7 +37,8 @@ use crate::{Body, Config, Host};
 ///          "routes": [{ "name": "orders", "match": { "path": "/api/orders/*" }, "service": "orders" }] }"#,
 /// )?;
 /// let proxy = Proxy::new(config, None).map_err(|faults| faults[0].clone())?;
-/// proxy.serve(async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await?;
+/// // Until the future is ready; `tokio::signal::ctrl_c()` is one that is.
+/// proxy.serve(std::future::pending()).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -51,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) host: Option<Arc<dyn Host>>,
     pub(crate) lasting: Lasting,
     pub(crate) fetcher: Fetcher,
+    /// What is open at the listeners.
+    pub(crate) counts: Arc<Counts>,
     /// The connections of requests that came without a socket.
     pool: Arc<Pool>,
     background: Mutex<Background>,
@@ -61,14 +65,29 @@ pub(crate) struct Shared {
 #[derive(Default)]
 struct Background {
     runtime: Option<Handle>,
-    tasks: HashMap<Arc<str>, (Arc<Service>, Vec<AbortHandle>)>,
+    tasks: HashMap<Arc<str>, Tended>,
     recorder: Option<AbortHandle>,
     link: Option<(Arc<Link>, AbortHandle)>,
 }
 
+/// What runs for one service.
+struct Tended {
+    service: Arc<Service>,
+    /// Discovery and questions of health; they follow the configuration by themselves.
+    run: AbortHandle,
+    /// The question that an open breaker's service is asked: for which path.
+    probe: Option<(String, AbortHandle)>,
+}
+
+impl Drop for Tended {
+    fn drop(&mut self) {
+        self.run.abort();
+        self.probe.iter().for_each(|(_, task)| task.abort());
+    }
+}
+
 impl Drop for Background {
     fn drop(&mut self) {
-        self.tasks.values().flat_map(|(_, tasks)| tasks).for_each(AbortHandle::abort);
         self.recorder.iter().chain(self.link.iter().map(|(_, task)| task)).for_each(AbortHandle::abort);
     }
 }
@@ -76,6 +95,22 @@ impl Drop for Background {
 impl std::fmt::Debug for Shared {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Shared").field("snapshot", &self.snapshot).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Whether a caller may call, as often as a route and their tier say; nothing where nobody is counted.
+    pub(crate) async fn admit(
+        &self,
+        snapshot: &Snapshot,
+        route: &RoutePolicy,
+        exchange: &Exchange,
+    ) -> Option<Decision> {
+        let (limiter, tiers) = (&self.lasting.limiter, &snapshot.tiers);
+        match snapshot.link.as_ref().filter(|link| link.is_exact()) {
+            Some(link) => Box::pin(limiter.admit_exact(link, tiers, route, exchange)).await,
+            None => limiter.admit(tiers, route, exchange),
+        }
     }
 }
 
@@ -100,6 +135,7 @@ impl Proxy {
             host,
             lasting,
             fetcher: Fetcher::default(),
+            counts: Arc::default(),
             pool: Arc::new(Pool::default()),
             background: Mutex::default(),
             applying: Mutex::default(),
@@ -145,29 +181,30 @@ impl Proxy {
             });
         }
         let services = lasting.services.list();
-        background.tasks.retain(|_, (service, tasks)| {
-            let stays = services.iter().any(|known| Arc::ptr_eq(known, service));
-            if !stays {
-                tasks.iter().for_each(AbortHandle::abort);
-            }
-            stays
-        });
+        let stays = |tended: &Tended| services.iter().any(|known| Arc::ptr_eq(known, &tended.service));
+        background.tasks.retain(|_, tended| stays(tended));
+        let snapshot = self.0.snapshot.load();
         for service in services {
-            if background.tasks.contains_key(service.name()) {
+            let name = service.name();
+            let asker = || Asking::new(&self.0, Arc::clone(name)) as Arc<dyn Asker>;
+            let tended = background.tasks.entry(Arc::clone(name)).or_insert_with(|| Tended {
+                service: Arc::clone(&service),
+                run: runtime.spawn(Arc::clone(&service).run(asker())).abort_handle(),
+                probe: None,
+            });
+            let upstream = snapshot.upstream(name);
+            let wanted = upstream.and_then(|upstream| upstream.written.breaker.probe_path.as_ref());
+            if tended.probe.as_ref().map(|(path, _)| path) == wanted {
                 continue;
             }
-            let asker = Asking::new(&self.0, Arc::clone(service.name()));
-            let run =
-                runtime.spawn(Arc::clone(&service).run(Arc::clone(&asker) as Arc<dyn Asker>)).abort_handle();
-            let mut tasks = vec![run];
-            let snapshot = self.0.snapshot.load();
-            if let Some(upstream) = snapshot.upstream(service.name())
-                && let Some(path) = &upstream.written.breaker.probe_path
-            {
-                let probe = Arc::clone(&service).probe(asker, Arc::clone(&upstream.breaker), path.clone());
-                tasks.push(runtime.spawn(probe).abort_handle());
+            if let Some((_, task)) = tended.probe.take() {
+                task.abort();
             }
-            background.tasks.insert(Arc::clone(service.name()), (service, tasks));
+            if let (Some(upstream), Some(path)) = (upstream, wanted) {
+                let breaker = Arc::clone(&upstream.breaker);
+                let task = runtime.spawn(Arc::clone(&service).probe(asker(), breaker, path.clone()));
+                tended.probe = Some((path.clone(), task.abort_handle()));
+            }
         }
     }
 
@@ -191,8 +228,65 @@ impl Proxy {
             limit_keys: lasting.limiter.len(),
             limit_link: self.0.snapshot.load().link.as_ref().map(|link| link.status()),
             cache: lasting.cache.size(),
-            ..Seen::default()
+            connections: (self.0.counts.clients() as u64, self.0.counts.waiting() as u64),
         }
+    }
+
+    /// All that is wrong with a configuration, warnings among it. Nothing is carried out, and nothing keeps a trace of it.
+    pub fn check(config: &Config) -> Vec<Fault> {
+        let mut faults = config::check(config);
+        let known = |fault: &Fault, faults: &[Fault]| {
+            faults.iter().any(|known| known.place.starts_with(&fault.place) && known.level == Level::Error)
+        };
+        for fault in snapshot::faults(config) {
+            if !known(&fault, &faults) {
+                faults.push(fault);
+            }
+        }
+        faults
+    }
+
+    /// How a service is now.
+    pub fn service(&self, name: &str) -> Option<ServiceStatus> {
+        Some(self.0.lasting.services.find(name)?.status(Instant::now()))
+    }
+
+    /// All breakers, by name.
+    pub fn breakers(&self) -> Vec<BreakerStatus> {
+        self.0.lasting.breakers.list(Instant::now())
+    }
+
+    /// One breaker: a service's name, or `service/route`.
+    pub fn breaker(&self, name: &str) -> Option<BreakerStatus> {
+        Some(self.0.lasting.breakers.find(name)?.status(Instant::now()))
+    }
+
+    /// Opens a breaker by hand, for so long or until it is reset, and tells how it is then.
+    pub fn open_breaker(&self, name: &str, length: Option<Duration>) -> Option<BreakerStatus> {
+        let breaker = self.0.lasting.breakers.find(name)?;
+        let now = Instant::now();
+        breaker.open(now, length);
+        Some(breaker.status(now))
+    }
+
+    /// Closes a breaker by hand, and tells how it is then.
+    pub fn reset_breaker(&self, name: &str) -> Option<BreakerStatus> {
+        let breaker = self.0.lasting.breakers.find(name)?;
+        let now = Instant::now();
+        breaker.reset(now);
+        Some(breaker.status(now))
+    }
+
+    /// What a caller used of its tier, or an address without credentials; nothing where nothing is limited.
+    pub fn usage(&self, caller: Option<&Caller>, client: IpAddr) -> Vec<Usage> {
+        let snapshot = self.0.snapshot.load();
+        let key = snapshot.tiers.key(caller, client, |key| self.0.lasting.limiter.usage(Instant::now(), key));
+        key.unwrap_or_default()
+    }
+
+    /// Which route a request would take, and why. Without a host it is one for `localhost`.
+    pub fn explain(&self, head: http::request::Parts) -> Explained {
+        explain::explain(&self.0.snapshot.load(), head)
     }
 
     /// Takes the addresses of all listeners; nothing is accepted before [`Listening::serve`].
@@ -201,8 +295,13 @@ impl Proxy {
     ///
     /// An address that cannot be taken, or a certificate that cannot be read.
     pub fn bind(&self) -> io::Result<Listening> {
+        Ok(self.at(Sockets::bind(&self.config())?))
+    }
+
+    /// The same at addresses that were taken before.
+    pub fn at(&self, sockets: Sockets) -> Listening {
         self.tend();
-        listener::bind(&self.0)
+        sockets.of(&self.0)
     }
 
     /// Serves on all listeners until `shutdown` is ready, then lets what is under way end.
@@ -233,6 +332,8 @@ fn sticky_key() -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -242,5 +343,30 @@ mod tests {
         // It is moved as a whole, and each connection keeps room for one.
         let size = size_of_val(&request);
         assert!(size <= 9 << 10, "{size} bytes");
+    }
+
+    #[test]
+    fn what_cannot_be_carried_out_is_found_without_being_tried() {
+        for (part, bad) in [
+            ("limits", json!({ "tiers": { "a": { "burst": 5 } } })),
+            (
+                "services",
+                json!({ "a": { "targets": ["https://127.0.0.1:1"], "tls": { "ca": "/nowhere.pem" } } }),
+            ),
+            (
+                "services",
+                json!({ "a": { "targets": ["http://127.0.0.1:1"], "breaker": { "failures": 0.0 } } }),
+            ),
+            ("routes", json!([{ "name": "a", "respond": {}, "limit": { "all": { "burst": 1 } } }])),
+            ("observe", json!({ "analytics": { "step": "10ms" } })),
+            ("routes", json!([{ "name": "a", "service": "nobody" }])),
+        ] {
+            let config: Config = serde_json::from_value(json!({ part: bad })).unwrap();
+            let errors =
+                Proxy::check(&config).into_iter().filter(|fault| fault.level == Level::Error).count();
+            assert_eq!(errors, 1, "{bad}");
+            assert!(Proxy::new(config, None).is_err(), "{bad}");
+        }
+        assert_eq!(Proxy::check(&Config::default()), []);
     }
 }

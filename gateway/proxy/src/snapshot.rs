@@ -20,6 +20,9 @@ use crate::upstream::Services;
 /// The service that is answered by the program around the proxy.
 pub(crate) const PLATFORM: &str = "platform";
 
+/// What requests are counted under that no route took.
+const UNROUTED: &str = "unrouted";
+
 /// A configuration, compiled.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
@@ -34,6 +37,8 @@ pub(crate) struct Snapshot {
     /// Which part of the traces that begin here is kept.
     pub(crate) sample: f64,
     routes: Vec<Compiled>,
+    /// What is counted of requests that no route took.
+    unrouted: Handles,
     upstreams: HashMap<String, Arc<Upstream>>,
 }
 
@@ -70,6 +75,13 @@ pub(crate) struct Edge {
     pub(crate) security_headers: bool,
     pub(crate) max_body: Option<u64>,
     pub(crate) timeout: Option<Duration>,
+}
+
+impl Edge {
+    /// Whether anything may want a request's body as a whole.
+    pub(crate) fn gathers(&self) -> bool {
+        self.access.is_some() || self.validate.is_some() || self.bodies.is_some() || !self.shims.is_empty()
+    }
 }
 
 /// Changes to JSON bodies.
@@ -116,10 +128,36 @@ pub(crate) struct Lasting {
     pub(crate) memory: Memory,
 }
 
+/// All that would keep a configuration from being carried out, beyond what [`config::check`] finds: each part is made as [`Snapshot::new`] makes it, and let go.
+pub(crate) fn faults(config: &Config) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (name, service) in &config.services {
+        let found = Draft::new(service).err().unwrap_or_default();
+        faults.extend(found.into_iter().map(|fault| fault.under(name.as_str()).under("services")));
+    }
+    let tiers = Tiers::new(&config.limits).err().unwrap_or_default();
+    faults.extend(tiers.into_iter().map(|fault| fault.under("limits")));
+    keep(observe::Policy::new(&config.observe), &mut faults, "observe");
+    if let Some(redis) = &config.limits.redis {
+        keep(Link::new(redis).map_err(|fault| fault.under("redis")), &mut faults, "limits");
+    }
+    let (identity, _) = Identity::new(&config.identity, &Memory::default());
+    for (index, route) in config.routes.iter().enumerate() {
+        let found = RouteDraft::new(route, config, &identity).err().unwrap_or_default();
+        faults.extend(found.into_iter().map(|fault| fault.under(index).under("routes")));
+    }
+    faults
+}
+
 impl Snapshot {
     /// The route of that number.
     pub(crate) fn route(&self, index: usize) -> Option<&Compiled> {
         self.routes.get(index)
+    }
+
+    /// What a request counts with: that of its route, if one took it.
+    pub(crate) fn handles(&self, route: Option<usize>) -> &Handles {
+        route.and_then(|index| self.routes.get(index)).map_or(&self.unrouted, |route| &route.handles)
     }
 
     /// The service of that name.
@@ -200,6 +238,7 @@ impl Snapshot {
             link,
             sample,
             routes,
+            unrouted: lasting.recorder.handles(UNROUTED, None),
             upstreams,
         })
     }
@@ -239,7 +278,8 @@ fn put_to_work(
 fn forget(config: &Config, lasting: &Lasting) {
     let services: BTreeSet<String> = config.services.keys().cloned().collect();
     lasting.services.keep(&services);
-    lasting.recorder.keep(&config.routes.iter().map(|route| route.name.clone()).collect());
+    let counted = config.routes.iter().map(|route| route.name.as_str()).chain([UNROUTED]);
+    lasting.recorder.keep(&counted.map(str::to_owned).collect());
     let routes = config.routes.iter().filter_map(|route| route_breaker(route, config));
     lasting.breakers.keep(&services.iter().cloned().chain(routes).collect());
 }

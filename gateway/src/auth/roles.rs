@@ -3,11 +3,30 @@
 use waypost_types::Tier;
 
 /// What a user of this role may do when signed in. A `service` has no permissions of its own: its API keys name theirs.
+///
+/// The data plane is the whole platform's and not a tenant's, and whoever registers is a `manager`: where services are, who calls them and what is configured
+/// is for `admin` alone.
 pub(crate) fn permissions(role: &str) -> &'static [&'static str] {
     match role {
         "admin" => &["*"],
-        "manager" => &["api_keys:*", "payments:*", "sessions:*", "transactions:*", "wallets:*"],
-        "user" => &["api_keys:read", "payments:read", "sessions:*", "transactions:read", "wallets:read"],
+        "manager" => &[
+            "api_keys:*",
+            "payments:*",
+            "rate_limits:read",
+            "sessions:*",
+            "transactions:*",
+            "versions:read",
+            "wallets:*",
+        ],
+        "user" => &[
+            "api_keys:read",
+            "payments:read",
+            "rate_limits:read",
+            "sessions:*",
+            "transactions:read",
+            "versions:read",
+            "wallets:read",
+        ],
         _ => &[],
     }
 }

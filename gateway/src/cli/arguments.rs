@@ -52,11 +52,17 @@ Examples:
         #[command(subcommand)]
         command: KeysCommand,
     },
-    /// Look at the configuration.
+    /// Look at the configuration, and replace what was made of it through the API.
     #[command(subcommand_required = true, arg_required_else_help = true)]
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Ask the data plane's file.
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Proxy {
+        #[command(subcommand)]
+        command: ProxyCommand,
     },
     /// Bring the database up to date and exit. `serve` does this too.
     #[command(after_help = "Example:\n  waypost-gateway migrate --data-dir /var/lib/waypost")]
@@ -110,6 +116,61 @@ Examples:
     /// Print the form of the data plane's file (--proxy) as a JSON Schema, for editors.
     #[command(after_help = "Example:\n  waypost-gateway config schema > waypost.schema.json")]
     Schema,
+    /// Put a file in the place of everything that was made of the data plane's configuration through the API.
+    ///
+    /// All of it or nothing. Beside a running gateway, which takes it over within seconds, or without one. What the file of `--proxy` defines stays. Exits with 2
+    /// and every mistake with its line if the file is wrong.
+    #[command(after_help = "\
+Examples:
+  waypost-gateway config apply services.yaml --data-dir /var/lib/waypost
+  waypost-gateway config apply services.yaml --proxy waypost.yaml --check")]
+    Apply(ApplyArguments),
+}
+
+/// What to ask the data plane's file.
+#[derive(Debug, Subcommand)]
+pub(super) enum ProxyCommand {
+    /// Say which route a request would take, and of every other why it does not.
+    ///
+    /// Nothing is sent, and no gateway has to run. Only what decides about the route is looked at: host, path, method, version, headers and query.
+    #[command(after_help = "\
+Examples:
+  waypost-gateway proxy match --proxy waypost.yaml GET /api/orders/7
+  waypost-gateway proxy match --proxy waypost.yaml POST 'https://shop.example/api/orders?dry=1' -H 'X-API-Version: v1'
+  waypost-gateway proxy match --proxy waypost.yaml GET /api/orders/7 -o json")]
+    Match(MatchArguments),
+}
+
+/// The flags of `proxy match`.
+#[derive(Debug, Args)]
+pub(super) struct MatchArguments {
+    #[command(flatten)]
+    pub(super) settings: ServeArguments,
+    /// The request's method.
+    #[arg(value_name = "METHOD")]
+    pub(super) method: String,
+    /// A path with its query, or a whole URL, whose host then counts.
+    #[arg(value_name = "URL")]
+    pub(super) url: String,
+    /// One of the request's headers; may be given several times.
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    pub(super) headers: Vec<(String, String)>,
+    /// How the answer is printed.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(super) output: Output,
+}
+
+/// The flags of `config apply`.
+#[derive(Debug, Args)]
+pub(super) struct ApplyArguments {
+    #[command(flatten)]
+    pub(super) settings: ServeArguments,
+    /// A YAML file in the form of the data plane's, with `services`, `routes` and `limits.tiers`.
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Only say what is wrong with it.
+    #[arg(long)]
+    pub(super) check: bool,
 }
 
 /// What to do with the books.
@@ -186,10 +247,15 @@ pub(super) struct KeyArguments {
 /// How a result is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
-    /// The secret alone.
+    /// For people and scripts: the secret alone, or the answer line by line.
     Text,
-    /// What `api_keys_create` answers.
+    /// What the API answers.
     Json,
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("expected NAME: VALUE, such as 'X-API-Version: v1'")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

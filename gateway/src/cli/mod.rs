@@ -3,10 +3,12 @@
 //! Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 it failed, 2 the arguments or the
 //! configuration are wrong.
 
+mod apply;
 mod arguments;
 mod keys;
 mod ledger;
 mod lock;
+mod proxy;
 mod serve;
 
 use std::io::Write as _;
@@ -14,11 +16,13 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::config::{Config, ConfigError, Loaded};
+use crate::config::{Config, ConfigError, Loaded, Sources};
 use crate::secrets::Secrets;
 use crate::store::Store;
 use crate::{StartError, data_plane, telemetry};
-use arguments::{Arguments, Command, ConfigCommand, KeysCommand, LedgerCommand, Settings};
+use arguments::{
+    Arguments, Command, ConfigCommand, KeysCommand, LedgerCommand, ProxyCommand, ServeArguments, Settings,
+};
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -36,16 +40,11 @@ pub enum CliError {
     /// The gateway could not be opened.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The address is taken, or not one of this machine.
+    /// An address is taken, or not one of this machine; or its certificate cannot be read.
     #[error(
-        "cannot listen on {address}: {source}. Stop what uses it, or choose another address with --listen (port 0 takes a free one)."
+        "cannot listen on {0}. Stop what uses it, or choose another address with --listen or the file's `listeners` (port 0 takes a free one)."
     )]
-    Listen {
-        /// The address.
-        address: std::net::SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
+    Listen(std::io::Error),
     /// Another gateway serves the same data.
     #[error(transparent)]
     Locked(#[from] lock::LockError),
@@ -124,6 +123,13 @@ fn dispatch(command: Command) -> Result<(), CliError> {
             print(&format!("{:#}\n", waypost_proxy::config::schema()));
             Ok(())
         }
+        Command::Config { command: ConfigCommand::Apply(arguments) } => {
+            let config = quiet_with(&arguments.settings)?;
+            runtime()?.block_on(apply::apply(config, &arguments.file, arguments.check))
+        }
+        Command::Proxy { command: ProxyCommand::Match(arguments) } => {
+            proxy::matching(&quiet_with(&arguments.settings)?, &arguments)
+        }
         Command::Migrate(settings) => runtime()?.block_on(migrate(quiet(&settings)?)),
         Command::Ledger { command: LedgerCommand::Verify(settings) } => {
             runtime()?.block_on(ledger::verify(quiet(&settings)?))
@@ -139,7 +145,16 @@ fn dispatch(command: Command) -> Result<(), CliError> {
 
 /// The configuration of a command that prints a result: its log has warnings only.
 fn quiet(settings: &Settings) -> Result<Config, CliError> {
-    let Loaded { mut config, .. } = Config::load(&settings.sources())?;
+    quietly(&settings.sources())
+}
+
+/// The same of a command that takes the flags of `serve`.
+fn quiet_with(arguments: &ServeArguments) -> Result<Config, CliError> {
+    quietly(&arguments.sources())
+}
+
+fn quietly(sources: &Sources) -> Result<Config, CliError> {
+    let Loaded { mut config, .. } = Config::load(sources)?;
     config.log.filter = "warn".to_owned();
     telemetry::init(&config.log);
     Ok(config)

@@ -4,67 +4,40 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
-
 use super::{CliError, keys, lock, print};
 use crate::config::Config;
-use crate::data_plane::{self, DataPlane};
+use crate::data_plane::{DataPlane, File, Plan};
 use crate::{Gateway, http};
 
 /// Serves until a signal.
 pub(super) async fn serve(config: Config) -> Result<(), CliError> {
-    let front = config.proxy.as_deref().map(data_plane::File::read).transpose().map_err(CliError::Proxy)?;
-    // The address first: a first start that then fails must not have made a key that nobody saw.
-    let listener = match &front {
-        Some(file) if file.has_listeners() => None,
-        _ => Some(listen(config.listen).await?),
-    };
+    let file = config.proxy.as_deref().map(File::read).transpose().map_err(CliError::Proxy)?;
+    let plan = Plan::new(file, &config);
+    // The addresses first: a first start that then fails must not have made a key that nobody saw.
+    let sockets = plan.bind().map_err(CliError::Listen)?;
     let _lock = lock::take(&config.data_dir)?;
-    let address = listener.as_ref().map_or(Ok(config.listen), TcpListener::local_addr);
-    let address = address.map_err(|source| CliError::Listen { address: config.listen, source })?;
     let gateway = Arc::new(Gateway::open(config).await?);
     let service = http::Service::new(Arc::clone(&gateway))
         .map_err(|error| CliError::failed("compiling the contract's schemas")(error.into()))?;
+    let data_plane = DataPlane::new(plan, service).map_err(CliError::Proxy)?;
     let first_key = keys::first(&gateway).await?;
     // From here on a signal ends it in order.
     let stop = stop_signal(Arc::clone(&gateway))
         .map_err(|error| CliError::failed("listening to signals")(error.into()))?;
-    let housekeeping = gateway.housekeeping();
-    let greet = |address| {
+    let listening = data_plane.proxy().at(sockets);
+    if let Some(address) = listening.addresses().first().copied() {
         gateway.listening(address);
         print(&greeting(&gateway, address, first_key.as_deref()));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
-    };
-    match (front, listener) {
-        (Some(file), listener) => {
-            // The data plane takes the address anew, once for each of its workers.
-            drop(listener);
-            let front = DataPlane::new(file, service, address).map_err(CliError::Proxy)?;
-            let listening = front.bind().map_err(|error| CliError::failed("listening")(error.into()))?;
-            greet(listening.addresses().first().copied().unwrap_or(address));
-            tokio::select! {
-                ended = listening.serve(stop) => ended.map_err(|error| CliError::failed("serving")(error.into()))?,
-                () = front.watch() => {}
-                () = housekeeping => {}
-            }
-        }
-        (None, Some(listener)) => {
-            greet(address);
-            tokio::select! {
-                () = http::serve(listener, service, stop) => {}
-                () = housekeeping => {}
-            }
-        }
-        // Without a data plane there is a listener.
-        (None, None) => {}
+    }
+    tokio::select! {
+        ended = listening.serve(stop) => ended.map_err(|error| CliError::failed("serving")(error.into()))?,
+        () = data_plane.watch() => {}
+        () = gateway.housekeeping() => {}
     }
     gateway.close().await;
     tracing::info!("stopped");
     Ok(())
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener, CliError> {
-    TcpListener::bind(address).await.map_err(|source| CliError::Listen { address, source })
 }
 
 fn greeting(gateway: &Gateway, address: SocketAddr, first_key: Option<&str>) -> String {

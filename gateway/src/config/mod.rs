@@ -53,6 +53,8 @@ pub struct Config {
     pub tokens: TokensConfig,
     /// Password hashing.
     pub passwords: PasswordsConfig,
+    /// What is kept of who calls what.
+    pub analytics: AnalyticsConfig,
     /// How often a caller may call, by tier.
     pub rate_limits: RateLimitsConfig,
     /// Pages of other origins.
@@ -151,6 +153,14 @@ pub struct PasswordsConfig {
     pub parallelism: u32,
     /// Hashes computed at once; more wait. Bounds the memory that logins can take.
     pub concurrency: u32,
+}
+
+/// `[analytics]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AnalyticsConfig {
+    /// How long what was counted in a minute is kept.
+    pub retention: Duration,
 }
 
 /// `[rate_limits]`.
@@ -256,6 +266,7 @@ impl Default for Config {
                 parallelism: 1,
                 concurrency: 4,
             },
+            analytics: AnalyticsConfig { retention: Duration::from_secs(30 * 86_400) },
             rate_limits: RateLimitsConfig {
                 enabled: true,
                 anonymous: Rates { per_second: None, per_minute: Some(100), per_hour: None, per_day: None },

@@ -207,6 +207,13 @@ pub(super) static SETTINGS: &[Setting] = &[
     number!("passwords.iterations", "argon2id: passes over the memory.", passwords.iterations, 1, 100),
     number!("passwords.parallelism", "argon2id: lanes.", passwords.parallelism, 1, 64),
     number!("passwords.concurrency", "Hashes computed at once; more wait.", passwords.concurrency, 1, 1_024),
+    span!(
+        "analytics.retention",
+        "How long the data plane's counts of a minute are kept.",
+        analytics.retention,
+        HOUR,
+        Duration::from_secs(400 * 86_400)
+    ),
     setting!("rate_limits.enabled", "Keep rate limits.", rate_limits.enabled, boolean, |value: &bool| {
         Some(value.to_string())
     }),

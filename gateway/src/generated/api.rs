@@ -536,6 +536,393 @@ pub trait PaymentsApi<C, E>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Success<::waypost_types::Payment>, E>> + Send;
 }
 
+/// What the data plane forwards requests to, each with its targets, how they are balanced and how they are.
+pub trait ServicesApi<C, E>: Send + Sync + 'static {
+    /// Add a service
+    ///
+    /// `POST /v1/services`
+    ///
+    /// Puts a service behind the gateway. It is checked as the data plane's file is, kept in the database, and holds from this answer on: a route may lead
+    /// to it at once. Other nodes follow within seconds.
+    ///
+    /// Refused with 409 `already_exists` if there is a service of this name, also one of the file, and with 422 `invalid_config` for what the data plane
+    /// cannot carry out; nothing is changed then.
+    fn services_create(
+        &self,
+        context: C,
+        body: ::waypost_types::CreateService,
+    ) -> impl Future<Output = Result<Created<::waypost_types::Service>, E>> + Send;
+    /// List services
+    ///
+    /// `GET /v1/services`
+    ///
+    /// Lists all services, those of the file and those that were made here, by name, each with the health and the connections of its targets as this node
+    /// sees them.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    fn services_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::ServicesListParams,
+    ) -> impl Future<Output = Result<Success<::waypost_types::ServicePage>, E>> + Send;
+    /// Get a service
+    ///
+    /// `GET /v1/services/{service_name}`
+    ///
+    /// Reads one service: what was written, what holds where nothing was, and how its targets are.
+    ///
+    /// Refused with 404 `not_found` if there is none of this name.
+    fn services_get(
+        &self,
+        context: C,
+        service_name: String,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Service>, E>> + Send;
+    /// Change a service
+    ///
+    /// `PATCH /v1/services/{service_name}`
+    ///
+    /// Changes the fields that are in the body. Connections and the health of targets that stay are kept; requests under way end as they began.
+    ///
+    /// Refused with 404 `not_found`, with 409 `managed_by_file` for a service that the file defines, and with 422 `invalid_config` for what the data plane
+    /// cannot carry out; nothing is changed then.
+    fn services_update(
+        &self,
+        context: C,
+        service_name: String,
+        body: ::waypost_types::UpdateService,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Service>, E>> + Send;
+    /// Take a service away
+    ///
+    /// `DELETE /v1/services/{service_name}`
+    ///
+    /// Takes a service away. Requests under way end as they began.
+    ///
+    /// Refused with 404 `not_found`, with 409 `managed_by_file` for a service that the file defines, and with 409 `in_use` while a route leads to it.
+    fn services_delete(
+        &self,
+        context: C,
+        service_name: String,
+    ) -> impl Future<Output = Result<NoContent, E>> + Send;
+    /// The health of a service
+    ///
+    /// `GET /v1/services/{service_name}/health`
+    ///
+    /// How the targets of a service are as this node sees them: whether they answer, how many requests they have, how fast they are, and the state of the
+    /// breaker.
+    ///
+    /// Refused with 404 `not_found` if there is none of this name.
+    fn services_health(
+        &self,
+        context: C,
+        service_name: String,
+    ) -> impl Future<Output = Result<Success<::waypost_types::ServiceHealth>, E>> + Send;
+}
+
+/// Which request goes to which service, and what is done with it on the way.
+pub trait RoutesApi<C, E>: Send + Sync + 'static {
+    /// Add a route
+    ///
+    /// `POST /v1/routes`
+    ///
+    /// Adds a route. It is checked as the data plane's file is, kept in the database, and takes requests from this answer on. Other nodes follow within
+    /// seconds. Of routes that are alike, those of the file come before those that are made here, and those before the gateway's own.
+    ///
+    /// Refused with 409 `already_exists` if there is a route of this name, also one of the file, and with 422 `invalid_config` for what the data plane
+    /// cannot carry out, such as a service that is not there; nothing is changed then.
+    fn routes_create(
+        &self,
+        context: C,
+        body: ::waypost_types::CreateRoute,
+    ) -> impl Future<Output = Result<Created<::waypost_types::Route>, E>> + Send;
+    /// List routes
+    ///
+    /// `GET /v1/routes`
+    ///
+    /// Lists all routes by name: those of the file, those that were made here, and `platform`, which is the gateway's own API.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    fn routes_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::RoutesListParams,
+    ) -> impl Future<Output = Result<Success<::waypost_types::RoutePage>, E>> + Send;
+    /// Get a route
+    ///
+    /// `GET /v1/routes/{route_name}`
+    ///
+    /// Reads one route: what was written, and what holds where nothing was.
+    ///
+    /// Refused with 404 `not_found` if there is none of this name.
+    fn routes_get(
+        &self,
+        context: C,
+        route_name: String,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Route>, E>> + Send;
+    /// Change a route
+    ///
+    /// `PATCH /v1/routes/{route_name}`
+    ///
+    /// Changes the fields that are in the body. Requests under way end as they began.
+    ///
+    /// Refused with 404 `not_found`, with 409 `managed_by_file` for a route that the file defines, and with 422 `invalid_config` for what the data plane
+    /// cannot carry out; nothing is changed then.
+    fn routes_update(
+        &self,
+        context: C,
+        route_name: String,
+        body: ::waypost_types::UpdateRoute,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Route>, E>> + Send;
+    /// Take a route away
+    ///
+    /// `DELETE /v1/routes/{route_name}`
+    ///
+    /// Takes a route away: its requests go where the other routes send them. Requests under way end as they began.
+    ///
+    /// Refused with 404 `not_found`, and with 409 `managed_by_file` for a route that the file defines.
+    fn routes_delete(
+        &self,
+        context: C,
+        route_name: String,
+    ) -> impl Future<Output = Result<NoContent, E>> + Send;
+    /// Ask which route a request would take
+    ///
+    /// `POST /v1/route_match`
+    ///
+    /// Says which route a request would take, and of every other why it does not. Nothing is sent anywhere. Only what decides about the route is looked at:
+    /// host, path, method, version, headers and query; not who calls.
+    fn routes_match(
+        &self,
+        context: C,
+        body: ::waypost_types::RouteQuestion,
+    ) -> impl Future<Output = Result<Success<::waypost_types::RouteAnswer>, E>> + Send;
+}
+
+/// What keeps a failing service from being asked, as this node sees it; to be opened and closed by hand.
+pub trait BreakersApi<C, E>: Send + Sync + 'static {
+    /// List breakers
+    ///
+    /// `GET /v1/breakers`
+    ///
+    /// Lists the breakers of this node by name: one a service, and one a route where the service wants that.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    fn breakers_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::BreakersListParams,
+    ) -> impl Future<Output = Result<Success<::waypost_types::BreakerPage>, E>> + Send;
+    /// Get a breaker
+    ///
+    /// `GET /v1/breakers/{breaker_name}`
+    ///
+    /// Reads one breaker: its state, and what it counted.
+    ///
+    /// Refused with 404 `not_found` if there is none of this name.
+    fn breakers_get(
+        &self,
+        context: C,
+        breaker_name: String,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Breaker>, E>> + Send;
+    /// Close a breaker by hand
+    ///
+    /// `POST /v1/breakers/{breaker_name}/reset`
+    ///
+    /// Closes a breaker on this node, whatever state it is in, and lets it begin anew. Requests pass from this answer on.
+    ///
+    /// Refused with 404 `not_found` if there is none of this name.
+    fn breakers_reset(
+        &self,
+        context: C,
+        breaker_name: String,
+        body: ::waypost_types::ResetBreaker,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Breaker>, E>> + Send;
+    /// Open a breaker by hand
+    ///
+    /// `POST /v1/breakers/{breaker_name}/open`
+    ///
+    /// Opens a breaker on this node: from this answer on requests to the service are answered with 503 `circuit_open`, or with the route's fallback, until
+    /// `seconds` are over or the breaker is reset.
+    ///
+    /// Refused with 404 `not_found` if there is none of this name.
+    fn breakers_open(
+        &self,
+        context: C,
+        breaker_name: String,
+        body: ::waypost_types::OpenBreaker,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Breaker>, E>> + Send;
+}
+
+/// How often the callers of each tier may call, and what a caller used of it.
+pub trait RateLimitsApi<C, E>: Send + Sync + 'static {
+    /// List the tiers
+    ///
+    /// `GET /v1/rate_limits/tiers`
+    ///
+    /// Says how often the callers of each tier may call, and where that is written.
+    fn rate_limits_tiers(
+        &self,
+        context: C,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::RateLimitTiers>, E>,
+    > + Send;
+    /// Set how often a tier may call
+    ///
+    /// `PUT /v1/rate_limits/tiers/{tier_name}`
+    ///
+    /// Puts these windows in the place of a tier's, or makes the tier. They hold from this answer on; what callers used already stays counted. Other nodes
+    /// follow within seconds.
+    ///
+    /// Refused with 409 `managed_by_file` for a tier that the file defines, and with 422 `invalid_config` for what cannot be, such as a `burst` without
+    /// `per_second`.
+    fn rate_limits_put_tier(
+        &self,
+        context: C,
+        tier_name: String,
+        body: ::waypost_types::PutRateLimitTier,
+    ) -> impl Future<Output = Result<Success<::waypost_types::RateLimitTier>, E>> + Send;
+    /// What a caller used of its tier
+    ///
+    /// `GET /v1/rate_limits/usage`
+    ///
+    /// Says what a caller used of the windows of its tier, as this node counts: the one who asks, or another, or an address without credentials.
+    ///
+    /// Refused with 403 `permission_denied` for another caller unless the one who asks holds `rate_limits:write`.
+    fn rate_limits_usage(
+        &self,
+        context: C,
+        params: ::waypost_types::params::RateLimitsUsageParams,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::RateLimitUsage>, E>,
+    > + Send;
+}
+
+/// The API versions that the data plane knows.
+pub trait VersionsApi<C, E>: Send + Sync + 'static {
+    /// List API versions
+    ///
+    /// `GET /v1/versions`
+    ///
+    /// Lists the versions that the data plane knows, by name, with what clients are told of their end and the routes that serve them. Where no
+    /// configuration names any, `v1` is the gateway's own.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    fn versions_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::VersionsListParams,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::ApiVersionPage>, E>,
+    > + Send;
+}
+
+/// The configuration of the data plane as a whole - what holds, where it comes from, and replacing the part that was made through the API.
+pub trait ConfigApi<C, E>: Send + Sync + 'static {
+    /// Get the configuration
+    ///
+    /// `GET /v1/config`
+    ///
+    /// Shows what holds now, the part of it that was made through the API with its revision, and what of that part does not hold because of what the file
+    /// says.
+    fn config_get(
+        &self,
+        context: C,
+    ) -> impl Future<Output = Result<Success<::waypost_types::GatewayConfig>, E>> + Send;
+    /// Replace what was made through the API
+    ///
+    /// `PUT /v1/config`
+    ///
+    /// Puts a configuration in the place of everything that was made through the API, all at once or not at all. What the file and the gateway's settings
+    /// define stays.
+    ///
+    /// Refused with 409 `stale_revision` if `revision` is not the present one, and with 422 `invalid_config` for what the data plane cannot carry out and
+    /// for what the file defines already; nothing is changed then.
+    fn config_apply(
+        &self,
+        context: C,
+        body: ::waypost_types::ApplyConfig,
+    ) -> impl Future<Output = Result<Success<::waypost_types::GatewayConfig>, E>> + Send;
+    /// Check a configuration
+    ///
+    /// `POST /v1/config/validate`
+    ///
+    /// Says everything that is wrong with a configuration, with its place, and with its line where it is YAML. It is looked at together with what the file
+    /// and the gateway's settings define. Nothing is changed.
+    fn config_validate(
+        &self,
+        context: C,
+        body: ::waypost_types::ValidateConfig,
+    ) -> impl Future<Output = Result<Success<::waypost_types::ConfigReport>, E>> + Send;
+}
+
+/// Who calls what, how often and how fast, added up by minute and kept over restarts.
+pub trait AnalyticsApi<C, E>: Send + Sync + 'static {
+    /// All requests of a time
+    ///
+    /// `GET /v1/analytics/overview`
+    ///
+    /// Adds up all requests of a time, over all routes and nodes: how many, how many failed, how fast. Counts are kept by minute; those of a minute that is
+    /// under way are in it. Without `from` and `to` it is the last hour; more than 31 days are refused with 422 `validation_failed`.
+    fn analytics_overview(
+        &self,
+        context: C,
+        params: ::waypost_types::params::AnalyticsOverviewParams,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::AnalyticsOverview>, E>,
+    > + Send;
+    /// The most popular routes
+    ///
+    /// `GET /v1/analytics/endpoints`
+    ///
+    /// Lists the routes with the most requests of a time, with their errors and latencies. Counts are kept by minute; those of a minute that is under way
+    /// are in it. Without `from` and `to` it is the last hour; more than 31 days are refused with 422 `validation_failed`.
+    fn analytics_endpoints(
+        &self,
+        context: C,
+        params: ::waypost_types::params::AnalyticsEndpointsParams,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::AnalyticsEndpoints>, E>,
+    > + Send;
+    /// The most frequent errors
+    ///
+    /// `GET /v1/analytics/errors`
+    ///
+    /// Lists routes and statuses of 4xx and 5xx by how often they were answered. Counts are kept by minute; those of a minute that is under way are in it.
+    /// Without `from` and `to` it is the last hour; more than 31 days are refused with 422 `validation_failed`.
+    fn analytics_errors(
+        &self,
+        context: C,
+        params: ::waypost_types::params::AnalyticsErrorsParams,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::AnalyticsErrors>, E>,
+    > + Send;
+    /// Requests over time
+    ///
+    /// `GET /v1/analytics/series`
+    ///
+    /// Adds up requests step by step, of all routes or of one. Counts are kept by minute; those of a minute that is under way are in it. Without `from` and
+    /// `to` it is the last hour; more than 31 days are refused with 422 `validation_failed`.
+    fn analytics_series(
+        &self,
+        context: C,
+        params: ::waypost_types::params::AnalyticsSeriesParams,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::AnalyticsSeries>, E>,
+    > + Send;
+    /// The busiest callers
+    ///
+    /// `GET /v1/analytics/consumers`
+    ///
+    /// Lists the callers with the most requests of a time. Counts are kept by minute; those of a minute that is under way are in it. Without `from` and
+    /// `to` it is the last hour; more than 31 days are refused with 422 `validation_failed`.
+    fn analytics_consumers(
+        &self,
+        context: C,
+        params: ::waypost_types::params::AnalyticsConsumersParams,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::AnalyticsConsumers>, E>,
+    > + Send;
+}
+
 /// The whole contract.
 pub trait Api<
     C,
@@ -555,11 +942,34 @@ pub trait Api<
     > + WalletsApi<
         C,
         E,
-    > + TransactionsApi<C, E> + PaymentsApi<C, E> + Send + Sync + 'static {}
+    > + TransactionsApi<
+        C,
+        E,
+    > + PaymentsApi<
+        C,
+        E,
+    > + ServicesApi<
+        C,
+        E,
+    > + RoutesApi<
+        C,
+        E,
+    > + BreakersApi<
+        C,
+        E,
+    > + RateLimitsApi<
+        C,
+        E,
+    > + VersionsApi<
+        C,
+        E,
+    > + ConfigApi<C, E> + AnalyticsApi<C, E> + Send + Sync + 'static {}
 
 impl<T, C, E> Api<C, E> for T
 where
     T: SystemApi<C, E> + AuthApi<C, E> + SessionsApi<C, E> + ApiKeysApi<C, E>
-        + WalletsApi<C, E> + TransactionsApi<C, E> + PaymentsApi<C, E> + Send + Sync
+        + WalletsApi<C, E> + TransactionsApi<C, E> + PaymentsApi<C, E>
+        + ServicesApi<C, E> + RoutesApi<C, E> + BreakersApi<C, E> + RateLimitsApi<C, E>
+        + VersionsApi<C, E> + ConfigApi<C, E> + AnalyticsApi<C, E> + Send + Sync
         + 'static,
 {}

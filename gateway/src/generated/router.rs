@@ -740,5 +740,512 @@ where
                 }
             },
         );
+    routes
+        .add(
+            &operations::SERVICES_CREATE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .services_create(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::SERVICES_CREATE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::SERVICES_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .services_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::SERVICES_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::SERVICES_GET,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let service_name = input.path();
+                        let outcome = api
+                            .services_get(context, service_name)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::SERVICES_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::SERVICES_UPDATE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let service_name = input.path();
+                        let body = input.body()?;
+                        let outcome = api
+                            .services_update(context, service_name, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::SERVICES_UPDATE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::SERVICES_DELETE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let service_name = input.path();
+                        let outcome = api
+                            .services_delete(context, service_name)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::SERVICES_DELETE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::SERVICES_HEALTH,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let service_name = input.path();
+                        let outcome = api
+                            .services_health(context, service_name)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::SERVICES_HEALTH)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ROUTES_CREATE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .routes_create(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ROUTES_CREATE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ROUTES_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .routes_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ROUTES_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ROUTES_GET,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let route_name = input.path();
+                        let outcome = api
+                            .routes_get(context, route_name)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ROUTES_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ROUTES_UPDATE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let route_name = input.path();
+                        let body = input.body()?;
+                        let outcome = api
+                            .routes_update(context, route_name, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ROUTES_UPDATE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ROUTES_DELETE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let route_name = input.path();
+                        let outcome = api
+                            .routes_delete(context, route_name)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ROUTES_DELETE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ROUTES_MATCH,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .routes_match(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ROUTES_MATCH)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::BREAKERS_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .breakers_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::BREAKERS_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::BREAKERS_GET,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let breaker_name = input.path();
+                        let outcome = api
+                            .breakers_get(context, breaker_name)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::BREAKERS_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::BREAKERS_RESET,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let breaker_name = input.path();
+                        let body = input.body()?;
+                        let outcome = api
+                            .breakers_reset(context, breaker_name, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::BREAKERS_RESET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::BREAKERS_OPEN,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let breaker_name = input.path();
+                        let body = input.body()?;
+                        let outcome = api
+                            .breakers_open(context, breaker_name, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::BREAKERS_OPEN)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::RATE_LIMITS_TIERS,
+            {
+                let api = Arc::clone(&api);
+                move |context, _input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let outcome = api
+                            .rate_limits_tiers(context)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::RATE_LIMITS_TIERS)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::RATE_LIMITS_PUT_TIER,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let tier_name = input.path();
+                        let body = input.body()?;
+                        let outcome = api
+                            .rate_limits_put_tier(context, tier_name, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::RATE_LIMITS_PUT_TIER)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::RATE_LIMITS_USAGE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .rate_limits_usage(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::RATE_LIMITS_USAGE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::VERSIONS_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .versions_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::VERSIONS_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::CONFIG_GET,
+            {
+                let api = Arc::clone(&api);
+                move |context, _input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let outcome = api
+                            .config_get(context)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::CONFIG_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::CONFIG_APPLY,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .config_apply(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::CONFIG_APPLY)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::CONFIG_VALIDATE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .config_validate(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::CONFIG_VALIDATE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ANALYTICS_OVERVIEW,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .analytics_overview(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ANALYTICS_OVERVIEW)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ANALYTICS_ENDPOINTS,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .analytics_endpoints(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ANALYTICS_ENDPOINTS)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ANALYTICS_ERRORS,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .analytics_errors(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ANALYTICS_ERRORS)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ANALYTICS_SERIES,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .analytics_series(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ANALYTICS_SERIES)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ANALYTICS_CONSUMERS,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .analytics_consumers(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ANALYTICS_CONSUMERS)?)
+                    })
+                }
+            },
+        );
     Ok(routes.finish())
 }

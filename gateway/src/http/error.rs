@@ -1,4 +1,4 @@
-//! The one error of every handler, and how it becomes `application/problem+json` (RFC 9457).
+//! The one error of every handler. It becomes `application/problem+json` (RFC 9457) in `problem`.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ pub struct Error {
     /// HTTP status.
     pub status: u16,
     /// The stable machine-readable code: `insufficient_funds`.
-    pub code: Cow<'static, str>,
+    pub code: &'static str,
     /// What happened, to what, and what to do.
     pub detail: String,
     /// One entry for each wrong field, all of them at once.
@@ -34,15 +34,8 @@ pub struct FieldError {
 
 impl Error {
     /// Any error.
-    pub fn new(status: u16, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            code: code.into(),
-            detail: detail.into(),
-            fields: Vec::new(),
-            retry_after: None,
-            source: None,
-        }
+    pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), fields: Vec::new(), retry_after: None, source: None }
     }
 
     /// 400.

@@ -1,20 +1,11 @@
-//! The headers that every answer carries, worked out before the first request where that is possible.
-
-use std::fmt::Write as _;
+//! The headers that every answer of an operation carries beside those that the data plane sets, worked out before the first request where that is possible.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::limits::{Plan, Quota};
 use crate::generated::operation::Deprecated;
 use crate::generated::{API_VERSION, OPERATIONS, Operation};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VERSION: HeaderName = HeaderName::from_static("x-api-version");
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
-const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// The reference page brings its script and style with it and talks to nobody.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
@@ -38,17 +29,9 @@ impl Common {
     }
 
     /// Adds them.
-    pub(super) fn add(
-        &self,
-        headers: &mut HeaderMap,
-        operation: Option<&Operation>,
-        request_id: &str,
-        quota: Option<(Quota, &Plan)>,
-    ) {
+    pub(super) fn add(&self, headers: &mut HeaderMap, operation: Option<&Operation>) {
+        // With those of the data plane.
         headers.reserve(10);
-        if let Ok(request_id) = HeaderValue::from_str(request_id) {
-            headers.insert(REQUEST_ID, request_id);
-        }
         headers.insert(VERSION, HeaderValue::from_static(API_VERSION));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         let cache = if headers.contains_key(header::ETAG) { "private, no-cache" } else { "no-store" };
@@ -63,20 +46,6 @@ impl Common {
         let deprecation = operation.and_then(|operation| self.deprecations.get(operation.index));
         for (name, value) in deprecation.into_iter().flatten() {
             headers.insert(name, value.clone());
-        }
-        if let Some((quota, plan)) = quota {
-            let mut text = String::with_capacity(48);
-            // Writing to a string cannot fail.
-            let _ = write!(text, "\"{}\";r={};t={}", quota.window, quota.remaining, quota.reset);
-            if let Ok(text) = HeaderValue::try_from(text) {
-                headers.insert(RATE_LIMIT, text);
-            }
-            if let Some(policy) = plan.policy() {
-                headers.insert(RATE_LIMIT_POLICY, policy.clone());
-            }
-            headers.insert(LIMIT, HeaderValue::from(quota.limit));
-            headers.insert(REMAINING, HeaderValue::from(quota.remaining));
-            headers.insert(RESET, HeaderValue::from(quota.reset));
         }
     }
 }

@@ -77,7 +77,7 @@ fn part(hasher: &mut blake3::Hasher, bytes: &[u8]) {
 
 /// The key of a request, if it has one. The draft's quoted form and the bare one are the same key.
 pub(super) fn key(headers: &HeaderMap) -> Result<Option<&str>, Error> {
-    let Some(value) = super::refuse::single(headers, HEADER)? else { return Ok(None) };
+    let Some(value) = super::single::single(headers, HEADER)? else { return Ok(None) };
     let value = value.trim();
     let key = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
     if !(1..=LONGEST).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"')

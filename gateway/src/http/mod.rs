@@ -1,33 +1,28 @@
-//! The pipeline that every request walks before and after its handler.
+//! What a request to the gateway's own API walks after the data plane's pipeline and before its handler.
 //!
 //! ```text
-//! listener     connections, their limits, shutdown
-//!   service    request id, trace -> refuse what is not plain HTTP -> preflights of other origins' pages -> route -> [ gate ] -> common headers -> record
-//!     gate     authenticate -> rate limit -> permission -> accept -> body -> validate -> idempotency -> handler -> ETag
+//! data plane   connections, request id and trace, one normal form of the request, route, pages of other origins ... headers, log, metrics, analytics
+//!   service    the contract's router
+//!     gate     authenticate -> rate limit (the data plane's) -> permission -> accept -> body -> validate -> idempotency -> handler -> ETag, common headers
 //! ```
 //!
-//! Policies are pure and take `now`: `limits`, `refuse`, `permission`, `accept`, `etag`, `trace`. What an operation needs of
-//! the pipeline comes from the generated table, so no operation of ours is named here.
-//! What does not live here: who a credential belongs to (`auth`), what an operation does (its resource's module).
+//! Policies are pure: `permission`, `accept`, `etag`. What an operation needs of the gate comes from the generated table, so no operation of ours is named here.
+//! What does not live here: what is the same for every service (`waypost-proxy`, set to work by `data_plane`), who a credential belongs to (`auth`), what an
+//! operation does (its resource's module).
 
 mod accept;
 mod context;
-mod cors;
 mod error;
 mod etag;
 mod gate;
 mod headers;
 mod idempotency;
-pub mod limits;
-mod listener;
 mod permission;
-mod problem;
-mod refuse;
+pub(crate) mod problem;
 mod service;
-mod trace;
+mod single;
 
 pub use context::{Caller, Context, Idempotency, Identity};
 pub use error::{Error, FieldError};
-pub use listener::serve;
 pub use permission::permits;
 pub use service::Service;

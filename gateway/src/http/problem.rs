@@ -1,75 +1,36 @@
-//! Errors as `application/problem+json` (RFC 9457).
+//! Errors of handlers as the data plane's refusals: problems have one form, whoever refuses.
 
-use axum::body::Body;
-use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
-use serde::Serialize;
+use serde_json::{Value, json};
+use waypost_proxy::Refusal;
 
-use super::Error;
-
-/// The media type.
-const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
-
-#[derive(Serialize)]
-struct Problem<'e> {
-    r#type: String,
-    title: &'static str,
-    status: u16,
-    detail: &'e str,
-    instance: &'e str,
-    code: &'e str,
-    request_id: &'e str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after: Option<u64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<Field<'e>>,
-}
-
-#[derive(Serialize)]
-struct Field<'e> {
-    pointer: &'e str,
-    code: &'e str,
-    detail: &'e str,
-}
+use super::{Error, FieldError};
 
 /// The most fields that are listed; a body of a megabyte can be wrong in more places than anybody reads.
 const MOST_FIELDS: usize = 1000;
 
-/// The document. `instance` is the path that was asked for.
-pub(super) fn document(error: &Error, instance: &str, request_id: &str) -> Vec<u8> {
-    let errors = error.fields.iter().take(MOST_FIELDS).map(|field| Field {
-        pointer: shortened(&field.pointer, 1024),
-        code: &field.code,
-        detail: shortened(&field.detail, 1000),
-    });
-    let problem = Problem {
-        r#type: format!("urn:waypost:problem:{}", error.code),
-        title: title(error.status),
-        status: error.status,
-        detail: shortened(&error.detail, 2000),
-        instance: shortened(instance, 2048),
-        code: &error.code,
-        request_id,
-        retry_after: error.retry_after,
-        errors: errors.collect(),
-    };
-    // Strings and numbers only: writing them cannot fail.
-    serde_json::to_vec(&problem).unwrap_or_default()
+/// What the caller is told of an error, with the headers that its status asks for.
+pub(crate) fn refusal(error: &Error) -> Refusal {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut refusal = Refusal::new(status, error.code, shortened(&error.detail, 2000).to_owned());
+    if let Some(seconds) = error.retry_after {
+        refusal =
+            refusal.header(header::RETRY_AFTER, HeaderValue::from(seconds)).member("retry_after", seconds);
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer realm=\"waypost\"");
+        refusal = refusal.header(header::WWW_AUTHENTICATE, challenge);
+    }
+    if !error.fields.is_empty() {
+        let fields: Vec<Value> = error.fields.iter().take(MOST_FIELDS).map(field).collect();
+        refusal = refusal.member("errors", fields);
+    }
+    refusal
 }
 
-/// A document as a response, with the headers that its status asks for.
-pub(super) fn response(error: &Error, document: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(document));
-    *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, MEDIA_TYPE);
-    if let Some(seconds) = error.retry_after {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    if error.status == 401 {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"waypost\""));
-    }
-    response
+fn field(field: &FieldError) -> Value {
+    let (pointer, detail) = (shortened(&field.pointer, 1024), shortened(&field.detail, 1000));
+    json!({ "pointer": pointer, "code": field.code, "detail": detail })
 }
 
 /// A recorded document, told under the id of the request that it answers now.
@@ -79,17 +40,6 @@ pub(super) fn retold(document: &[u8], request_id: &str) -> Option<Vec<u8>> {
     serde_json::to_vec(&value).ok()
 }
 
-fn title(status: u16) -> &'static str {
-    match status {
-        // The names of RFC 9110; the `http` crate has older ones for these.
-        413 => "Content Too Large",
-        422 => "Unprocessable Content",
-        _ => {
-            StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error")
-        }
-    }
-}
-
 fn shortened(text: &str, most: usize) -> &str {
     text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
@@ -97,7 +47,10 @@ fn shortened(text: &str, most: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::FieldError;
+
+    fn document(error: &Error, instance: &str, request_id: &str) -> Vec<u8> {
+        refusal(error).document(request_id, instance).into_bytes()
+    }
 
     #[test]
     fn a_document_says_everything_and_keeps_the_cause_to_itself() {
@@ -122,7 +75,7 @@ mod tests {
                 "errors": [{ "pointer": "/amount", "code": "minimum", "detail": "must be at least 1" }],
             })
         );
-        let hidden = super::document(&Error::internal("the password is hunter2"), "/", "req_1");
+        let hidden = self::document(&Error::internal("the password is hunter2"), "/", "req_1");
         assert!(!String::from_utf8(hidden).unwrap().contains("hunter2"));
     }
 

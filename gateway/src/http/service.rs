@@ -1,4 +1,4 @@
-//! The whole gateway as one function from a request to an answer. The listener calls it; so can a test, without a socket.
+//! The gateway's own API as one function from a request to an answer. The data plane calls it; so can a test, without a socket.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use axum::body::Body;
 use axum::response::Response;
 use http::Request;
 use tower::Service as _;
+use waypost_proxy::Visit;
 
 use super::gate::{Arrival, Pipeline};
-use super::{cors, refuse};
 use crate::Gateway;
 use crate::generated::{self, SchemaError};
 
@@ -39,30 +39,19 @@ impl Service {
         self.pipeline.gateway()
     }
 
-    /// Answers one request of this peer.
+    /// Answers one request of this peer by itself: nobody is counted, and only what the gate refuses is.
     pub async fn answer(&self, request: Request<Body>, peer: IpAddr) -> Response {
-        let _in_flight = self.gateway().metrics.request_started();
-        let (parts, body) = request.into_parts();
-        let Some(origins) = &self.gateway().config.cors.allowed_origins else {
-            return self.walk(parts, body, peer).await;
-        };
-        let origin = parts.headers.get(http::header::ORIGIN).cloned();
-        let mut answer = match cors::preflight(origins, &parts) {
-            Some(answer) => self.pipeline.complete(answer, &parts, &Arrival::new(&parts.headers, peer)),
-            None => self.walk(parts, body, peer).await,
-        };
-        cors::admit(origins, origin.as_ref(), answer.headers_mut());
-        answer
+        self.walk(request, Arrival::alone(peer)).await
     }
 
-    async fn walk(&self, mut parts: http::request::Parts, body: Body, peer: IpAddr) -> Response {
-        let arrival = Arrival::new(&parts.headers, peer);
-        let header_bytes = usize::try_from(self.gateway().config.limits.header_bytes).unwrap_or(usize::MAX);
-        if let Err(error) = refuse::check(&parts, header_bytes) {
-            return self.pipeline.refuse(&error, &parts, &arrival);
-        }
-        parts.extensions.insert(arrival);
-        let answer = self.router.clone().call(Request::from_parts(parts, body)).await;
-        answer.unwrap_or_else(|never| match never {})
+    /// Answers one request that the data plane lets through.
+    pub(crate) async fn receive(&self, request: Request<Body>, visit: Visit) -> Response {
+        self.walk(request, visit.into()).await
+    }
+
+    async fn walk(&self, mut request: Request<Body>, arrival: Arrival) -> Response {
+        let _in_flight = self.gateway().metrics.request_started();
+        request.extensions_mut().insert(arrival);
+        self.router.clone().call(request).await.unwrap_or_else(|never| match never {})
     }
 }

@@ -63,7 +63,7 @@ async fn a_reader_that_is_not_to_be_had_is_a_503_and_worth_another_try() {
     let closed = sqlx::query("SELECT 1").execute(fixture.store.read()).await.unwrap_err();
     for error in [closed, sqlx::Error::PoolTimedOut] {
         let error = crate::http::Error::from(error);
-        assert_eq!((error.status, &*error.code), (503, "storage_unavailable"));
+        assert_eq!((error.status, error.code), (503, "storage_unavailable"));
         assert!(error.retry_after.is_some());
     }
 }
@@ -204,7 +204,7 @@ async fn a_full_disk_fails_what_does_not_fit_and_keeps_exactly_what_was_acknowle
     }
     assert!(acknowledged > 0 && !refused.is_empty(), "{acknowledged} went through");
     assert!(
-        refused.iter().all(|error| (error.status, error.code.as_ref()) == (503, "storage_unavailable")),
+        refused.iter().all(|error| (error.status, error.code) == (503, "storage_unavailable")),
         "{refused:?}"
     );
     assert_eq!(fixture.wallets().await, acknowledged);

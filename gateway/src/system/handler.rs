@@ -6,7 +6,7 @@ use crate::Gateway;
 use crate::generated::{Success, SystemApi, Text};
 use crate::http::{Context, Error};
 use crate::store::dialect;
-use crate::telemetry::Snapshot;
+use crate::telemetry::{Snapshot, to_prometheus};
 
 /// The contract with the samples of every operation.
 const OPENAPI: &str = include_str!("../generated/docs/openapi.yaml");
@@ -49,7 +49,12 @@ impl SystemApi<Context, Error> for Gateway {
             database_idle: pool.num_idle(),
             uptime: self.serving.started.elapsed(),
         };
-        self.metrics.render(&snapshot).map(Text::new).map_err(Error::internal)
+        let mut text = self.metrics.render(&snapshot).map_err(Error::internal)?;
+        if let Some(data_plane) = self.data_plane() {
+            let proxy = data_plane.proxy();
+            text.push_str(&to_prometheus(&proxy.recorder().text(&proxy.seen())));
+        }
+        Ok(Text::new(text))
     }
 
     async fn system_openapi(&self, _: Context) -> Result<Text, Error> {

@@ -30,7 +30,6 @@ pub struct Metrics {
     operations: HashMap<&'static str, OperationMetrics>,
     unmatched: OperationMetrics,
     in_flight: Gauge,
-    connections: Gauge,
     database_connections: Gauge,
     database_idle: Gauge,
     ledger_entries: Gauge,
@@ -98,7 +97,6 @@ impl Metrics {
             gauge
         };
         let in_flight = gauge("http_requests_in_flight", "Requests being answered");
-        let connections = gauge("http_connections", "Connections open");
         let database_connections = gauge("database_connections", "Connections of the database's readers");
         let database_idle = gauge("database_connections_idle", "Reader connections that nobody uses");
         let ledger_entries = gauge("ledger_entries", "Entries of the ledger");
@@ -114,7 +112,6 @@ impl Metrics {
             unmatched: handles(UNMATCHED),
             registry,
             in_flight,
-            connections,
             database_connections,
             database_idle,
             ledger_entries,
@@ -129,11 +126,6 @@ impl Metrics {
     /// Counts a request as in flight for as long as the answer is held.
     pub fn request_started(&self) -> InFlight {
         InFlight::new(&self.in_flight)
-    }
-
-    /// Counts a connection as open for as long as the answer is held.
-    pub fn connection_opened(&self) -> InFlight {
-        InFlight::new(&self.connections)
     }
 
     /// Counts an answer. `operation` is `None` where the request matched none.
@@ -187,11 +179,14 @@ impl Drop for InFlight {
 }
 
 /// OpenMetrics names a counter without `_total` in its `HELP` and `TYPE`, and knows the type `info`; the older format, which every
-/// scraper reads, wants the name of the sample and knows no `info`.
-fn to_prometheus(open_metrics: &str) -> String {
+/// scraper reads, wants the name of the sample and knows neither `info` nor an end.
+pub(crate) fn to_prometheus(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len() + 256);
     let mut lines = open_metrics.lines().peekable();
     while let Some(line) = lines.next() {
+        if line == "# EOF" {
+            continue;
+        }
         let mut described = None;
         if let Some(rest) = line.strip_prefix("# HELP ")
             && let Some((name, help)) = rest.split_once(' ')

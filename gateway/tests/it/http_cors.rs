@@ -32,7 +32,7 @@ async fn a_page_of_a_listed_origin_may_read_answers_and_problems_and_their_heade
             assert!(exposed.split(", ").any(|exposed| exposed == name), "{name} in {exposed}");
         }
         assert_eq!(reply.header("access-control-allow-credentials"), None);
-        assert!(reply.header("vary").unwrap().contains("origin"));
+        assert!(reply.header("vary").unwrap().contains("Origin"));
     }
 }
 
@@ -43,7 +43,7 @@ async fn a_page_of_another_origin_may_not() {
         let reply = app.get("/health").header("Origin", origin).send().await.expect(200);
         assert_eq!(reply.header("access-control-allow-origin"), None, "{origin}");
         // A cache must not hand this answer to the page that may.
-        assert!(reply.header("vary").unwrap().contains("origin"));
+        assert!(reply.header("vary").unwrap().contains("Origin"));
     }
 }
 

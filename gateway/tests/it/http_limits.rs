@@ -1,4 +1,4 @@
-//! Rate limits, as a caller sees them. What they count is tested where they are counted (`http/limits.rs`).
+//! Rate limits, as a caller sees them. What they count is tested where they are counted (`waypost-proxy`, `limit`).
 
 use serde_json::json;
 use waypost_gateway::config::Rates;

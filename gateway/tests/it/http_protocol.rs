@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::App;
 use crate::support::contract::Contract;
+use crate::support::{App, User};
 
 #[tokio::test]
 async fn a_path_that_is_not_in_the_contract_is_404() {
@@ -22,7 +22,6 @@ async fn a_method_that_a_path_does_not_take_is_405_and_says_which_it_takes() {
         ("DELETE", "/v1/wallets", "POST, GET, HEAD, OPTIONS"),
         ("PATCH", "/v1/wallets/wal_1", "GET, HEAD, OPTIONS"),
         ("GET", "/v1/wallets/wal_1/credit", "POST, OPTIONS"),
-        ("TRACE", "/health", "GET, HEAD, OPTIONS"),
         ("PROPFIND", "/api/health", "GET, HEAD, OPTIONS"),
     ] {
         let reply = app.ask(method, path).send().await;
@@ -37,7 +36,7 @@ async fn a_method_that_a_path_does_not_take_is_405_and_says_which_it_takes() {
 #[tokio::test]
 async fn head_answers_like_get_without_the_body() {
     let (app, contract) = (App::start().await, Contract::read());
-    let user = app.register().await;
+    let user = User::admin(&app).await;
     for operation in contract.operations() {
         if operation.method != "GET" || operation.path.contains('{') || operation.path == "/metrics" {
             continue;
@@ -65,26 +64,46 @@ async fn a_request_id_is_taken_over_if_it_is_sane_and_stands_in_the_problem() {
 async fn what_two_readers_could_understand_differently_is_refused() {
     let app = App::start().await;
     let close = "Connection: close\r\n\r\n";
-    for request in [
-        format!("GET /health HTTP/1.1\r\n{close}"),
-        format!("GET /health HTTP/1.1\r\nHost: a\r\nHost: a\r\n{close}"),
-        format!("GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n{close}"),
-        format!("GET http://b/health HTTP/1.1\r\nHost: a\r\n{close}"),
-        format!("GET /v1/../health HTTP/1.1\r\nHost: a\r\n{close}"),
-        format!("GET /v1/%2e%2e/health HTTP/1.1\r\nHost: a\r\n{close}"),
-        format!("GET //health HTTP/1.1\r\nHost: a\r\n{close}"),
-        format!("GET /v1/wallets/a%2fb HTTP/1.1\r\nHost: a\r\n{close}"),
-        format!("GET /v1/wallets/%00 HTTP/1.1\r\nHost: a\r\n{close}"),
+    for (request, code) in [
+        (format!("GET /health HTTP/1.1\r\n{close}"), "host_missing"),
+        (format!("GET /health HTTP/1.1\r\nHost: a\r\nHost: a\r\n{close}"), "host_twice"),
+        (format!("GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n{close}"), "host_twice"),
+        (format!("GET /health HTTP/1.1\r\nHost: user@a\r\n{close}"), "host_malformed"),
+        (format!("GET http://b/health HTTP/1.1\r\nHost: a\r\n{close}"), "host_ambiguous"),
+        (format!("GET /v1/wallets/a%2fb HTTP/1.1\r\nHost: a\r\n{close}"), "path_ambiguous"),
+        (format!("GET /v1/wallets/a%5cb HTTP/1.1\r\nHost: a\r\n{close}"), "path_ambiguous"),
+        (format!("GET /v1/wallets/%00 HTTP/1.1\r\nHost: a\r\n{close}"), "path_ambiguous"),
+        (format!("GET /v1/wallets/%zz HTTP/1.1\r\nHost: a\r\n{close}"), "path_malformed"),
     ] {
         let answer = app.raw(&request).await;
         assert!(answer.starts_with("HTTP/1.1 400"), "{request}\n{answer}");
-        assert!(
-            answer.contains("application/problem+json") && answer.contains("malformed_request"),
-            "{request}\n{answer}"
-        );
+        assert!(answer.contains("application/problem+json") && answer.contains(code), "{request}\n{answer}");
     }
-    let good = app.raw(format!("GET http://a/health HTTP/1.1\r\nHost: a\r\n{close}")).await;
-    assert!(good.starts_with("HTTP/1.1 200"), "{good}");
+}
+
+#[tokio::test]
+async fn a_path_has_one_form_whatever_its_spelling() {
+    let app = App::start().await;
+    for target in
+        ["http://a/health", "/v1/../health", "/v1/%2e%2e/health", "//health", "/./health", "/%68ealth"]
+    {
+        let answer = app.raw(format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"checks\""), "{target}\n{answer}");
+    }
+    // What a permission guards is guarded under each of them.
+    let answer =
+        app.raw("GET /health/..//v1/%77allets HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_method_that_shows_what_came_is_not_served() {
+    let app = App::start().await;
+    for method in ["TRACE", "TRACK"] {
+        let answer =
+            app.raw(format!("{method} /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await;
+        assert!(answer.starts_with("HTTP/1.1 405") && answer.contains("method_not_allowed"), "{answer}");
+    }
 }
 
 #[tokio::test]
@@ -110,10 +129,13 @@ async fn what_breaks_http_is_refused_and_the_gateway_lives_on() {
 #[tokio::test]
 async fn heads_have_a_largest_size() {
     let app = App::start().await;
-    let long = app.get(&format!("/v1/wallets?cursor={}", "c".repeat(9_000))).send().await;
-    long.problem(414, "uri_too_long");
-    let large = app.get("/health").header("X-Large", &"x".repeat(40_000)).send().await;
-    large.problem(431, "headers_too_large");
+    let ask = |target: String, header: String| {
+        app.raw(format!("GET {target} HTTP/1.1\r\nHost: a\r\nX-Large: {header}\r\nConnection: close\r\n\r\n"))
+    };
+    let long = ask(format!("/v1/wallets?cursor={}", "c".repeat(9_000)), "x".to_owned()).await;
+    assert!(long.starts_with("HTTP/1.1 414") && long.contains("uri_too_long"), "{long}");
+    let large = ask("/health".to_owned(), "x".repeat(40_000)).await;
+    assert!(large.starts_with("HTTP/1.1 431"), "{large}");
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@
 )]
 
 use serde::{Deserialize, Serialize};
+use crate::patch::Patch;
 
 /// Every error, in the form of RFC 9457.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -2701,6 +2702,4926 @@ impl RotateApiKey {
     #[must_use]
     pub fn with_grace_seconds(mut self, grace_seconds: impl Into<i64>) -> Self {
         self.grace_seconds = Some(grace_seconds.into());
+        self
+    }
+}
+
+/// Where a part of the configuration comes from. Later ones give way: what the file defines, the API cannot change.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ConfigSource {
+    /// The integrator's YAML file; read only here.
+    File,
+    /// Made through this API, and kept in the database.
+    Api,
+    /// The gateway's own settings.
+    Gateway,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl ConfigSource {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[Self::File, Self::Api, Self::Gateway];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::File => "file",
+            Self::Api => "api",
+            Self::Gateway => "gateway",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "file" => Some(Self::File),
+            "api" => Some(Self::Api),
+            "gateway" => Some(Self::Gateway),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for ConfigSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for ConfigSource {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for ConfigSource {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for ConfigSource {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for ConfigSource {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ConfigSource {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// A service behind the gateway: targets that answer alike. What was not written is shown with its default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// Where a part of the configuration comes from. Later ones give way: what the file defines, the API cannot change.
+    pub source: ConfigSource,
+    /// When it was made; only of what was made through the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    /// When it was last changed; only of what was made through the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<String>,
+    /// How it is now, as this node sees it.
+    pub status: ServiceStatus,
+    /// Where it is: base URLs, each alone or with a weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<Vec<ServiceTarget>>,
+    /// Where to look for targets, besides those above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discover: Option<ServiceDiscovery>,
+    /// Which target takes a request. `round_robin` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance: Option<BalanceSettings>,
+    /// How it is found out that a target does not work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthSettings>,
+    /// Time limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<ServiceTimeouts>,
+    /// Second tries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetrySettings>,
+    /// When the service is not asked any more for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerSettings>,
+    /// TLS to targets whose URL is `https`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<UpstreamTls>,
+    /// Connections that are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<ConnectionPool>,
+    /// Speak HTTP/2 to the targets: by ALPN over TLS, and in clear text without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http2: Option<bool>,
+    /// The `Host` that targets see: the client's, or the target's own. `client` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostHeader>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Service {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        name: impl Into<String>,
+        source: ConfigSource,
+        status: ServiceStatus,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            source,
+            created_at: Default::default(),
+            updated_at: Default::default(),
+            status,
+            targets: Default::default(),
+            discover: Default::default(),
+            balance: Default::default(),
+            health: Default::default(),
+            timeouts: Default::default(),
+            retry: Default::default(),
+            breaker: Default::default(),
+            tls: Default::default(),
+            pool: Default::default(),
+            http2: Default::default(),
+            host: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `created_at`.
+    #[must_use]
+    pub fn with_created_at(mut self, created_at: impl Into<String>) -> Self {
+        self.created_at = Some(created_at.into());
+        self
+    }
+    /// Sets `updated_at`.
+    #[must_use]
+    pub fn with_updated_at(mut self, updated_at: impl Into<String>) -> Self {
+        self.updated_at = Some(updated_at.into());
+        self
+    }
+    /// Sets `targets`.
+    #[must_use]
+    pub fn with_targets(mut self, targets: impl Into<Vec<ServiceTarget>>) -> Self {
+        self.targets = Some(targets.into());
+        self
+    }
+    /// Sets `discover`.
+    #[must_use]
+    pub fn with_discover(mut self, discover: impl Into<ServiceDiscovery>) -> Self {
+        self.discover = Some(discover.into());
+        self
+    }
+    /// Sets `balance`.
+    #[must_use]
+    pub fn with_balance(mut self, balance: impl Into<BalanceSettings>) -> Self {
+        self.balance = Some(balance.into());
+        self
+    }
+    /// Sets `health`.
+    #[must_use]
+    pub fn with_health(mut self, health: impl Into<HealthSettings>) -> Self {
+        self.health = Some(health.into());
+        self
+    }
+    /// Sets `timeouts`.
+    #[must_use]
+    pub fn with_timeouts(mut self, timeouts: impl Into<ServiceTimeouts>) -> Self {
+        self.timeouts = Some(timeouts.into());
+        self
+    }
+    /// Sets `retry`.
+    #[must_use]
+    pub fn with_retry(mut self, retry: impl Into<RetrySettings>) -> Self {
+        self.retry = Some(retry.into());
+        self
+    }
+    /// Sets `breaker`.
+    #[must_use]
+    pub fn with_breaker(mut self, breaker: impl Into<BreakerSettings>) -> Self {
+        self.breaker = Some(breaker.into());
+        self
+    }
+    /// Sets `tls`.
+    #[must_use]
+    pub fn with_tls(mut self, tls: impl Into<UpstreamTls>) -> Self {
+        self.tls = Some(tls.into());
+        self
+    }
+    /// Sets `pool`.
+    #[must_use]
+    pub fn with_pool(mut self, pool: impl Into<ConnectionPool>) -> Self {
+        self.pool = Some(pool.into());
+        self
+    }
+    /// Sets `http2`.
+    #[must_use]
+    pub fn with_http2(mut self, http2: impl Into<bool>) -> Self {
+        self.http2 = Some(http2.into());
+        self
+    }
+    /// Sets `host`.
+    #[must_use]
+    pub fn with_host(mut self, host: impl Into<HostHeader>) -> Self {
+        self.host = Some(host.into());
+        self
+    }
+}
+
+/// A service to put behind the gateway. It needs `targets` or `discover`; everything else has a default that works.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct CreateService {
+    /// Its name; routes, metrics and errors name it. Not `platform`, which is the gateway itself.
+    pub name: String,
+    /// Where it is: base URLs, each alone or with a weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<Vec<ServiceTarget>>,
+    /// Where to look for targets, besides those above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discover: Option<ServiceDiscovery>,
+    /// Which target takes a request. `round_robin` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance: Option<BalanceSettings>,
+    /// How it is found out that a target does not work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthSettings>,
+    /// Time limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<ServiceTimeouts>,
+    /// Second tries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetrySettings>,
+    /// When the service is not asked any more for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerSettings>,
+    /// TLS to targets whose URL is `https`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<UpstreamTls>,
+    /// Connections that are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<ConnectionPool>,
+    /// Speak HTTP/2 to the targets: by ALPN over TLS, and in clear text without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http2: Option<bool>,
+    /// The `Host` that targets see: the client's, or the target's own. `client` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostHeader>,
+}
+
+impl CreateService {
+    /// With what is required; the rest is absent.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            targets: Default::default(),
+            discover: Default::default(),
+            balance: Default::default(),
+            health: Default::default(),
+            timeouts: Default::default(),
+            retry: Default::default(),
+            breaker: Default::default(),
+            tls: Default::default(),
+            pool: Default::default(),
+            http2: Default::default(),
+            host: Default::default(),
+        }
+    }
+    /// Sets `targets`.
+    #[must_use]
+    pub fn with_targets(mut self, targets: impl Into<Vec<ServiceTarget>>) -> Self {
+        self.targets = Some(targets.into());
+        self
+    }
+    /// Sets `discover`.
+    #[must_use]
+    pub fn with_discover(mut self, discover: impl Into<ServiceDiscovery>) -> Self {
+        self.discover = Some(discover.into());
+        self
+    }
+    /// Sets `balance`.
+    #[must_use]
+    pub fn with_balance(mut self, balance: impl Into<BalanceSettings>) -> Self {
+        self.balance = Some(balance.into());
+        self
+    }
+    /// Sets `health`.
+    #[must_use]
+    pub fn with_health(mut self, health: impl Into<HealthSettings>) -> Self {
+        self.health = Some(health.into());
+        self
+    }
+    /// Sets `timeouts`.
+    #[must_use]
+    pub fn with_timeouts(mut self, timeouts: impl Into<ServiceTimeouts>) -> Self {
+        self.timeouts = Some(timeouts.into());
+        self
+    }
+    /// Sets `retry`.
+    #[must_use]
+    pub fn with_retry(mut self, retry: impl Into<RetrySettings>) -> Self {
+        self.retry = Some(retry.into());
+        self
+    }
+    /// Sets `breaker`.
+    #[must_use]
+    pub fn with_breaker(mut self, breaker: impl Into<BreakerSettings>) -> Self {
+        self.breaker = Some(breaker.into());
+        self
+    }
+    /// Sets `tls`.
+    #[must_use]
+    pub fn with_tls(mut self, tls: impl Into<UpstreamTls>) -> Self {
+        self.tls = Some(tls.into());
+        self
+    }
+    /// Sets `pool`.
+    #[must_use]
+    pub fn with_pool(mut self, pool: impl Into<ConnectionPool>) -> Self {
+        self.pool = Some(pool.into());
+        self
+    }
+    /// Sets `http2`.
+    #[must_use]
+    pub fn with_http2(mut self, http2: impl Into<bool>) -> Self {
+        self.http2 = Some(http2.into());
+        self
+    }
+    /// Sets `host`.
+    #[must_use]
+    pub fn with_host(mut self, host: impl Into<HostHeader>) -> Self {
+        self.host = Some(host.into());
+        self
+    }
+}
+
+/// What to change of a service. A field that is absent stays, one that is null goes back to its default, any other replaces the whole field.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct UpdateService {
+    /// Where it is: base URLs, each alone or with a weight.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub targets: Patch<Vec<ServiceTarget>>,
+    /// Where to look for targets, besides those above.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub discover: Patch<ServiceDiscovery>,
+    /// Which target takes a request. `round_robin` unless told.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub balance: Patch<BalanceSettings>,
+    /// How it is found out that a target does not work.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub health: Patch<HealthSettings>,
+    /// Time limits.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub timeouts: Patch<ServiceTimeouts>,
+    /// Second tries.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub retry: Patch<RetrySettings>,
+    /// When the service is not asked any more for a while.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub breaker: Patch<BreakerSettings>,
+    /// TLS to targets whose URL is `https`.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub tls: Patch<UpstreamTls>,
+    /// Connections that are kept.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub pool: Patch<ConnectionPool>,
+    /// Speak HTTP/2 to the targets: by ALPN over TLS, and in clear text without.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub http2: Patch<bool>,
+    /// The `Host` that targets see: the client's, or the target's own. `client` unless told.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub host: Patch<HostHeader>,
+}
+
+impl UpdateService {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            targets: Default::default(),
+            discover: Default::default(),
+            balance: Default::default(),
+            health: Default::default(),
+            timeouts: Default::default(),
+            retry: Default::default(),
+            breaker: Default::default(),
+            tls: Default::default(),
+            pool: Default::default(),
+            http2: Default::default(),
+            host: Default::default(),
+        }
+    }
+    /// Sets `targets`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_targets(
+        mut self,
+        targets: impl Into<Patch<Vec<ServiceTarget>>>,
+    ) -> Self {
+        self.targets = targets.into();
+        self
+    }
+    /// Sets `discover`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_discover(
+        mut self,
+        discover: impl Into<Patch<ServiceDiscovery>>,
+    ) -> Self {
+        self.discover = discover.into();
+        self
+    }
+    /// Sets `balance`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_balance(mut self, balance: impl Into<Patch<BalanceSettings>>) -> Self {
+        self.balance = balance.into();
+        self
+    }
+    /// Sets `health`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_health(mut self, health: impl Into<Patch<HealthSettings>>) -> Self {
+        self.health = health.into();
+        self
+    }
+    /// Sets `timeouts`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_timeouts(mut self, timeouts: impl Into<Patch<ServiceTimeouts>>) -> Self {
+        self.timeouts = timeouts.into();
+        self
+    }
+    /// Sets `retry`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_retry(mut self, retry: impl Into<Patch<RetrySettings>>) -> Self {
+        self.retry = retry.into();
+        self
+    }
+    /// Sets `breaker`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_breaker(mut self, breaker: impl Into<Patch<BreakerSettings>>) -> Self {
+        self.breaker = breaker.into();
+        self
+    }
+    /// Sets `tls`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_tls(mut self, tls: impl Into<Patch<UpstreamTls>>) -> Self {
+        self.tls = tls.into();
+        self
+    }
+    /// Sets `pool`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_pool(mut self, pool: impl Into<Patch<ConnectionPool>>) -> Self {
+        self.pool = pool.into();
+        self
+    }
+    /// Sets `http2`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_http2(mut self, http2: impl Into<Patch<bool>>) -> Self {
+        self.http2 = http2.into();
+        self
+    }
+    /// Sets `host`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_host(mut self, host: impl Into<Patch<HostHeader>>) -> Self {
+        self.host = host.into();
+        self
+    }
+}
+
+/// One page of services.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ServicePage {
+    /// The services, by name.
+    pub data: Vec<Service>,
+    /// Where the next page begins; null on the last one.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ServicePage {
+    /// With what is required; the rest is absent.
+    pub fn new(data: Vec<Service>, next_cursor: Option<String>, has_more: bool) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// How a service is now, as one node sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ServiceStatus {
+    /// Whether any of its targets can take requests.
+    pub available: bool,
+    /// The state of its breaker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerState>,
+    /// Its targets, those that were discovered included.
+    pub targets: Vec<TargetStatus>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ServiceStatus {
+    /// With what is required; the rest is absent.
+    pub fn new(available: bool, targets: Vec<TargetStatus>) -> Self {
+        Self {
+            available,
+            breaker: Default::default(),
+            targets,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `breaker`.
+    #[must_use]
+    pub fn with_breaker(mut self, breaker: impl Into<BreakerState>) -> Self {
+        self.breaker = Some(breaker.into());
+        self
+    }
+}
+
+/// How a service is now, as one node sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ServiceHealth {
+    /// Its name.
+    pub service: String,
+    /// How a service is now, as one node sees it.
+    pub status: ServiceStatus,
+    /// When this was looked at.
+    pub checked_at: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ServiceHealth {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        service: impl Into<String>,
+        status: ServiceStatus,
+        checked_at: impl Into<String>,
+    ) -> Self {
+        Self {
+            service: service.into(),
+            status,
+            checked_at: checked_at.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// How a target is now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct TargetStatus {
+    /// Its base URL.
+    pub url: String,
+    /// Its share beside the others'; 0 takes nothing.
+    pub weight: i32,
+    /// Whether it answers the questions of the active health check; true where none are asked.
+    pub healthy: bool,
+    /// For how many seconds more it is left out for failing clients; absent where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ejected_seconds: Option<f64>,
+    /// Requests that it has now.
+    pub in_flight: i64,
+    /// Requests that it had since the gateway started.
+    pub requests: i64,
+    /// Of them, failures.
+    pub failures: i64,
+    /// The average of its response times in milliseconds; the latest weigh most, and a failure counts as a second.
+    pub average_ms: f64,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl TargetStatus {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        url: impl Into<String>,
+        weight: i32,
+        healthy: bool,
+        in_flight: i64,
+        requests: i64,
+        failures: i64,
+        average_ms: f64,
+    ) -> Self {
+        Self {
+            url: url.into(),
+            weight,
+            healthy,
+            ejected_seconds: Default::default(),
+            in_flight,
+            requests,
+            failures,
+            average_ms,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `ejected_seconds`.
+    #[must_use]
+    pub fn with_ejected_seconds(mut self, ejected_seconds: impl Into<f64>) -> Self {
+        self.ejected_seconds = Some(ejected_seconds.into());
+        self
+    }
+}
+
+/// A route: which requests go where, and what is done with them on the way. What was not written is shown with its default, or is absent where there is none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Route {
+    /// Its name.
+    pub name: String,
+    /// Where a part of the configuration comes from. Later ones give way: what the file defines, the API cannot change.
+    pub source: ConfigSource,
+    /// When it was made; only of what was made through the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    /// When it was last changed; only of what was made through the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<String>,
+    /// Which requests it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#match: Option<RouteMatch>,
+    /// Of several that take a request, the highest number; then the more exact path, then more conditions, then the first in the file. `0` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    /// The service that answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Sent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<RouteRedirect>,
+    /// Answered at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub respond: Option<FixedAnswer>,
+    /// The path that the service sees; as it came when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathRewrite>,
+    /// Who may call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<RouteAccess>,
+    /// How often, beyond what the caller's tier says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<RouteLimit>,
+    /// Which API versions it serves; any when empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<Vec<String>>,
+    /// What clients are told of its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<DeprecationNotice>,
+    /// How a request and an answer of another version become those that the service knows, by the client's version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shims: Option<std::collections::BTreeMap<String, VersionShim>>,
+    /// Pages of other origins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cors: Option<CorsSettings>,
+    /// Changes to headers and JSON bodies, and to what answers look like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<RouteTransform>,
+    /// Requests that the service's own OpenAPI file does not allow are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validate: Option<RequestValidation>,
+    /// Answers that are kept (RFC 9111).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheRule>,
+    /// Addresses that may call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<AddressRules>,
+    /// Answers are compressed for clients that take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compress: Option<bool>,
+    /// The largest request body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_body: Option<ByteSize>,
+    /// For the whole exchange, instead of the service's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<TimeSpan>,
+    /// What is answered while the service is not asked (breaker) or has no target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<RouteFallback>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Route {
+    /// With what is required; the rest is absent.
+    pub fn new(name: impl Into<String>, source: ConfigSource) -> Self {
+        Self {
+            name: name.into(),
+            source,
+            created_at: Default::default(),
+            updated_at: Default::default(),
+            r#match: Default::default(),
+            priority: Default::default(),
+            service: Default::default(),
+            redirect: Default::default(),
+            respond: Default::default(),
+            path: Default::default(),
+            access: Default::default(),
+            limit: Default::default(),
+            versions: Default::default(),
+            deprecated: Default::default(),
+            shims: Default::default(),
+            cors: Default::default(),
+            transform: Default::default(),
+            validate: Default::default(),
+            cache: Default::default(),
+            addresses: Default::default(),
+            compress: Default::default(),
+            max_body: Default::default(),
+            timeout: Default::default(),
+            fallback: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `created_at`.
+    #[must_use]
+    pub fn with_created_at(mut self, created_at: impl Into<String>) -> Self {
+        self.created_at = Some(created_at.into());
+        self
+    }
+    /// Sets `updated_at`.
+    #[must_use]
+    pub fn with_updated_at(mut self, updated_at: impl Into<String>) -> Self {
+        self.updated_at = Some(updated_at.into());
+        self
+    }
+    /// Sets `match`.
+    #[must_use]
+    pub fn with_match(mut self, r#match: impl Into<RouteMatch>) -> Self {
+        self.r#match = Some(r#match.into());
+        self
+    }
+    /// Sets `priority`.
+    #[must_use]
+    pub fn with_priority(mut self, priority: impl Into<i32>) -> Self {
+        self.priority = Some(priority.into());
+        self
+    }
+    /// Sets `service`.
+    #[must_use]
+    pub fn with_service(mut self, service: impl Into<String>) -> Self {
+        self.service = Some(service.into());
+        self
+    }
+    /// Sets `redirect`.
+    #[must_use]
+    pub fn with_redirect(mut self, redirect: impl Into<RouteRedirect>) -> Self {
+        self.redirect = Some(redirect.into());
+        self
+    }
+    /// Sets `respond`.
+    #[must_use]
+    pub fn with_respond(mut self, respond: impl Into<FixedAnswer>) -> Self {
+        self.respond = Some(respond.into());
+        self
+    }
+    /// Sets `path`.
+    #[must_use]
+    pub fn with_path(mut self, path: impl Into<PathRewrite>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+    /// Sets `access`.
+    #[must_use]
+    pub fn with_access(mut self, access: impl Into<RouteAccess>) -> Self {
+        self.access = Some(access.into());
+        self
+    }
+    /// Sets `limit`.
+    #[must_use]
+    pub fn with_limit(mut self, limit: impl Into<RouteLimit>) -> Self {
+        self.limit = Some(limit.into());
+        self
+    }
+    /// Sets `versions`.
+    #[must_use]
+    pub fn with_versions(mut self, versions: impl Into<Vec<String>>) -> Self {
+        self.versions = Some(versions.into());
+        self
+    }
+    /// Sets `deprecated`.
+    #[must_use]
+    pub fn with_deprecated(mut self, deprecated: impl Into<DeprecationNotice>) -> Self {
+        self.deprecated = Some(deprecated.into());
+        self
+    }
+    /// Sets `shims`.
+    #[must_use]
+    pub fn with_shims(
+        mut self,
+        shims: impl Into<std::collections::BTreeMap<String, VersionShim>>,
+    ) -> Self {
+        self.shims = Some(shims.into());
+        self
+    }
+    /// Sets `cors`.
+    #[must_use]
+    pub fn with_cors(mut self, cors: impl Into<CorsSettings>) -> Self {
+        self.cors = Some(cors.into());
+        self
+    }
+    /// Sets `transform`.
+    #[must_use]
+    pub fn with_transform(mut self, transform: impl Into<RouteTransform>) -> Self {
+        self.transform = Some(transform.into());
+        self
+    }
+    /// Sets `validate`.
+    #[must_use]
+    pub fn with_validate(mut self, validate: impl Into<RequestValidation>) -> Self {
+        self.validate = Some(validate.into());
+        self
+    }
+    /// Sets `cache`.
+    #[must_use]
+    pub fn with_cache(mut self, cache: impl Into<CacheRule>) -> Self {
+        self.cache = Some(cache.into());
+        self
+    }
+    /// Sets `addresses`.
+    #[must_use]
+    pub fn with_addresses(mut self, addresses: impl Into<AddressRules>) -> Self {
+        self.addresses = Some(addresses.into());
+        self
+    }
+    /// Sets `compress`.
+    #[must_use]
+    pub fn with_compress(mut self, compress: impl Into<bool>) -> Self {
+        self.compress = Some(compress.into());
+        self
+    }
+    /// Sets `max_body`.
+    #[must_use]
+    pub fn with_max_body(mut self, max_body: impl Into<ByteSize>) -> Self {
+        self.max_body = Some(max_body.into());
+        self
+    }
+    /// Sets `timeout`.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: impl Into<TimeSpan>) -> Self {
+        self.timeout = Some(timeout.into());
+        self
+    }
+    /// Sets `fallback`.
+    #[must_use]
+    pub fn with_fallback(mut self, fallback: impl Into<RouteFallback>) -> Self {
+        self.fallback = Some(fallback.into());
+        self
+    }
+}
+
+/// A route to add. Exactly one of `service`, `redirect` and `respond` says what happens to a request that it takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct CreateRoute {
+    /// Its name; metrics, logs and errors name it. Not `platform`.
+    pub name: String,
+    /// Which requests it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#match: Option<RouteMatch>,
+    /// Of several that take a request, the highest number; then the more exact path, then more conditions, then the first in the file. `0` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    /// The service that answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Sent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<RouteRedirect>,
+    /// Answered at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub respond: Option<FixedAnswer>,
+    /// The path that the service sees; as it came when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathRewrite>,
+    /// Who may call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<RouteAccess>,
+    /// How often, beyond what the caller's tier says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<RouteLimit>,
+    /// Which API versions it serves; any when empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<Vec<String>>,
+    /// What clients are told of its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<DeprecationNotice>,
+    /// How a request and an answer of another version become those that the service knows, by the client's version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shims: Option<std::collections::BTreeMap<String, VersionShim>>,
+    /// Pages of other origins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cors: Option<CorsSettings>,
+    /// Changes to headers and JSON bodies, and to what answers look like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<RouteTransform>,
+    /// Requests that the service's own OpenAPI file does not allow are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validate: Option<RequestValidation>,
+    /// Answers that are kept (RFC 9111).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheRule>,
+    /// Addresses that may call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<AddressRules>,
+    /// Answers are compressed for clients that take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compress: Option<bool>,
+    /// The largest request body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_body: Option<ByteSize>,
+    /// For the whole exchange, instead of the service's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<TimeSpan>,
+    /// What is answered while the service is not asked (breaker) or has no target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<RouteFallback>,
+}
+
+impl CreateRoute {
+    /// With what is required; the rest is absent.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            r#match: Default::default(),
+            priority: Default::default(),
+            service: Default::default(),
+            redirect: Default::default(),
+            respond: Default::default(),
+            path: Default::default(),
+            access: Default::default(),
+            limit: Default::default(),
+            versions: Default::default(),
+            deprecated: Default::default(),
+            shims: Default::default(),
+            cors: Default::default(),
+            transform: Default::default(),
+            validate: Default::default(),
+            cache: Default::default(),
+            addresses: Default::default(),
+            compress: Default::default(),
+            max_body: Default::default(),
+            timeout: Default::default(),
+            fallback: Default::default(),
+        }
+    }
+    /// Sets `match`.
+    #[must_use]
+    pub fn with_match(mut self, r#match: impl Into<RouteMatch>) -> Self {
+        self.r#match = Some(r#match.into());
+        self
+    }
+    /// Sets `priority`.
+    #[must_use]
+    pub fn with_priority(mut self, priority: impl Into<i32>) -> Self {
+        self.priority = Some(priority.into());
+        self
+    }
+    /// Sets `service`.
+    #[must_use]
+    pub fn with_service(mut self, service: impl Into<String>) -> Self {
+        self.service = Some(service.into());
+        self
+    }
+    /// Sets `redirect`.
+    #[must_use]
+    pub fn with_redirect(mut self, redirect: impl Into<RouteRedirect>) -> Self {
+        self.redirect = Some(redirect.into());
+        self
+    }
+    /// Sets `respond`.
+    #[must_use]
+    pub fn with_respond(mut self, respond: impl Into<FixedAnswer>) -> Self {
+        self.respond = Some(respond.into());
+        self
+    }
+    /// Sets `path`.
+    #[must_use]
+    pub fn with_path(mut self, path: impl Into<PathRewrite>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+    /// Sets `access`.
+    #[must_use]
+    pub fn with_access(mut self, access: impl Into<RouteAccess>) -> Self {
+        self.access = Some(access.into());
+        self
+    }
+    /// Sets `limit`.
+    #[must_use]
+    pub fn with_limit(mut self, limit: impl Into<RouteLimit>) -> Self {
+        self.limit = Some(limit.into());
+        self
+    }
+    /// Sets `versions`.
+    #[must_use]
+    pub fn with_versions(mut self, versions: impl Into<Vec<String>>) -> Self {
+        self.versions = Some(versions.into());
+        self
+    }
+    /// Sets `deprecated`.
+    #[must_use]
+    pub fn with_deprecated(mut self, deprecated: impl Into<DeprecationNotice>) -> Self {
+        self.deprecated = Some(deprecated.into());
+        self
+    }
+    /// Sets `shims`.
+    #[must_use]
+    pub fn with_shims(
+        mut self,
+        shims: impl Into<std::collections::BTreeMap<String, VersionShim>>,
+    ) -> Self {
+        self.shims = Some(shims.into());
+        self
+    }
+    /// Sets `cors`.
+    #[must_use]
+    pub fn with_cors(mut self, cors: impl Into<CorsSettings>) -> Self {
+        self.cors = Some(cors.into());
+        self
+    }
+    /// Sets `transform`.
+    #[must_use]
+    pub fn with_transform(mut self, transform: impl Into<RouteTransform>) -> Self {
+        self.transform = Some(transform.into());
+        self
+    }
+    /// Sets `validate`.
+    #[must_use]
+    pub fn with_validate(mut self, validate: impl Into<RequestValidation>) -> Self {
+        self.validate = Some(validate.into());
+        self
+    }
+    /// Sets `cache`.
+    #[must_use]
+    pub fn with_cache(mut self, cache: impl Into<CacheRule>) -> Self {
+        self.cache = Some(cache.into());
+        self
+    }
+    /// Sets `addresses`.
+    #[must_use]
+    pub fn with_addresses(mut self, addresses: impl Into<AddressRules>) -> Self {
+        self.addresses = Some(addresses.into());
+        self
+    }
+    /// Sets `compress`.
+    #[must_use]
+    pub fn with_compress(mut self, compress: impl Into<bool>) -> Self {
+        self.compress = Some(compress.into());
+        self
+    }
+    /// Sets `max_body`.
+    #[must_use]
+    pub fn with_max_body(mut self, max_body: impl Into<ByteSize>) -> Self {
+        self.max_body = Some(max_body.into());
+        self
+    }
+    /// Sets `timeout`.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: impl Into<TimeSpan>) -> Self {
+        self.timeout = Some(timeout.into());
+        self
+    }
+    /// Sets `fallback`.
+    #[must_use]
+    pub fn with_fallback(mut self, fallback: impl Into<RouteFallback>) -> Self {
+        self.fallback = Some(fallback.into());
+        self
+    }
+}
+
+/// What to change of a route. A field that is absent stays, one that is null goes back to its default, any other replaces the whole field.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct UpdateRoute {
+    /// Which requests it takes.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub r#match: Patch<RouteMatch>,
+    /// Of several that take a request, the highest number; then the more exact path, then more conditions, then the first in the file. `0` unless told.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub priority: Patch<i32>,
+    /// The service that answers.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub service: Patch<String>,
+    /// Sent elsewhere.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub redirect: Patch<RouteRedirect>,
+    /// Answered at once.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub respond: Patch<FixedAnswer>,
+    /// The path that the service sees; as it came when absent.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub path: Patch<PathRewrite>,
+    /// Who may call.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub access: Patch<RouteAccess>,
+    /// How often, beyond what the caller's tier says.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub limit: Patch<RouteLimit>,
+    /// Which API versions it serves; any when empty.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub versions: Patch<Vec<String>>,
+    /// What clients are told of its end.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub deprecated: Patch<DeprecationNotice>,
+    /// How a request and an answer of another version become those that the service knows, by the client's version.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub shims: Patch<std::collections::BTreeMap<String, VersionShim>>,
+    /// Pages of other origins.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub cors: Patch<CorsSettings>,
+    /// Changes to headers and JSON bodies, and to what answers look like.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub transform: Patch<RouteTransform>,
+    /// Requests that the service's own OpenAPI file does not allow are refused.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub validate: Patch<RequestValidation>,
+    /// Answers that are kept (RFC 9111).
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub cache: Patch<CacheRule>,
+    /// Addresses that may call.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub addresses: Patch<AddressRules>,
+    /// Answers are compressed for clients that take it.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub compress: Patch<bool>,
+    /// The largest request body.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub max_body: Patch<ByteSize>,
+    /// For the whole exchange, instead of the service's.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub timeout: Patch<TimeSpan>,
+    /// What is answered while the service is not asked (breaker) or has no target.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub fallback: Patch<RouteFallback>,
+}
+
+impl UpdateRoute {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            r#match: Default::default(),
+            priority: Default::default(),
+            service: Default::default(),
+            redirect: Default::default(),
+            respond: Default::default(),
+            path: Default::default(),
+            access: Default::default(),
+            limit: Default::default(),
+            versions: Default::default(),
+            deprecated: Default::default(),
+            shims: Default::default(),
+            cors: Default::default(),
+            transform: Default::default(),
+            validate: Default::default(),
+            cache: Default::default(),
+            addresses: Default::default(),
+            compress: Default::default(),
+            max_body: Default::default(),
+            timeout: Default::default(),
+            fallback: Default::default(),
+        }
+    }
+    /// Sets `match`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_match(mut self, r#match: impl Into<Patch<RouteMatch>>) -> Self {
+        self.r#match = r#match.into();
+        self
+    }
+    /// Sets `priority`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_priority(mut self, priority: impl Into<Patch<i32>>) -> Self {
+        self.priority = priority.into();
+        self
+    }
+    /// Sets `service`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_service(mut self, service: impl Into<Patch<String>>) -> Self {
+        self.service = service.into();
+        self
+    }
+    /// Sets `redirect`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_redirect(mut self, redirect: impl Into<Patch<RouteRedirect>>) -> Self {
+        self.redirect = redirect.into();
+        self
+    }
+    /// Sets `respond`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_respond(mut self, respond: impl Into<Patch<FixedAnswer>>) -> Self {
+        self.respond = respond.into();
+        self
+    }
+    /// Sets `path`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_path(mut self, path: impl Into<Patch<PathRewrite>>) -> Self {
+        self.path = path.into();
+        self
+    }
+    /// Sets `access`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_access(mut self, access: impl Into<Patch<RouteAccess>>) -> Self {
+        self.access = access.into();
+        self
+    }
+    /// Sets `limit`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_limit(mut self, limit: impl Into<Patch<RouteLimit>>) -> Self {
+        self.limit = limit.into();
+        self
+    }
+    /// Sets `versions`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_versions(mut self, versions: impl Into<Patch<Vec<String>>>) -> Self {
+        self.versions = versions.into();
+        self
+    }
+    /// Sets `deprecated`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_deprecated(
+        mut self,
+        deprecated: impl Into<Patch<DeprecationNotice>>,
+    ) -> Self {
+        self.deprecated = deprecated.into();
+        self
+    }
+    /// Sets `shims`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_shims(
+        mut self,
+        shims: impl Into<Patch<std::collections::BTreeMap<String, VersionShim>>>,
+    ) -> Self {
+        self.shims = shims.into();
+        self
+    }
+    /// Sets `cors`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_cors(mut self, cors: impl Into<Patch<CorsSettings>>) -> Self {
+        self.cors = cors.into();
+        self
+    }
+    /// Sets `transform`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_transform(
+        mut self,
+        transform: impl Into<Patch<RouteTransform>>,
+    ) -> Self {
+        self.transform = transform.into();
+        self
+    }
+    /// Sets `validate`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_validate(
+        mut self,
+        validate: impl Into<Patch<RequestValidation>>,
+    ) -> Self {
+        self.validate = validate.into();
+        self
+    }
+    /// Sets `cache`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_cache(mut self, cache: impl Into<Patch<CacheRule>>) -> Self {
+        self.cache = cache.into();
+        self
+    }
+    /// Sets `addresses`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_addresses(mut self, addresses: impl Into<Patch<AddressRules>>) -> Self {
+        self.addresses = addresses.into();
+        self
+    }
+    /// Sets `compress`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_compress(mut self, compress: impl Into<Patch<bool>>) -> Self {
+        self.compress = compress.into();
+        self
+    }
+    /// Sets `max_body`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_max_body(mut self, max_body: impl Into<Patch<ByteSize>>) -> Self {
+        self.max_body = max_body.into();
+        self
+    }
+    /// Sets `timeout`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: impl Into<Patch<TimeSpan>>) -> Self {
+        self.timeout = timeout.into();
+        self
+    }
+    /// Sets `fallback`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_fallback(mut self, fallback: impl Into<Patch<RouteFallback>>) -> Self {
+        self.fallback = fallback.into();
+        self
+    }
+}
+
+/// One page of routes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RoutePage {
+    /// The routes, by name.
+    pub data: Vec<Route>,
+    /// Where the next page begins; null on the last one.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RoutePage {
+    /// With what is required; the rest is absent.
+    pub fn new(data: Vec<Route>, next_cursor: Option<String>, has_more: bool) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A request that nobody sends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RouteQuestion {
+    /// Its method. `GET` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// A path with its query, or a whole URL, whose host then counts.
+    pub url: String,
+    /// Its headers by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<std::collections::BTreeMap<String, String>>,
+}
+
+impl RouteQuestion {
+    /// With what is required; the rest is absent.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            method: Default::default(),
+            url: url.into(),
+            headers: Default::default(),
+        }
+    }
+    /// Sets `method`.
+    #[must_use]
+    pub fn with_method(mut self, method: impl Into<String>) -> Self {
+        self.method = Some(method.into());
+        self
+    }
+    /// Sets `headers`.
+    #[must_use]
+    pub fn with_headers(
+        mut self,
+        headers: impl Into<std::collections::BTreeMap<String, String>>,
+    ) -> Self {
+        self.headers = Some(headers.into());
+        self
+    }
+}
+
+/// What a route says to a request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RouteVerdict {
+    /// It takes it.
+    Taken,
+    /// It would, but `by` comes before it.
+    Outranked,
+    /// The request is for another host.
+    Host,
+    /// The path is another.
+    Path,
+    /// The method is another; `accepts` are those that it takes.
+    Method,
+    /// The version is another, or none; `accepts` are those that it serves.
+    Version,
+    /// The header `subject` is missing, or has another value.
+    Header,
+    /// The query parameter `subject` is missing, or has another value.
+    Query,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl RouteVerdict {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[
+        Self::Taken,
+        Self::Outranked,
+        Self::Host,
+        Self::Path,
+        Self::Method,
+        Self::Version,
+        Self::Header,
+        Self::Query,
+    ];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Taken => "taken",
+            Self::Outranked => "outranked",
+            Self::Host => "host",
+            Self::Path => "path",
+            Self::Method => "method",
+            Self::Version => "version",
+            Self::Header => "header",
+            Self::Query => "query",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "taken" => Some(Self::Taken),
+            "outranked" => Some(Self::Outranked),
+            "host" => Some(Self::Host),
+            "path" => Some(Self::Path),
+            "method" => Some(Self::Method),
+            "version" => Some(Self::Version),
+            "header" => Some(Self::Header),
+            "query" => Some(Self::Query),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for RouteVerdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for RouteVerdict {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for RouteVerdict {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for RouteVerdict {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for RouteVerdict {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for RouteVerdict {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// One route's word on a request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RouteCandidate {
+    /// Its name.
+    pub route: String,
+    /// What a route says to a request.
+    pub verdict: RouteVerdict,
+    /// The route that comes before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Methods or versions that it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepts: Option<Vec<String>>,
+    /// The header or query parameter that is missing or has another value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RouteCandidate {
+    /// With what is required; the rest is absent.
+    pub fn new(route: impl Into<String>, verdict: RouteVerdict) -> Self {
+        Self {
+            route: route.into(),
+            verdict,
+            by: Default::default(),
+            accepts: Default::default(),
+            subject: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `by`.
+    #[must_use]
+    pub fn with_by(mut self, by: impl Into<String>) -> Self {
+        self.by = Some(by.into());
+        self
+    }
+    /// Sets `accepts`.
+    #[must_use]
+    pub fn with_accepts(mut self, accepts: impl Into<Vec<String>>) -> Self {
+        self.accepts = Some(accepts.into());
+        self
+    }
+    /// Sets `subject`.
+    #[must_use]
+    pub fn with_subject(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+}
+
+/// Which route a request would take, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RouteAnswer {
+    /// The route that takes it; absent where none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// The service that would answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The API version that the request means; absent where it names none and none is the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The path as routes see it: normalised, and without a version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The path that the service would see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_path: Option<String>,
+    /// Why the request would be refused before or instead of a route: the `code` of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+    /// Every route, the first to be asked first.
+    pub candidates: Vec<RouteCandidate>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RouteAnswer {
+    /// With what is required; the rest is absent.
+    pub fn new(candidates: Vec<RouteCandidate>) -> Self {
+        Self {
+            route: Default::default(),
+            service: Default::default(),
+            version: Default::default(),
+            path: Default::default(),
+            service_path: Default::default(),
+            refusal: Default::default(),
+            candidates,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `route`.
+    #[must_use]
+    pub fn with_route(mut self, route: impl Into<String>) -> Self {
+        self.route = Some(route.into());
+        self
+    }
+    /// Sets `service`.
+    #[must_use]
+    pub fn with_service(mut self, service: impl Into<String>) -> Self {
+        self.service = Some(service.into());
+        self
+    }
+    /// Sets `version`.
+    #[must_use]
+    pub fn with_version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+    /// Sets `path`.
+    #[must_use]
+    pub fn with_path(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+    /// Sets `service_path`.
+    #[must_use]
+    pub fn with_service_path(mut self, service_path: impl Into<String>) -> Self {
+        self.service_path = Some(service_path.into());
+        self
+    }
+    /// Sets `refusal`.
+    #[must_use]
+    pub fn with_refusal(mut self, refusal: impl Into<String>) -> Self {
+        self.refusal = Some(refusal.into());
+        self
+    }
+}
+
+/// The state of a breaker.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum BreakerState {
+    /// Requests pass.
+    Closed,
+    /// None passes.
+    Open,
+    /// A few pass, to find out.
+    HalfOpen,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl BreakerState {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[Self::Closed, Self::Open, Self::HalfOpen];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "closed" => Some(Self::Closed),
+            "open" => Some(Self::Open),
+            "half_open" => Some(Self::HalfOpen),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for BreakerState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for BreakerState {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for BreakerState {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for BreakerState {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for BreakerState {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for BreakerState {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// A breaker as one node sees it: one a service, and one a route where the service wants that.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Breaker {
+    /// A service's name, or `service:route`.
+    pub name: String,
+    /// The service.
+    pub service: String,
+    /// The route; absent for the breaker of the whole service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// The state of a breaker.
+    pub state: BreakerState,
+    /// For how long it has been in this state.
+    pub for_seconds: f64,
+    /// When an open one admits probes; absent where it is not open, or without an end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<f64>,
+    /// Opened by hand, without an end.
+    pub by_hand: bool,
+    /// Requests that ended within the window.
+    pub requests: i64,
+    /// Of them, failures.
+    pub failures: i64,
+    /// Probes that are out.
+    pub probes: i64,
+    /// Requests that it refused since the gateway started.
+    pub refused: i64,
+    /// How often it opened since the gateway started.
+    pub openings: i64,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Breaker {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        name: impl Into<String>,
+        service: impl Into<String>,
+        state: BreakerState,
+        for_seconds: f64,
+        by_hand: bool,
+        requests: i64,
+        failures: i64,
+        probes: i64,
+        refused: i64,
+        openings: i64,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            service: service.into(),
+            route: Default::default(),
+            state,
+            for_seconds,
+            retry_after_seconds: Default::default(),
+            by_hand,
+            requests,
+            failures,
+            probes,
+            refused,
+            openings,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `route`.
+    #[must_use]
+    pub fn with_route(mut self, route: impl Into<String>) -> Self {
+        self.route = Some(route.into());
+        self
+    }
+    /// Sets `retry_after_seconds`.
+    #[must_use]
+    pub fn with_retry_after_seconds(
+        mut self,
+        retry_after_seconds: impl Into<f64>,
+    ) -> Self {
+        self.retry_after_seconds = Some(retry_after_seconds.into());
+        self
+    }
+}
+
+/// One page of breakers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct BreakerPage {
+    /// The breakers, by name.
+    pub data: Vec<Breaker>,
+    /// Where the next page begins; null on the last one.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl BreakerPage {
+    /// With what is required; the rest is absent.
+    pub fn new(data: Vec<Breaker>, next_cursor: Option<String>, has_more: bool) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// How to open a breaker by hand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OpenBreaker {
+    /// For how long; then a few requests find out whether it may close. Without it the breaker stays open until it is reset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<i64>,
+    /// Why, for the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl OpenBreaker {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            seconds: Default::default(),
+            reason: Default::default(),
+        }
+    }
+    /// Sets `seconds`.
+    #[must_use]
+    pub fn with_seconds(mut self, seconds: impl Into<i64>) -> Self {
+        self.seconds = Some(seconds.into());
+        self
+    }
+    /// Sets `reason`.
+    #[must_use]
+    pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+}
+
+/// How to close a breaker by hand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ResetBreaker {
+    /// Why, for the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl ResetBreaker {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self { reason: Default::default() }
+    }
+    /// Sets `reason`.
+    #[must_use]
+    pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+}
+
+/// How often the callers of a tier may call. All windows hold at once; a window without a number is not limited.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RateLimitTier {
+    /// Its name; `anonymous` is for addresses without credentials.
+    pub name: String,
+    /// Where a part of the configuration comes from. Later ones give way: what the file defines, the API cannot change.
+    pub source: ConfigSource,
+    /// Requests a second; absent for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<i64>,
+    /// Requests a minute; absent for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_minute: Option<i64>,
+    /// Requests an hour; absent for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_hour: Option<i64>,
+    /// Requests a day; absent for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_day: Option<i64>,
+    /// Beyond the limit of a second, as often as the caller did not use it before. `0` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst: Option<i64>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RateLimitTier {
+    /// With what is required; the rest is absent.
+    pub fn new(name: impl Into<String>, source: ConfigSource) -> Self {
+        Self {
+            name: name.into(),
+            source,
+            per_second: Default::default(),
+            per_minute: Default::default(),
+            per_hour: Default::default(),
+            per_day: Default::default(),
+            burst: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `per_second`.
+    #[must_use]
+    pub fn with_per_second(mut self, per_second: impl Into<i64>) -> Self {
+        self.per_second = Some(per_second.into());
+        self
+    }
+    /// Sets `per_minute`.
+    #[must_use]
+    pub fn with_per_minute(mut self, per_minute: impl Into<i64>) -> Self {
+        self.per_minute = Some(per_minute.into());
+        self
+    }
+    /// Sets `per_hour`.
+    #[must_use]
+    pub fn with_per_hour(mut self, per_hour: impl Into<i64>) -> Self {
+        self.per_hour = Some(per_hour.into());
+        self
+    }
+    /// Sets `per_day`.
+    #[must_use]
+    pub fn with_per_day(mut self, per_day: impl Into<i64>) -> Self {
+        self.per_day = Some(per_day.into());
+        self
+    }
+    /// Sets `burst`.
+    #[must_use]
+    pub fn with_burst(mut self, burst: impl Into<i64>) -> Self {
+        self.burst = Some(burst.into());
+        self
+    }
+}
+
+/// The tiers, and whether callers are counted at all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RateLimitTiers {
+    /// Whether callers are counted at all.
+    pub enabled: bool,
+    /// The tiers, by name.
+    pub tiers: Vec<RateLimitTier>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RateLimitTiers {
+    /// With what is required; the rest is absent.
+    pub fn new(enabled: bool, tiers: Vec<RateLimitTier>) -> Self {
+        Self {
+            enabled,
+            tiers,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// How often the callers of a tier may call. A window that is absent is not limited.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct PutRateLimitTier {
+    /// Requests a second; absent for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<i64>,
+    /// Requests a minute; absent for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_minute: Option<i64>,
+    /// Requests an hour; absent for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_hour: Option<i64>,
+    /// Requests a day; absent for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_day: Option<i64>,
+    /// Beyond the limit of a second, as often as the caller did not use it before. `0` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst: Option<i64>,
+}
+
+impl PutRateLimitTier {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            per_second: Default::default(),
+            per_minute: Default::default(),
+            per_hour: Default::default(),
+            per_day: Default::default(),
+            burst: Default::default(),
+        }
+    }
+    /// Sets `per_second`.
+    #[must_use]
+    pub fn with_per_second(mut self, per_second: impl Into<i64>) -> Self {
+        self.per_second = Some(per_second.into());
+        self
+    }
+    /// Sets `per_minute`.
+    #[must_use]
+    pub fn with_per_minute(mut self, per_minute: impl Into<i64>) -> Self {
+        self.per_minute = Some(per_minute.into());
+        self
+    }
+    /// Sets `per_hour`.
+    #[must_use]
+    pub fn with_per_hour(mut self, per_hour: impl Into<i64>) -> Self {
+        self.per_hour = Some(per_hour.into());
+        self
+    }
+    /// Sets `per_day`.
+    #[must_use]
+    pub fn with_per_day(mut self, per_day: impl Into<i64>) -> Self {
+        self.per_day = Some(per_day.into());
+        self
+    }
+    /// Sets `burst`.
+    #[must_use]
+    pub fn with_burst(mut self, burst: impl Into<i64>) -> Self {
+        self.burst = Some(burst.into());
+        self
+    }
+}
+
+/// What a caller used of its tier, as this node counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RateLimitUsage {
+    /// The caller, or the address of one without credentials.
+    pub caller: String,
+    /// Its tier.
+    pub tier: String,
+    /// One for each window that is limited.
+    pub windows: Vec<RateLimitWindow>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RateLimitUsage {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        caller: impl Into<String>,
+        tier: impl Into<String>,
+        windows: Vec<RateLimitWindow>,
+    ) -> Self {
+        Self {
+            caller: caller.into(),
+            tier: tier.into(),
+            windows,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// What was used of one window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RateLimitWindow {
+    /// `second`, `minute`, `hour` or `day`.
+    pub window: String,
+    /// Requests that it allows.
+    pub limit: i64,
+    /// Requests that were made within its length, sliding.
+    pub used: i64,
+    /// Requests that are left.
+    pub remaining: i64,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RateLimitWindow {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        window: impl Into<String>,
+        limit: i64,
+        used: i64,
+        remaining: i64,
+    ) -> Self {
+        Self {
+            window: window.into(),
+            limit,
+            used,
+            remaining,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A version of the APIs behind the gateway.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ApiVersion {
+    /// Its name: `v1`.
+    pub name: String,
+    /// Whether a request that names none means this one.
+    pub default: bool,
+    /// What clients are told of its end; absent while it is not deprecated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<DeprecationNotice>,
+    /// The routes that name it, by name.
+    pub routes: Vec<String>,
+    /// Of them, those whose service speaks another version, and which turn requests and answers into it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shimmed_routes: Option<Vec<String>>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ApiVersion {
+    /// With what is required; the rest is absent.
+    pub fn new(name: impl Into<String>, default: bool, routes: Vec<String>) -> Self {
+        Self {
+            name: name.into(),
+            default,
+            deprecated: Default::default(),
+            routes,
+            shimmed_routes: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `deprecated`.
+    #[must_use]
+    pub fn with_deprecated(mut self, deprecated: impl Into<DeprecationNotice>) -> Self {
+        self.deprecated = Some(deprecated.into());
+        self
+    }
+    /// Sets `shimmed_routes`.
+    #[must_use]
+    pub fn with_shimmed_routes(
+        mut self,
+        shimmed_routes: impl Into<Vec<String>>,
+    ) -> Self {
+        self.shimmed_routes = Some(shimmed_routes.into());
+        self
+    }
+}
+
+/// One page of versions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ApiVersionPage {
+    /// The versions, by name.
+    pub data: Vec<ApiVersion>,
+    /// Where the next page begins; null on the last one.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ApiVersionPage {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        data: Vec<ApiVersion>,
+        next_cursor: Option<String>,
+        has_more: bool,
+    ) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A configuration in the form of the data plane's YAML file: `services` by name, `routes`, and `limits.tiers` by name. `waypost-gateway config schema` prints the whole form.
+pub type ConfigDocument = std::collections::BTreeMap<String, serde_json::Value>;
+
+/// A configuration to check. Exactly one of `config` and `yaml` is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ValidateConfig {
+    /// The configuration as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigDocument>,
+    /// The configuration as YAML text, instead of `config`; faults then have their line. `${NAME}` is not filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yaml: Option<String>,
+}
+
+impl ValidateConfig {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            config: Default::default(),
+            yaml: Default::default(),
+        }
+    }
+    /// Sets `config`.
+    #[must_use]
+    pub fn with_config(mut self, config: impl Into<ConfigDocument>) -> Self {
+        self.config = Some(config.into());
+        self
+    }
+    /// Sets `yaml`.
+    #[must_use]
+    pub fn with_yaml(mut self, yaml: impl Into<String>) -> Self {
+        self.yaml = Some(yaml.into());
+        self
+    }
+}
+
+/// A configuration to put in the place of all that was made through the API. Exactly one of `config` and `yaml` is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ApplyConfig {
+    /// The configuration as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigDocument>,
+    /// The configuration as YAML text, instead of `config`; faults then have their line. `${NAME}` is not filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yaml: Option<String>,
+    /// The revision that the caller saw. If it is not the present one any more, nothing is changed. Absent: whatever the revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<i64>,
+}
+
+impl ApplyConfig {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            config: Default::default(),
+            yaml: Default::default(),
+            revision: Default::default(),
+        }
+    }
+    /// Sets `config`.
+    #[must_use]
+    pub fn with_config(mut self, config: impl Into<ConfigDocument>) -> Self {
+        self.config = Some(config.into());
+        self
+    }
+    /// Sets `yaml`.
+    #[must_use]
+    pub fn with_yaml(mut self, yaml: impl Into<String>) -> Self {
+        self.yaml = Some(yaml.into());
+        self
+    }
+    /// Sets `revision`.
+    #[must_use]
+    pub fn with_revision(mut self, revision: impl Into<i64>) -> Self {
+        self.revision = Some(revision.into());
+        self
+    }
+}
+
+/// How bad a fault is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ConfigFaultLevel {
+    /// The configuration is not used.
+    Error,
+    /// It is used, but says something that its writer can hardly mean.
+    Warning,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl ConfigFaultLevel {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[Self::Error, Self::Warning];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "error" => Some(Self::Error),
+            "warning" => Some(Self::Warning),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for ConfigFaultLevel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for ConfigFaultLevel {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for ConfigFaultLevel {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for ConfigFaultLevel {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for ConfigFaultLevel {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ConfigFaultLevel {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// Something wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConfigFault {
+    /// Where: a JSON pointer into the configuration; empty for the whole.
+    pub pointer: String,
+    /// How bad a fault is.
+    pub level: ConfigFaultLevel,
+    /// What is wrong, and what to write instead.
+    pub message: String,
+    /// The line, from 1; with `yaml` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<i64>,
+    /// The column, from 1; with `yaml` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<i64>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ConfigFault {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        pointer: impl Into<String>,
+        level: ConfigFaultLevel,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            pointer: pointer.into(),
+            level,
+            message: message.into(),
+            line: Default::default(),
+            column: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `line`.
+    #[must_use]
+    pub fn with_line(mut self, line: impl Into<i64>) -> Self {
+        self.line = Some(line.into());
+        self
+    }
+    /// Sets `column`.
+    #[must_use]
+    pub fn with_column(mut self, column: impl Into<i64>) -> Self {
+        self.column = Some(column.into());
+        self
+    }
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ConfigReport {
+    /// Whether it could be applied.
+    pub valid: bool,
+    /// All of its faults, warnings among them.
+    pub faults: Vec<ConfigFault>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ConfigReport {
+    /// With what is required; the rest is absent.
+    pub fn new(valid: bool, faults: Vec<ConfigFault>) -> Self {
+        Self {
+            valid,
+            faults,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A kind of part of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ConfigPartKind {
+    /// `service`
+    Service,
+    /// `route`
+    Route,
+    /// `tier`
+    Tier,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl ConfigPartKind {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[Self::Service, Self::Route, Self::Tier];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Service => "service",
+            Self::Route => "route",
+            Self::Tier => "tier",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "service" => Some(Self::Service),
+            "route" => Some(Self::Route),
+            "tier" => Some(Self::Tier),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for ConfigPartKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for ConfigPartKind {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for ConfigPartKind {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for ConfigPartKind {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for ConfigPartKind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ConfigPartKind {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// Something that was made through the API and does not hold, because of what the file says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConfigClash {
+    /// A kind of part of a configuration.
+    pub kind: ConfigPartKind,
+    /// Its name.
+    pub name: String,
+    /// Why it does not hold.
+    pub reason: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ConfigClash {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        kind: ConfigPartKind,
+        name: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+            reason: reason.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// The configuration that holds now, and its layers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct GatewayConfig {
+    /// How often the part that was made through the API was changed. `config_apply` takes it.
+    pub revision: i64,
+    /// When that was; absent if never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<String>,
+    /// Who did it; absent if nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_by: Option<String>,
+    /// The file that defines the rest, as the gateway was told of it; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// What was made through the API: what `config_apply` replaces.
+    pub api: ConfigDocument,
+    /// All layers together, as they hold. Credentials in it are shown as `***`.
+    pub effective: ConfigDocument,
+    /// What was made through the API and does not hold.
+    pub clashes: Vec<ConfigClash>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl GatewayConfig {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        revision: i64,
+        api: ConfigDocument,
+        effective: ConfigDocument,
+        clashes: Vec<ConfigClash>,
+    ) -> Self {
+        Self {
+            revision,
+            updated_at: Default::default(),
+            updated_by: Default::default(),
+            file: Default::default(),
+            api,
+            effective,
+            clashes,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `updated_at`.
+    #[must_use]
+    pub fn with_updated_at(mut self, updated_at: impl Into<String>) -> Self {
+        self.updated_at = Some(updated_at.into());
+        self
+    }
+    /// Sets `updated_by`.
+    #[must_use]
+    pub fn with_updated_by(mut self, updated_by: impl Into<String>) -> Self {
+        self.updated_by = Some(updated_by.into());
+        self
+    }
+    /// Sets `file`.
+    #[must_use]
+    pub fn with_file(mut self, file: impl Into<String>) -> Self {
+        self.file = Some(file.into());
+        self
+    }
+}
+
+/// All requests of a time, over all nodes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AnalyticsOverview {
+    /// The beginning of the time.
+    pub from: String,
+    /// Its end; what is after it does not count.
+    pub to: String,
+    /// Requests.
+    pub requests: i64,
+    /// Of them, answered with 4xx.
+    pub client_errors: i64,
+    /// Of them, answered with 5xx.
+    pub server_errors: i64,
+    /// The average time to the last byte, in milliseconds.
+    pub mean_ms: f64,
+    /// What half of them did not exceed, in milliseconds; off by an eighth at most.
+    pub p50_ms: f64,
+    /// What 95 % did not exceed.
+    pub p95_ms: f64,
+    /// What 99 % did not exceed.
+    pub p99_ms: f64,
+    /// Bytes of the requests' bodies.
+    pub bytes_in: i64,
+    /// Bytes of the answers' bodies.
+    pub bytes_out: i64,
+    /// Which part of them was answered with 5xx, 0 to 1.
+    pub error_rate: f64,
+    /// Requests that this node could not count since it started, because too many waited to be added up.
+    pub dropped: i64,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AnalyticsOverview {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        from: impl Into<String>,
+        to: impl Into<String>,
+        requests: i64,
+        client_errors: i64,
+        server_errors: i64,
+        mean_ms: f64,
+        p50_ms: f64,
+        p95_ms: f64,
+        p99_ms: f64,
+        bytes_in: i64,
+        bytes_out: i64,
+        error_rate: f64,
+        dropped: i64,
+    ) -> Self {
+        Self {
+            from: from.into(),
+            to: to.into(),
+            requests,
+            client_errors,
+            server_errors,
+            mean_ms,
+            p50_ms,
+            p95_ms,
+            p99_ms,
+            bytes_in,
+            bytes_out,
+            error_rate,
+            dropped,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// The requests of one route.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AnalyticsEndpoint {
+    /// Its name; `other` for those beyond the names that are told apart.
+    pub route: String,
+    /// Which part of all requests that is, 0 to 1.
+    pub share: f64,
+    /// Requests.
+    pub requests: i64,
+    /// Of them, answered with 4xx.
+    pub client_errors: i64,
+    /// Of them, answered with 5xx.
+    pub server_errors: i64,
+    /// The average time to the last byte, in milliseconds.
+    pub mean_ms: f64,
+    /// What half of them did not exceed, in milliseconds; off by an eighth at most.
+    pub p50_ms: f64,
+    /// What 95 % did not exceed.
+    pub p95_ms: f64,
+    /// What 99 % did not exceed.
+    pub p99_ms: f64,
+    /// Bytes of the requests' bodies.
+    pub bytes_in: i64,
+    /// Bytes of the answers' bodies.
+    pub bytes_out: i64,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AnalyticsEndpoint {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        route: impl Into<String>,
+        share: f64,
+        requests: i64,
+        client_errors: i64,
+        server_errors: i64,
+        mean_ms: f64,
+        p50_ms: f64,
+        p95_ms: f64,
+        p99_ms: f64,
+        bytes_in: i64,
+        bytes_out: i64,
+    ) -> Self {
+        Self {
+            route: route.into(),
+            share,
+            requests,
+            client_errors,
+            server_errors,
+            mean_ms,
+            p50_ms,
+            p95_ms,
+            p99_ms,
+            bytes_in,
+            bytes_out,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// The routes with the most requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AnalyticsEndpoints {
+    /// The beginning of the time.
+    pub from: String,
+    /// Its end; what is after it does not count.
+    pub to: String,
+    /// The routes, the most popular first.
+    pub endpoints: Vec<AnalyticsEndpoint>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AnalyticsEndpoints {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        from: impl Into<String>,
+        to: impl Into<String>,
+        endpoints: Vec<AnalyticsEndpoint>,
+    ) -> Self {
+        Self {
+            from: from.into(),
+            to: to.into(),
+            endpoints,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// How often a route answered with a status of 4xx or 5xx.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AnalyticsError {
+    /// Its name.
+    pub route: String,
+    /// The status.
+    pub status: i32,
+    /// How often.
+    pub count: i64,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AnalyticsError {
+    /// With what is required; the rest is absent.
+    pub fn new(route: impl Into<String>, status: i32, count: i64) -> Self {
+        Self {
+            route: route.into(),
+            status,
+            count,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// The most frequent errors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AnalyticsErrors {
+    /// The beginning of the time.
+    pub from: String,
+    /// Its end; what is after it does not count.
+    pub to: String,
+    /// Routes and statuses, the most frequent first.
+    pub errors: Vec<AnalyticsError>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AnalyticsErrors {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        from: impl Into<String>,
+        to: impl Into<String>,
+        errors: Vec<AnalyticsError>,
+    ) -> Self {
+        Self {
+            from: from.into(),
+            to: to.into(),
+            errors,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// The requests of one step of a series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AnalyticsPoint {
+    /// When the step begins.
+    pub starts_at: String,
+    /// Requests.
+    pub requests: i64,
+    /// Of them, answered with 4xx.
+    pub client_errors: i64,
+    /// Of them, answered with 5xx.
+    pub server_errors: i64,
+    /// The average time to the last byte, in milliseconds.
+    pub mean_ms: f64,
+    /// What half of them did not exceed, in milliseconds; off by an eighth at most.
+    pub p50_ms: f64,
+    /// What 95 % did not exceed.
+    pub p95_ms: f64,
+    /// What 99 % did not exceed.
+    pub p99_ms: f64,
+    /// Bytes of the requests' bodies.
+    pub bytes_in: i64,
+    /// Bytes of the answers' bodies.
+    pub bytes_out: i64,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AnalyticsPoint {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        starts_at: impl Into<String>,
+        requests: i64,
+        client_errors: i64,
+        server_errors: i64,
+        mean_ms: f64,
+        p50_ms: f64,
+        p95_ms: f64,
+        p99_ms: f64,
+        bytes_in: i64,
+        bytes_out: i64,
+    ) -> Self {
+        Self {
+            starts_at: starts_at.into(),
+            requests,
+            client_errors,
+            server_errors,
+            mean_ms,
+            p50_ms,
+            p95_ms,
+            p99_ms,
+            bytes_in,
+            bytes_out,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// Requests step by step. A step without requests is left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AnalyticsSeries {
+    /// The beginning of the time.
+    pub from: String,
+    /// Its end; what is after it does not count.
+    pub to: String,
+    /// The route that was asked for; absent for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// How long a step is.
+    pub step_seconds: i64,
+    /// The steps, the earliest first.
+    pub points: Vec<AnalyticsPoint>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AnalyticsSeries {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        from: impl Into<String>,
+        to: impl Into<String>,
+        step_seconds: i64,
+        points: Vec<AnalyticsPoint>,
+    ) -> Self {
+        Self {
+            from: from.into(),
+            to: to.into(),
+            route: Default::default(),
+            step_seconds,
+            points,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `route`.
+    #[must_use]
+    pub fn with_route(mut self, route: impl Into<String>) -> Self {
+        self.route = Some(route.into());
+        self
+    }
+}
+
+/// The requests of one caller.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AnalyticsConsumer {
+    /// Who; `anonymous` for all without credentials, `other` for those beyond the names that are told apart.
+    pub caller: String,
+    /// Which part of all requests that is, 0 to 1.
+    pub share: f64,
+    /// Requests.
+    pub requests: i64,
+    /// Of them, answered with 4xx.
+    pub client_errors: i64,
+    /// Of them, answered with 5xx.
+    pub server_errors: i64,
+    /// The average time to the last byte, in milliseconds.
+    pub mean_ms: f64,
+    /// Bytes of the requests' bodies.
+    pub bytes_in: i64,
+    /// Bytes of the answers' bodies.
+    pub bytes_out: i64,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AnalyticsConsumer {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        caller: impl Into<String>,
+        share: f64,
+        requests: i64,
+        client_errors: i64,
+        server_errors: i64,
+        mean_ms: f64,
+        bytes_in: i64,
+        bytes_out: i64,
+    ) -> Self {
+        Self {
+            caller: caller.into(),
+            share,
+            requests,
+            client_errors,
+            server_errors,
+            mean_ms,
+            bytes_in,
+            bytes_out,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// The callers with the most requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AnalyticsConsumers {
+    /// The beginning of the time.
+    pub from: String,
+    /// Its end; what is after it does not count.
+    pub to: String,
+    /// The callers, the busiest first.
+    pub consumers: Vec<AnalyticsConsumer>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AnalyticsConsumers {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        from: impl Into<String>,
+        to: impl Into<String>,
+        consumers: Vec<AnalyticsConsumer>,
+    ) -> Self {
+        Self {
+            from: from.into(),
+            to: to.into(),
+            consumers,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A duration: a whole number and `ms`, `s`, `m`, `h` or `d`.
+pub type TimeSpan = String;
+
+/// A size in bytes: a whole number, or one with `KiB`, `MiB` or `GiB`.
+pub type ByteSize = String;
+
+/// A target with a weight.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ServiceTarget {
+    /// `http://127.0.0.1:9001`, with a path in front of every request's where there is one.
+    pub url: String,
+    /// Its share beside the others'; 0 takes nothing. `1` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<i32>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ServiceTarget {
+    /// With what is required; the rest is absent.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            weight: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `weight`.
+    #[must_use]
+    pub fn with_weight(mut self, weight: impl Into<i32>) -> Self {
+        self.weight = Some(weight.into());
+        self
+    }
+}
+
+/// Where to look for targets. Exactly one of the fields is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ServiceDiscovery {
+    /// The addresses (A and AAAA) of a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns: Option<DnsDiscovery>,
+    /// The SRV records of a name: hosts, ports, weights, priorities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub srv: Option<SrvDiscovery>,
+    /// A YAML or JSON file with a list of targets, read anew when it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileDiscovery>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ServiceDiscovery {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            dns: Default::default(),
+            srv: Default::default(),
+            file: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `dns`.
+    #[must_use]
+    pub fn with_dns(mut self, dns: impl Into<DnsDiscovery>) -> Self {
+        self.dns = Some(dns.into());
+        self
+    }
+    /// Sets `srv`.
+    #[must_use]
+    pub fn with_srv(mut self, srv: impl Into<SrvDiscovery>) -> Self {
+        self.srv = Some(srv.into());
+        self
+    }
+    /// Sets `file`.
+    #[must_use]
+    pub fn with_file(mut self, file: impl Into<FileDiscovery>) -> Self {
+        self.file = Some(file.into());
+        self
+    }
+}
+
+/// Addresses of a name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct DnsDiscovery {
+    /// `http://orders.internal:8080`: each address of the host becomes a target.
+    pub url: String,
+    /// How often it is looked up; the last answer holds while there is none. `10s` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<TimeSpan>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl DnsDiscovery {
+    /// With what is required; the rest is absent.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            refresh: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `refresh`.
+    #[must_use]
+    pub fn with_refresh(mut self, refresh: impl Into<TimeSpan>) -> Self {
+        self.refresh = Some(refresh.into());
+        self
+    }
+}
+
+/// SRV records of a name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct SrvDiscovery {
+    /// `_http._tcp.orders.internal`.
+    pub name: String,
+    /// `http` or `https`. `http` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<String>,
+    /// How often it is looked up. `10s` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<TimeSpan>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl SrvDiscovery {
+    /// With what is required; the rest is absent.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            scheme: Default::default(),
+            refresh: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `scheme`.
+    #[must_use]
+    pub fn with_scheme(mut self, scheme: impl Into<String>) -> Self {
+        self.scheme = Some(scheme.into());
+        self
+    }
+    /// Sets `refresh`.
+    #[must_use]
+    pub fn with_refresh(mut self, refresh: impl Into<TimeSpan>) -> Self {
+        self.refresh = Some(refresh.into());
+        self
+    }
+}
+
+/// A file of targets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct FileDiscovery {
+    /// Its path; relative to the configuration's folder.
+    pub path: String,
+    /// How often it is looked at. `10s` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<TimeSpan>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl FileDiscovery {
+    /// With what is required; the rest is absent.
+    pub fn new(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            refresh: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `refresh`.
+    #[must_use]
+    pub fn with_refresh(mut self, refresh: impl Into<TimeSpan>) -> Self {
+        self.refresh = Some(refresh.into());
+        self
+    }
+}
+
+/// How the target of a request is chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum BalanceAlgorithm {
+    /// One after another, smoothly by weight.
+    RoundRobin,
+    /// The one with the fewest requests in flight, by weight.
+    LeastConnections,
+    /// The better of two at random, by in-flight requests and an average of response times that weighs the latest most (P2C, EWMA).
+    Fastest,
+    /// The same value goes to the same target (consistent hashing); `hash` says which value.
+    Hash,
+    /// A caller stays with its target, by a signed cookie; `sticky` says which.
+    Sticky,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl BalanceAlgorithm {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[
+        Self::RoundRobin,
+        Self::LeastConnections,
+        Self::Fastest,
+        Self::Hash,
+        Self::Sticky,
+    ];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::RoundRobin => "round_robin",
+            Self::LeastConnections => "least_connections",
+            Self::Fastest => "fastest",
+            Self::Hash => "hash",
+            Self::Sticky => "sticky",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "round_robin" => Some(Self::RoundRobin),
+            "least_connections" => Some(Self::LeastConnections),
+            "fastest" => Some(Self::Fastest),
+            "hash" => Some(Self::Hash),
+            "sticky" => Some(Self::Sticky),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for BalanceAlgorithm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for BalanceAlgorithm {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for BalanceAlgorithm {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for BalanceAlgorithm {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for BalanceAlgorithm {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for BalanceAlgorithm {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// Which target takes a request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BalanceSettings {
+    /// How the target of a request is chosen.
+    pub algorithm: BalanceAlgorithm,
+    /// What is hashed; with `hash` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<HashKey>,
+    /// The cookie; with `sticky` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sticky: Option<StickyCookie>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl BalanceSettings {
+    /// With what is required; the rest is absent.
+    pub fn new(algorithm: BalanceAlgorithm) -> Self {
+        Self {
+            algorithm,
+            hash: Default::default(),
+            sticky: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `hash`.
+    #[must_use]
+    pub fn with_hash(mut self, hash: impl Into<HashKey>) -> Self {
+        self.hash = Some(hash.into());
+        self
+    }
+    /// Sets `sticky`.
+    #[must_use]
+    pub fn with_sticky(mut self, sticky: impl Into<StickyCookie>) -> Self {
+        self.sticky = Some(sticky.into());
+        self
+    }
+}
+
+/// What is hashed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum HashSource {
+    /// The client's address.
+    Address,
+    /// Who calls.
+    Caller,
+    /// The path.
+    Path,
+    /// The header `name`.
+    Header,
+    /// The query parameter `name`.
+    Query,
+    /// The cookie `name`.
+    Cookie,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl HashSource {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[
+        Self::Address,
+        Self::Caller,
+        Self::Path,
+        Self::Header,
+        Self::Query,
+        Self::Cookie,
+    ];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Address => "address",
+            Self::Caller => "caller",
+            Self::Path => "path",
+            Self::Header => "header",
+            Self::Query => "query",
+            Self::Cookie => "cookie",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "address" => Some(Self::Address),
+            "caller" => Some(Self::Caller),
+            "path" => Some(Self::Path),
+            "header" => Some(Self::Header),
+            "query" => Some(Self::Query),
+            "cookie" => Some(Self::Cookie),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for HashSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for HashSource {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for HashSource {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for HashSource {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for HashSource {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for HashSource {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// What is hashed. A request without it is balanced one after another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HashKey {
+    /// What is hashed.
+    pub by: HashSource,
+    /// The name of the header, query parameter or cookie; absent for the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl HashKey {
+    /// With what is required; the rest is absent.
+    pub fn new(by: HashSource) -> Self {
+        Self {
+            by,
+            name: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `name`.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+}
+
+/// A cookie that names a target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct StickyCookie {
+    /// Its name. `waypost_target` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<String>,
+    /// How long it holds; the browser's session when 0. `0s` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<TimeSpan>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl StickyCookie {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            cookie: Default::default(),
+            max_age: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `cookie`.
+    #[must_use]
+    pub fn with_cookie(mut self, cookie: impl Into<String>) -> Self {
+        self.cookie = Some(cookie.into());
+        self
+    }
+    /// Sets `max_age`.
+    #[must_use]
+    pub fn with_max_age(mut self, max_age: impl Into<TimeSpan>) -> Self {
+        self.max_age = Some(max_age.into());
+        self
+    }
+}
+
+/// How it is found out that a target does not work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct HealthSettings {
+    /// By asking it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<ActiveHealthCheck>,
+    /// By what its answers are like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passive: Option<PassiveHealthCheck>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl HealthSettings {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            active: Default::default(),
+            passive: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `active`.
+    #[must_use]
+    pub fn with_active(mut self, active: impl Into<ActiveHealthCheck>) -> Self {
+        self.active = Some(active.into());
+        self
+    }
+    /// Sets `passive`.
+    #[must_use]
+    pub fn with_passive(mut self, passive: impl Into<PassiveHealthCheck>) -> Self {
+        self.passive = Some(passive.into());
+        self
+    }
+}
+
+/// Asking a target how it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ActiveHealthCheck {
+    /// What is asked for; without it a TCP connection is enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Statuses that are well: from, to. `[200, 399]` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statuses: Option<Vec<i32>>,
+    /// How often. `5s` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<TimeSpan>,
+    /// How much of the interval is left to chance, 0 to 1. `0.2` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<f64>,
+    /// How long an answer may take. `2s` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<TimeSpan>,
+    /// So many good answers in a row make a target healthy. `2` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy: Option<i32>,
+    /// So many bad ones make it unhealthy. `3` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unhealthy: Option<i32>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ActiveHealthCheck {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            path: Default::default(),
+            statuses: Default::default(),
+            interval: Default::default(),
+            jitter: Default::default(),
+            timeout: Default::default(),
+            healthy: Default::default(),
+            unhealthy: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `path`.
+    #[must_use]
+    pub fn with_path(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+    /// Sets `statuses`.
+    #[must_use]
+    pub fn with_statuses(mut self, statuses: impl Into<Vec<i32>>) -> Self {
+        self.statuses = Some(statuses.into());
+        self
+    }
+    /// Sets `interval`.
+    #[must_use]
+    pub fn with_interval(mut self, interval: impl Into<TimeSpan>) -> Self {
+        self.interval = Some(interval.into());
+        self
+    }
+    /// Sets `jitter`.
+    #[must_use]
+    pub fn with_jitter(mut self, jitter: impl Into<f64>) -> Self {
+        self.jitter = Some(jitter.into());
+        self
+    }
+    /// Sets `timeout`.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: impl Into<TimeSpan>) -> Self {
+        self.timeout = Some(timeout.into());
+        self
+    }
+    /// Sets `healthy`.
+    #[must_use]
+    pub fn with_healthy(mut self, healthy: impl Into<i32>) -> Self {
+        self.healthy = Some(healthy.into());
+        self
+    }
+    /// Sets `unhealthy`.
+    #[must_use]
+    pub fn with_unhealthy(mut self, unhealthy: impl Into<i32>) -> Self {
+        self.unhealthy = Some(unhealthy.into());
+        self
+    }
+}
+
+/// Leaving out a target that fails (outlier ejection).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct PassiveHealthCheck {
+    /// So many failures in a row leave it out; 0 never does. A failure is no answer, or 502, 503 or 504. `5` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<i32>,
+    /// For how long, the first time; each further time for as much longer. `30s` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eject: Option<TimeSpan>,
+    /// For how long at most. `5m` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_eject: Option<TimeSpan>,
+    /// Which part of the targets may be left out at once, 0 to 1. One always stays. `0.5` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ejected: Option<f64>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl PassiveHealthCheck {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            failures: Default::default(),
+            eject: Default::default(),
+            max_eject: Default::default(),
+            max_ejected: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `failures`.
+    #[must_use]
+    pub fn with_failures(mut self, failures: impl Into<i32>) -> Self {
+        self.failures = Some(failures.into());
+        self
+    }
+    /// Sets `eject`.
+    #[must_use]
+    pub fn with_eject(mut self, eject: impl Into<TimeSpan>) -> Self {
+        self.eject = Some(eject.into());
+        self
+    }
+    /// Sets `max_eject`.
+    #[must_use]
+    pub fn with_max_eject(mut self, max_eject: impl Into<TimeSpan>) -> Self {
+        self.max_eject = Some(max_eject.into());
+        self
+    }
+    /// Sets `max_ejected`.
+    #[must_use]
+    pub fn with_max_ejected(mut self, max_ejected: impl Into<f64>) -> Self {
+        self.max_ejected = Some(max_ejected.into());
+        self
+    }
+}
+
+/// Time limits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ServiceTimeouts {
+    /// To connect, TLS included. `2s` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect: Option<TimeSpan>,
+    /// From the whole request to the answer's head. `30s` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_byte: Option<TimeSpan>,
+    /// Without a byte within a body or an upgraded connection. `1m` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<TimeSpan>,
+    /// For the whole exchange, all tries; `0s` sets none. `0s` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<TimeSpan>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ServiceTimeouts {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            connect: Default::default(),
+            first_byte: Default::default(),
+            idle: Default::default(),
+            total: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `connect`.
+    #[must_use]
+    pub fn with_connect(mut self, connect: impl Into<TimeSpan>) -> Self {
+        self.connect = Some(connect.into());
+        self
+    }
+    /// Sets `first_byte`.
+    #[must_use]
+    pub fn with_first_byte(mut self, first_byte: impl Into<TimeSpan>) -> Self {
+        self.first_byte = Some(first_byte.into());
+        self
+    }
+    /// Sets `idle`.
+    #[must_use]
+    pub fn with_idle(mut self, idle: impl Into<TimeSpan>) -> Self {
+        self.idle = Some(idle.into());
+        self
+    }
+    /// Sets `total`.
+    #[must_use]
+    pub fn with_total(mut self, total: impl Into<TimeSpan>) -> Self {
+        self.total = Some(total.into());
+        self
+    }
+}
+
+/// Second tries. One is made only where nothing was sent, or where the method is idempotent and the request has no body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RetrySettings {
+    /// Tries beyond the first, each with another target while there is one. `1` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<i32>,
+    /// Statuses that are tried again, besides no answer. `[502, 503, 504]` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statuses: Option<Vec<i32>>,
+    /// Second tries as a part of first ones, at most (retry budget), 0 to 1. `0.2` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<f64>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RetrySettings {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            retries: Default::default(),
+            statuses: Default::default(),
+            budget: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `retries`.
+    #[must_use]
+    pub fn with_retries(mut self, retries: impl Into<i32>) -> Self {
+        self.retries = Some(retries.into());
+        self
+    }
+    /// Sets `statuses`.
+    #[must_use]
+    pub fn with_statuses(mut self, statuses: impl Into<Vec<i32>>) -> Self {
+        self.statuses = Some(statuses.into());
+        self
+    }
+    /// Sets `budget`.
+    #[must_use]
+    pub fn with_budget(mut self, budget: impl Into<f64>) -> Self {
+        self.budget = Some(budget.into());
+        self
+    }
+}
+
+/// When a service is not asked any more for a while.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct BreakerSettings {
+    /// Whether there is one. `true` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Which part of the requests has to fail, 0 to 1. A failure is no answer in time, or 5xx. `0.5` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<f64>,
+    /// Of how many at least. `20` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<i64>,
+    /// Within which time. `10s` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<TimeSpan>,
+    /// An answer that takes longer is a failure. `5s` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<TimeSpan>,
+    /// How long it is open, the first time; twice as long each further time. `30s` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<TimeSpan>,
+    /// How long at most. `5m` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_reset: Option<TimeSpan>,
+    /// Requests at once that find out whether it may close. `3` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probes: Option<i32>,
+    /// What is asked for while it is open; a good answer half-opens it early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe_path: Option<String>,
+    /// One a route as well, not only one a service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_route: Option<bool>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl BreakerSettings {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            enabled: Default::default(),
+            failures: Default::default(),
+            minimum: Default::default(),
+            window: Default::default(),
+            timeout: Default::default(),
+            reset: Default::default(),
+            max_reset: Default::default(),
+            probes: Default::default(),
+            probe_path: Default::default(),
+            per_route: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `enabled`.
+    #[must_use]
+    pub fn with_enabled(mut self, enabled: impl Into<bool>) -> Self {
+        self.enabled = Some(enabled.into());
+        self
+    }
+    /// Sets `failures`.
+    #[must_use]
+    pub fn with_failures(mut self, failures: impl Into<f64>) -> Self {
+        self.failures = Some(failures.into());
+        self
+    }
+    /// Sets `minimum`.
+    #[must_use]
+    pub fn with_minimum(mut self, minimum: impl Into<i64>) -> Self {
+        self.minimum = Some(minimum.into());
+        self
+    }
+    /// Sets `window`.
+    #[must_use]
+    pub fn with_window(mut self, window: impl Into<TimeSpan>) -> Self {
+        self.window = Some(window.into());
+        self
+    }
+    /// Sets `timeout`.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: impl Into<TimeSpan>) -> Self {
+        self.timeout = Some(timeout.into());
+        self
+    }
+    /// Sets `reset`.
+    #[must_use]
+    pub fn with_reset(mut self, reset: impl Into<TimeSpan>) -> Self {
+        self.reset = Some(reset.into());
+        self
+    }
+    /// Sets `max_reset`.
+    #[must_use]
+    pub fn with_max_reset(mut self, max_reset: impl Into<TimeSpan>) -> Self {
+        self.max_reset = Some(max_reset.into());
+        self
+    }
+    /// Sets `probes`.
+    #[must_use]
+    pub fn with_probes(mut self, probes: impl Into<i32>) -> Self {
+        self.probes = Some(probes.into());
+        self
+    }
+    /// Sets `probe_path`.
+    #[must_use]
+    pub fn with_probe_path(mut self, probe_path: impl Into<String>) -> Self {
+        self.probe_path = Some(probe_path.into());
+        self
+    }
+    /// Sets `per_route`.
+    #[must_use]
+    pub fn with_per_route(mut self, per_route: impl Into<bool>) -> Self {
+        self.per_route = Some(per_route.into());
+        self
+    }
+}
+
+/// TLS to targets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct UpstreamTls {
+    /// Certificates to trust, PEM, instead of the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
+    /// The name that the certificate is to show, instead of the URL's host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
+    /// A certificate and key to show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<CertificateFiles>,
+    /// Trust any certificate. For tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insecure: Option<bool>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl UpstreamTls {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            ca: Default::default(),
+            server_name: Default::default(),
+            identity: Default::default(),
+            insecure: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `ca`.
+    #[must_use]
+    pub fn with_ca(mut self, ca: impl Into<String>) -> Self {
+        self.ca = Some(ca.into());
+        self
+    }
+    /// Sets `server_name`.
+    #[must_use]
+    pub fn with_server_name(mut self, server_name: impl Into<String>) -> Self {
+        self.server_name = Some(server_name.into());
+        self
+    }
+    /// Sets `identity`.
+    #[must_use]
+    pub fn with_identity(mut self, identity: impl Into<CertificateFiles>) -> Self {
+        self.identity = Some(identity.into());
+        self
+    }
+    /// Sets `insecure`.
+    #[must_use]
+    pub fn with_insecure(mut self, insecure: impl Into<bool>) -> Self {
+        self.insecure = Some(insecure.into());
+        self
+    }
+}
+
+/// A certificate for clients to see. The files are read anew when they change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct CertificateFiles {
+    /// The chain, PEM.
+    pub certificate: String,
+    /// The key, PEM.
+    pub key: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl CertificateFiles {
+    /// With what is required; the rest is absent.
+    pub fn new(certificate: impl Into<String>, key: impl Into<String>) -> Self {
+        Self {
+            certificate: certificate.into(),
+            key: key.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// Connections that are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ConnectionPool {
+    /// Idle ones a target. `128` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_idle: Option<i64>,
+    /// How long an idle one is kept. `1m` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<TimeSpan>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ConnectionPool {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            max_idle: Default::default(),
+            idle: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `max_idle`.
+    #[must_use]
+    pub fn with_max_idle(mut self, max_idle: impl Into<i64>) -> Self {
+        self.max_idle = Some(max_idle.into());
+        self
+    }
+    /// Sets `idle`.
+    #[must_use]
+    pub fn with_idle(mut self, idle: impl Into<TimeSpan>) -> Self {
+        self.idle = Some(idle.into());
+        self
+    }
+}
+
+/// The `Host` that targets see.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum HostHeader {
+    /// The client's.
+    Client,
+    /// The target's own.
+    Target,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl HostHeader {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[Self::Client, Self::Target];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Client => "client",
+            Self::Target => "target",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "client" => Some(Self::Client),
+            "target" => Some(Self::Target),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for HostHeader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for HostHeader {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for HostHeader {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for HostHeader {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for HostHeader {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for HostHeader {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// Conditions; all have to hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RouteMatch {
+    /// `api.example.com`, `*.example.com`; any when empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<Vec<String>>,
+    /// `/health` exactly; `/wallets/{id}` with one segment; `/api/orders/*` with whatever follows, `/api/orders` itself included. Any when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Methods; any when empty. `GET` takes `HEAD` as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub methods: Option<Vec<String>>,
+    /// Headers by name: a value, or `*` for any value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<std::collections::BTreeMap<String, String>>,
+    /// Query parameters by name: a value, or `*` for any value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<std::collections::BTreeMap<String, String>>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RouteMatch {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            hosts: Default::default(),
+            path: Default::default(),
+            methods: Default::default(),
+            headers: Default::default(),
+            query: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `hosts`.
+    #[must_use]
+    pub fn with_hosts(mut self, hosts: impl Into<Vec<String>>) -> Self {
+        self.hosts = Some(hosts.into());
+        self
+    }
+    /// Sets `path`.
+    #[must_use]
+    pub fn with_path(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+    /// Sets `methods`.
+    #[must_use]
+    pub fn with_methods(mut self, methods: impl Into<Vec<String>>) -> Self {
+        self.methods = Some(methods.into());
+        self
+    }
+    /// Sets `headers`.
+    #[must_use]
+    pub fn with_headers(
+        mut self,
+        headers: impl Into<std::collections::BTreeMap<String, String>>,
+    ) -> Self {
+        self.headers = Some(headers.into());
+        self
+    }
+    /// Sets `query`.
+    #[must_use]
+    pub fn with_query(
+        mut self,
+        query: impl Into<std::collections::BTreeMap<String, String>>,
+    ) -> Self {
+        self.query = Some(query.into());
+        self
+    }
+}
+
+/// Sent elsewhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RouteRedirect {
+    /// A URL or path, with the parameters of the match; the query is kept when it has none of its own.
+    pub to: String,
+    /// 301, 302, 303, 307 or 308. `308` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<i32>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RouteRedirect {
+    /// With what is required; the rest is absent.
+    pub fn new(to: impl Into<String>) -> Self {
+        Self {
+            to: to.into(),
+            status: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `status`.
+    #[must_use]
+    pub fn with_status(mut self, status: impl Into<i32>) -> Self {
+        self.status = Some(status.into());
+        self
+    }
+}
+
+/// An answer that is always the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct FixedAnswer {
+    /// Its status. `200` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<i32>,
+    /// Its headers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<std::collections::BTreeMap<String, String>>,
+    /// Its body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl FixedAnswer {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            status: Default::default(),
+            headers: Default::default(),
+            body: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `status`.
+    #[must_use]
+    pub fn with_status(mut self, status: impl Into<i32>) -> Self {
+        self.status = Some(status.into());
+        self
+    }
+    /// Sets `headers`.
+    #[must_use]
+    pub fn with_headers(
+        mut self,
+        headers: impl Into<std::collections::BTreeMap<String, String>>,
+    ) -> Self {
+        self.headers = Some(headers.into());
+        self
+    }
+    /// Sets `body`.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<String>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+}
+
+/// The path that a service sees. Exactly one of the fields is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct PathRewrite {
+    /// Without this beginning: whole segments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strip: Option<String>,
+    /// Another one: `/v2/{id}/{*}`, from the parameters of the match; `{*}` is what its `*` stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replace: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl PathRewrite {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            strip: Default::default(),
+            replace: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `strip`.
+    #[must_use]
+    pub fn with_strip(mut self, strip: impl Into<String>) -> Self {
+        self.strip = Some(strip.into());
+        self
+    }
+    /// Sets `replace`.
+    #[must_use]
+    pub fn with_replace(mut self, replace: impl Into<String>) -> Self {
+        self.replace = Some(replace.into());
+        self
+    }
+}
+
+/// Who may call a route.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RouteAccess {
+    /// Names of providers; the first whose credentials a request carries decides. Anybody may call when empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub providers: Option<Vec<String>>,
+    /// A request without credentials may pass as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anonymous: Option<bool>,
+    /// Permissions that are needed, all: `orders:write`. A caller's may have wildcards: `orders:*`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<Vec<String>>,
+    /// Tenants that may call; any when empty. `{name}` is a parameter of the match: the caller's tenant has to be the one in the path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenants: Option<Vec<String>>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RouteAccess {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            providers: Default::default(),
+            anonymous: Default::default(),
+            permissions: Default::default(),
+            tenants: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `providers`.
+    #[must_use]
+    pub fn with_providers(mut self, providers: impl Into<Vec<String>>) -> Self {
+        self.providers = Some(providers.into());
+        self
+    }
+    /// Sets `anonymous`.
+    #[must_use]
+    pub fn with_anonymous(mut self, anonymous: impl Into<bool>) -> Self {
+        self.anonymous = Some(anonymous.into());
+        self
+    }
+    /// Sets `permissions`.
+    #[must_use]
+    pub fn with_permissions(mut self, permissions: impl Into<Vec<String>>) -> Self {
+        self.permissions = Some(permissions.into());
+        self
+    }
+    /// Sets `tenants`.
+    #[must_use]
+    pub fn with_tenants(mut self, tenants: impl Into<Vec<String>>) -> Self {
+        self.tenants = Some(tenants.into());
+        self
+    }
+}
+
+/// The limits of one route.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RouteLimit {
+    /// What one request counts, against tier and route. `1` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<i64>,
+    /// How often one caller may use this route.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each: Option<RateWindows>,
+    /// How often all callers together may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all: Option<RateWindows>,
+    /// Nobody is counted here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exempt: Option<bool>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RouteLimit {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            cost: Default::default(),
+            each: Default::default(),
+            all: Default::default(),
+            exempt: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `cost`.
+    #[must_use]
+    pub fn with_cost(mut self, cost: impl Into<i64>) -> Self {
+        self.cost = Some(cost.into());
+        self
+    }
+    /// Sets `each`.
+    #[must_use]
+    pub fn with_each(mut self, each: impl Into<RateWindows>) -> Self {
+        self.each = Some(each.into());
+        self
+    }
+    /// Sets `all`.
+    #[must_use]
+    pub fn with_all(mut self, all: impl Into<RateWindows>) -> Self {
+        self.all = Some(all.into());
+        self
+    }
+    /// Sets `exempt`.
+    #[must_use]
+    pub fn with_exempt(mut self, exempt: impl Into<bool>) -> Self {
+        self.exempt = Some(exempt.into());
+        self
+    }
+}
+
+/// How many requests in each window. All windows hold at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RateWindows {
+    /// A second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<i64>,
+    /// A minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_minute: Option<i64>,
+    /// An hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_hour: Option<i64>,
+    /// A day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_day: Option<i64>,
+    /// Beyond the limit of a second, as often as the caller did not use it before. `0` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst: Option<i64>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RateWindows {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            per_second: Default::default(),
+            per_minute: Default::default(),
+            per_hour: Default::default(),
+            per_day: Default::default(),
+            burst: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `per_second`.
+    #[must_use]
+    pub fn with_per_second(mut self, per_second: impl Into<i64>) -> Self {
+        self.per_second = Some(per_second.into());
+        self
+    }
+    /// Sets `per_minute`.
+    #[must_use]
+    pub fn with_per_minute(mut self, per_minute: impl Into<i64>) -> Self {
+        self.per_minute = Some(per_minute.into());
+        self
+    }
+    /// Sets `per_hour`.
+    #[must_use]
+    pub fn with_per_hour(mut self, per_hour: impl Into<i64>) -> Self {
+        self.per_hour = Some(per_hour.into());
+        self
+    }
+    /// Sets `per_day`.
+    #[must_use]
+    pub fn with_per_day(mut self, per_day: impl Into<i64>) -> Self {
+        self.per_day = Some(per_day.into());
+        self
+    }
+    /// Sets `burst`.
+    #[must_use]
+    pub fn with_burst(mut self, burst: impl Into<i64>) -> Self {
+        self.burst = Some(burst.into());
+        self
+    }
+}
+
+/// The end of something: `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and `Link`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct DeprecationNotice {
+    /// Since when it is advised against, RFC 3339.
+    pub since: String,
+    /// When it stops, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sunset: Option<String>,
+    /// Where that is explained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl DeprecationNotice {
+    /// With what is required; the rest is absent.
+    pub fn new(since: impl Into<String>) -> Self {
+        Self {
+            since: since.into(),
+            sunset: Default::default(),
+            link: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `sunset`.
+    #[must_use]
+    pub fn with_sunset(mut self, sunset: impl Into<String>) -> Self {
+        self.sunset = Some(sunset.into());
+        self
+    }
+    /// Sets `link`.
+    #[must_use]
+    pub fn with_link(mut self, link: impl Into<String>) -> Self {
+        self.link = Some(link.into());
+        self
+    }
+}
+
+/// How one version becomes another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct VersionShim {
+    /// Changes to a request's body on its way to the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Vec<BodyChange>>,
+    /// Changes to an answer's body on its way back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Vec<BodyChange>>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl VersionShim {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            request: Default::default(),
+            response: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `request`.
+    #[must_use]
+    pub fn with_request(mut self, request: impl Into<Vec<BodyChange>>) -> Self {
+        self.request = Some(request.into());
+        self
+    }
+    /// Sets `response`.
+    #[must_use]
+    pub fn with_response(mut self, response: impl Into<Vec<BodyChange>>) -> Self {
+        self.response = Some(response.into());
+        self
+    }
+}
+
+/// A change to a JSON body. A place is a JSON pointer (RFC 6901), in which `*` stands for every item of an array. Exactly one of the fields is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct BodyChange {
+    /// Another name, in the same object: place, name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rename: Option<Vec<String>>,
+    /// To another place: from, to. Both with as many `*`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#move: Option<Vec<String>>,
+    /// A value where there is none: place, value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Vec<serde_json::Value>>,
+    /// A value whatever is there: place, value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<Vec<serde_json::Value>>,
+    /// Nothing at that place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drop: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl BodyChange {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            rename: Default::default(),
+            r#move: Default::default(),
+            default: Default::default(),
+            set: Default::default(),
+            drop: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `rename`.
+    #[must_use]
+    pub fn with_rename(mut self, rename: impl Into<Vec<String>>) -> Self {
+        self.rename = Some(rename.into());
+        self
+    }
+    /// Sets `move`.
+    #[must_use]
+    pub fn with_move(mut self, r#move: impl Into<Vec<String>>) -> Self {
+        self.r#move = Some(r#move.into());
+        self
+    }
+    /// Sets `default`.
+    #[must_use]
+    pub fn with_default(mut self, default: impl Into<Vec<serde_json::Value>>) -> Self {
+        self.default = Some(default.into());
+        self
+    }
+    /// Sets `set`.
+    #[must_use]
+    pub fn with_set(mut self, set: impl Into<Vec<serde_json::Value>>) -> Self {
+        self.set = Some(set.into());
+        self
+    }
+    /// Sets `drop`.
+    #[must_use]
+    pub fn with_drop(mut self, drop: impl Into<String>) -> Self {
+        self.drop = Some(drop.into());
+        self
+    }
+}
+
+/// Pages of other origins (the Fetch standard).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct CorsSettings {
+    /// `https://app.example`, `https://*.example`, or `*` for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origins: Option<Vec<String>>,
+    /// Methods; those of the match when empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub methods: Option<Vec<String>>,
+    /// Request headers that may be sent; any that is asked for when empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<Vec<String>>,
+    /// Response headers that a page may read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expose: Option<Vec<String>>,
+    /// With cookies; then `*` is refused as an origin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<bool>,
+    /// How long a browser may remember.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<TimeSpan>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl CorsSettings {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            origins: Default::default(),
+            methods: Default::default(),
+            headers: Default::default(),
+            expose: Default::default(),
+            credentials: Default::default(),
+            max_age: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `origins`.
+    #[must_use]
+    pub fn with_origins(mut self, origins: impl Into<Vec<String>>) -> Self {
+        self.origins = Some(origins.into());
+        self
+    }
+    /// Sets `methods`.
+    #[must_use]
+    pub fn with_methods(mut self, methods: impl Into<Vec<String>>) -> Self {
+        self.methods = Some(methods.into());
+        self
+    }
+    /// Sets `headers`.
+    #[must_use]
+    pub fn with_headers(mut self, headers: impl Into<Vec<String>>) -> Self {
+        self.headers = Some(headers.into());
+        self
+    }
+    /// Sets `expose`.
+    #[must_use]
+    pub fn with_expose(mut self, expose: impl Into<Vec<String>>) -> Self {
+        self.expose = Some(expose.into());
+        self
+    }
+    /// Sets `credentials`.
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: impl Into<bool>) -> Self {
+        self.credentials = Some(credentials.into());
+        self
+    }
+    /// Sets `max_age`.
+    #[must_use]
+    pub fn with_max_age(mut self, max_age: impl Into<TimeSpan>) -> Self {
+        self.max_age = Some(max_age.into());
+        self
+    }
+}
+
+/// Changes on the way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RouteTransform {
+    /// To the request's headers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_headers: Option<HeaderChanges>,
+    /// To the answer's headers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_headers: Option<HeaderChanges>,
+    /// To the request's JSON body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_body: Option<Vec<BodyChange>>,
+    /// To the answer's JSON body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_body: Option<Vec<BodyChange>>,
+    /// The largest JSON body that is changed; a larger request is refused, a larger answer is a 502.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_body: Option<ByteSize>,
+    /// Headers that make browsers careful (`X-Content-Type-Options`, `Referrer-Policy`, `X-Frame-Options`, and HSTS over TLS), where the service sets none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_headers: Option<bool>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RouteTransform {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            request_headers: Default::default(),
+            response_headers: Default::default(),
+            request_body: Default::default(),
+            response_body: Default::default(),
+            max_body: Default::default(),
+            security_headers: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `request_headers`.
+    #[must_use]
+    pub fn with_request_headers(
+        mut self,
+        request_headers: impl Into<HeaderChanges>,
+    ) -> Self {
+        self.request_headers = Some(request_headers.into());
+        self
+    }
+    /// Sets `response_headers`.
+    #[must_use]
+    pub fn with_response_headers(
+        mut self,
+        response_headers: impl Into<HeaderChanges>,
+    ) -> Self {
+        self.response_headers = Some(response_headers.into());
+        self
+    }
+    /// Sets `request_body`.
+    #[must_use]
+    pub fn with_request_body(
+        mut self,
+        request_body: impl Into<Vec<BodyChange>>,
+    ) -> Self {
+        self.request_body = Some(request_body.into());
+        self
+    }
+    /// Sets `response_body`.
+    #[must_use]
+    pub fn with_response_body(
+        mut self,
+        response_body: impl Into<Vec<BodyChange>>,
+    ) -> Self {
+        self.response_body = Some(response_body.into());
+        self
+    }
+    /// Sets `max_body`.
+    #[must_use]
+    pub fn with_max_body(mut self, max_body: impl Into<ByteSize>) -> Self {
+        self.max_body = Some(max_body.into());
+        self
+    }
+    /// Sets `security_headers`.
+    #[must_use]
+    pub fn with_security_headers(mut self, security_headers: impl Into<bool>) -> Self {
+        self.security_headers = Some(security_headers.into());
+        self
+    }
+}
+
+/// Changes to headers, in this order. Names of hops and of framing are refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct HeaderChanges {
+    /// Taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remove: Option<Vec<String>>,
+    /// Set, whatever was there. `{request_id}`, `{caller}`, `{tenant}`, `{client_ip}`, `{route}` and a path's parameters are filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<std::collections::BTreeMap<String, String>>,
+    /// Added to what is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub add: Option<std::collections::BTreeMap<String, String>>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl HeaderChanges {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            remove: Default::default(),
+            set: Default::default(),
+            add: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `remove`.
+    #[must_use]
+    pub fn with_remove(mut self, remove: impl Into<Vec<String>>) -> Self {
+        self.remove = Some(remove.into());
+        self
+    }
+    /// Sets `set`.
+    #[must_use]
+    pub fn with_set(
+        mut self,
+        set: impl Into<std::collections::BTreeMap<String, String>>,
+    ) -> Self {
+        self.set = Some(set.into());
+        self
+    }
+    /// Sets `add`.
+    #[must_use]
+    pub fn with_add(
+        mut self,
+        add: impl Into<std::collections::BTreeMap<String, String>>,
+    ) -> Self {
+        self.add = Some(add.into());
+        self
+    }
+}
+
+/// What a service's own OpenAPI file says of requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RequestValidation {
+    /// The file, 3.0 or 3.1; relative to the configuration's folder.
+    pub openapi: String,
+    /// The largest body that is looked at; a larger one is refused. `1MiB` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_body: Option<ByteSize>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RequestValidation {
+    /// With what is required; the rest is absent.
+    pub fn new(openapi: impl Into<String>) -> Self {
+        Self {
+            openapi: openapi.into(),
+            max_body: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `max_body`.
+    #[must_use]
+    pub fn with_max_body(mut self, max_body: impl Into<ByteSize>) -> Self {
+        self.max_body = Some(max_body.into());
+        self
+    }
+}
+
+/// Answers that are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct CacheRule {
+    /// How long, for answers that do not say it themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fresh: Option<TimeSpan>,
+    /// How much longer while a new one is fetched (RFC 5861). `0s` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_while_revalidate: Option<TimeSpan>,
+    /// How much longer while the service fails. `0s` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_if_error: Option<TimeSpan>,
+    /// A part of the key for each caller, instead of none for any: answers to calls with credentials are kept only with this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_caller: Option<bool>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl CacheRule {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            fresh: Default::default(),
+            stale_while_revalidate: Default::default(),
+            stale_if_error: Default::default(),
+            per_caller: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `fresh`.
+    #[must_use]
+    pub fn with_fresh(mut self, fresh: impl Into<TimeSpan>) -> Self {
+        self.fresh = Some(fresh.into());
+        self
+    }
+    /// Sets `stale_while_revalidate`.
+    #[must_use]
+    pub fn with_stale_while_revalidate(
+        mut self,
+        stale_while_revalidate: impl Into<TimeSpan>,
+    ) -> Self {
+        self.stale_while_revalidate = Some(stale_while_revalidate.into());
+        self
+    }
+    /// Sets `stale_if_error`.
+    #[must_use]
+    pub fn with_stale_if_error(mut self, stale_if_error: impl Into<TimeSpan>) -> Self {
+        self.stale_if_error = Some(stale_if_error.into());
+        self
+    }
+    /// Sets `per_caller`.
+    #[must_use]
+    pub fn with_per_caller(mut self, per_caller: impl Into<bool>) -> Self {
+        self.per_caller = Some(per_caller.into());
+        self
+    }
+}
+
+/// Addresses that may call (CIDR).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AddressRules {
+    /// Only these; any when empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow: Option<Vec<String>>,
+    /// Not these, even if allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deny: Option<Vec<String>>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AddressRules {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            allow: Default::default(),
+            deny: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `allow`.
+    #[must_use]
+    pub fn with_allow(mut self, allow: impl Into<Vec<String>>) -> Self {
+        self.allow = Some(allow.into());
+        self
+    }
+    /// Sets `deny`.
+    #[must_use]
+    pub fn with_deny(mut self, deny: impl Into<Vec<String>>) -> Self {
+        self.deny = Some(deny.into());
+        self
+    }
+}
+
+/// What is answered instead of a service. Exactly one of the fields is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RouteFallback {
+    /// Always the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub respond: Option<FixedAnswer>,
+    /// Another service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// What the cache still has, however old; `true` or absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<bool>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RouteFallback {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            respond: Default::default(),
+            service: Default::default(),
+            cached: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `respond`.
+    #[must_use]
+    pub fn with_respond(mut self, respond: impl Into<FixedAnswer>) -> Self {
+        self.respond = Some(respond.into());
+        self
+    }
+    /// Sets `service`.
+    #[must_use]
+    pub fn with_service(mut self, service: impl Into<String>) -> Self {
+        self.service = Some(service.into());
+        self
+    }
+    /// Sets `cached`.
+    #[must_use]
+    pub fn with_cached(mut self, cached: impl Into<bool>) -> Self {
+        self.cached = Some(cached.into());
         self
     }
 }

@@ -1,8 +1,8 @@
 //! Drivers: they do what the engine's attempt loop says (send, read, wait) and tell it what happened. They hold no policy: every decision over a
 //! retry, a wait or an error is the engine's, which is why the async driver, the in-place one and the browser's behave alike.
 //!
-//! `run` is the whole of it, as a future; `native` awaits it on the caller's tokio runtime, [`blocking`] runs it in place, `placed` on another event loop, `scripted` runs it on a clock
-//! that a test moves.
+//! `run` is the whole of it, as a future; `native` awaits it on the caller's tokio runtime, [`blocking`] runs it in place, `placed` on another event loop (`turn` is
+//! what such a loop runs, `pulse` what keeps its timers cheap), `scripted` runs it on a clock that a test moves.
 
 pub mod blocking;
 mod clock;
@@ -10,7 +10,11 @@ pub(crate) mod native;
 #[cfg(feature = "binding")]
 pub mod placed;
 #[cfg(feature = "binding")]
+pub mod pulse;
+#[cfg(feature = "binding")]
 pub mod scripted;
+#[cfg(all(feature = "binding", any(target_os = "linux", target_os = "android")))]
+pub mod turn;
 
 use std::sync::Arc;
 use std::time::Duration;

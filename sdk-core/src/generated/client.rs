@@ -24,7 +24,8 @@ use progenitor_client::{encode_path, ClientHooks, OperationInfo, RequestBuilderE
 /**Client for Waypost
 
 Waypost is an integration platform: wallets on a double-entry ledger, payments between them, and the accounts, sessions
-and API keys that guard both. This file is its contract: the gateway serves it, the SDKs are generated from it.
+and API keys that guard both; and the data plane that stands in front of an integrator's own services: routes, balancing, breakers, limits,
+versions, analytics. This file is its contract: the gateway serves it, the SDKs are generated from it.
 
 ## Calling it
 
@@ -2324,6 +2325,1568 @@ Arguments:
             .build()?;
         let info = OperationInfo {
             operation_id: "payments_refund",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List services
+
+Lists all services, those of the file and those that were made here, by name, each with the health and the connections of its targets as this node
+sees them.
+
+Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+
+Sends a `GET` request to `/v1/services`
+
+Arguments:
+- `cursor`: The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+- `limit`: How many items a page has at most.
+*/
+    pub async fn services_list<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        limit: Option<i64>,
+    ) -> Result<
+        ResponseValue<::waypost_types::ServicePage>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/services", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("cursor", &cursor))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "services_list",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Add a service
+
+Puts a service behind the gateway. It is checked as the data plane's file is, kept in the database, and holds from this answer on: a route may lead
+to it at once. Other nodes follow within seconds.
+
+Refused with 409 `already_exists` if there is a service of this name, also one of the file, and with 422 `invalid_config` for what the data plane
+cannot carry out; nothing is changed then.
+
+Sends a `POST` request to `/v1/services`
+
+*/
+    pub async fn services_create<'a>(
+        &'a self,
+        body: &'a ::waypost_types::CreateService,
+    ) -> Result<
+        ResponseValue<::waypost_types::Service>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/services", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "services_create",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Get a service
+
+Reads one service: what was written, what holds where nothing was, and how its targets are.
+
+Refused with 404 `not_found` if there is none of this name.
+
+Sends a `GET` request to `/v1/services/{service_name}`
+
+Arguments:
+- `service_name`: The name of the service.
+*/
+    pub async fn services_get<'a>(
+        &'a self,
+        service_name: &'a str,
+    ) -> Result<
+        ResponseValue<::waypost_types::Service>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!(
+            "{}/v1/services/{}", self.baseurl, path_segment(& service_name.to_string())
+            ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "services_get",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Take a service away
+
+Takes a service away. Requests under way end as they began.
+
+Refused with 404 `not_found`, with 409 `managed_by_file` for a service that the file defines, and with 409 `in_use` while a route leads to it.
+
+Sends a `DELETE` request to `/v1/services/{service_name}`
+
+Arguments:
+- `service_name`: The name of the service.
+*/
+    pub async fn services_delete<'a>(
+        &'a self,
+        service_name: &'a str,
+    ) -> Result<ResponseValue<()>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/services/{}", self.baseurl, path_segment(& service_name.to_string())
+            ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .delete(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "services_delete",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            204u16 => Ok(ResponseValue::empty(response)),
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Change a service
+
+Changes the fields that are in the body. Connections and the health of targets that stay are kept; requests under way end as they began.
+
+Refused with 404 `not_found`, with 409 `managed_by_file` for a service that the file defines, and with 422 `invalid_config` for what the data plane
+cannot carry out; nothing is changed then.
+
+Sends a `PATCH` request to `/v1/services/{service_name}`
+
+Arguments:
+- `service_name`: The name of the service.
+- `body`
+*/
+    pub async fn services_update<'a>(
+        &'a self,
+        service_name: &'a str,
+        body: &'a ::waypost_types::UpdateService,
+    ) -> Result<
+        ResponseValue<::waypost_types::Service>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!(
+            "{}/v1/services/{}", self.baseurl, path_segment(& service_name.to_string())
+            ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .patch(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "services_update",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**The health of a service
+
+How the targets of a service are as this node sees them: whether they answer, how many requests they have, how fast they are, and the state of the
+breaker.
+
+Refused with 404 `not_found` if there is none of this name.
+
+Sends a `GET` request to `/v1/services/{service_name}/health`
+
+Arguments:
+- `service_name`: The name of the service.
+*/
+    pub async fn services_health<'a>(
+        &'a self,
+        service_name: &'a str,
+    ) -> Result<
+        ResponseValue<::waypost_types::ServiceHealth>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!(
+            "{}/v1/services/{}/health", self.baseurl, path_segment(& service_name
+            .to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "services_health",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List routes
+
+Lists all routes by name: those of the file, those that were made here, and `platform`, which is the gateway's own API.
+
+Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+
+Sends a `GET` request to `/v1/routes`
+
+Arguments:
+- `cursor`: The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+- `limit`: How many items a page has at most.
+*/
+    pub async fn routes_list<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        limit: Option<i64>,
+    ) -> Result<
+        ResponseValue<::waypost_types::RoutePage>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/routes", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("cursor", &cursor))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "routes_list",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Add a route
+
+Adds a route. It is checked as the data plane's file is, kept in the database, and takes requests from this answer on. Other nodes follow within
+seconds. Of routes that are alike, those of the file come before those that are made here, and those before the gateway's own.
+
+Refused with 409 `already_exists` if there is a route of this name, also one of the file, and with 422 `invalid_config` for what the data plane
+cannot carry out, such as a service that is not there; nothing is changed then.
+
+Sends a `POST` request to `/v1/routes`
+
+*/
+    pub async fn routes_create<'a>(
+        &'a self,
+        body: &'a ::waypost_types::CreateRoute,
+    ) -> Result<ResponseValue<::waypost_types::Route>, Error<::waypost_types::Problem>> {
+        let url = format!("{}/v1/routes", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "routes_create",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Get a route
+
+Reads one route: what was written, and what holds where nothing was.
+
+Refused with 404 `not_found` if there is none of this name.
+
+Sends a `GET` request to `/v1/routes/{route_name}`
+
+Arguments:
+- `route_name`: The name of the route.
+*/
+    pub async fn routes_get<'a>(
+        &'a self,
+        route_name: &'a str,
+    ) -> Result<ResponseValue<::waypost_types::Route>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/routes/{}", self.baseurl, path_segment(& route_name.to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "routes_get",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Take a route away
+
+Takes a route away: its requests go where the other routes send them. Requests under way end as they began.
+
+Refused with 404 `not_found`, and with 409 `managed_by_file` for a route that the file defines.
+
+Sends a `DELETE` request to `/v1/routes/{route_name}`
+
+Arguments:
+- `route_name`: The name of the route.
+*/
+    pub async fn routes_delete<'a>(
+        &'a self,
+        route_name: &'a str,
+    ) -> Result<ResponseValue<()>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/routes/{}", self.baseurl, path_segment(& route_name.to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .delete(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "routes_delete",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            204u16 => Ok(ResponseValue::empty(response)),
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Change a route
+
+Changes the fields that are in the body. Requests under way end as they began.
+
+Refused with 404 `not_found`, with 409 `managed_by_file` for a route that the file defines, and with 422 `invalid_config` for what the data plane
+cannot carry out; nothing is changed then.
+
+Sends a `PATCH` request to `/v1/routes/{route_name}`
+
+Arguments:
+- `route_name`: The name of the route.
+- `body`
+*/
+    pub async fn routes_update<'a>(
+        &'a self,
+        route_name: &'a str,
+        body: &'a ::waypost_types::UpdateRoute,
+    ) -> Result<ResponseValue<::waypost_types::Route>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/routes/{}", self.baseurl, path_segment(& route_name.to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .patch(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "routes_update",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Ask which route a request would take
+
+Says which route a request would take, and of every other why it does not. Nothing is sent anywhere. Only what decides about the route is looked at:
+host, path, method, version, headers and query; not who calls.
+
+Sends a `POST` request to `/v1/route_match`
+
+*/
+    pub async fn routes_match<'a>(
+        &'a self,
+        body: &'a ::waypost_types::RouteQuestion,
+    ) -> Result<
+        ResponseValue<::waypost_types::RouteAnswer>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/route_match", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "routes_match",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List breakers
+
+Lists the breakers of this node by name: one a service, and one a route where the service wants that.
+
+Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+
+Sends a `GET` request to `/v1/breakers`
+
+Arguments:
+- `cursor`: The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+- `limit`: How many items a page has at most.
+*/
+    pub async fn breakers_list<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        limit: Option<i64>,
+    ) -> Result<
+        ResponseValue<::waypost_types::BreakerPage>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/breakers", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("cursor", &cursor))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "breakers_list",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Get a breaker
+
+Reads one breaker: its state, and what it counted.
+
+Refused with 404 `not_found` if there is none of this name.
+
+Sends a `GET` request to `/v1/breakers/{breaker_name}`
+
+Arguments:
+- `breaker_name`: The name of the breaker: a service's, or `service:route`.
+*/
+    pub async fn breakers_get<'a>(
+        &'a self,
+        breaker_name: &'a str,
+    ) -> Result<
+        ResponseValue<::waypost_types::Breaker>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!(
+            "{}/v1/breakers/{}", self.baseurl, path_segment(& breaker_name.to_string())
+            ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "breakers_get",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Close a breaker by hand
+
+Closes a breaker on this node, whatever state it is in, and lets it begin anew. Requests pass from this answer on.
+
+Refused with 404 `not_found` if there is none of this name.
+
+Sends a `POST` request to `/v1/breakers/{breaker_name}/reset`
+
+Arguments:
+- `breaker_name`: The name of the breaker: a service's, or `service:route`.
+- `body`
+*/
+    pub async fn breakers_reset<'a>(
+        &'a self,
+        breaker_name: &'a str,
+        body: &'a ::waypost_types::ResetBreaker,
+    ) -> Result<
+        ResponseValue<::waypost_types::Breaker>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!(
+            "{}/v1/breakers/{}/reset", self.baseurl, path_segment(& breaker_name
+            .to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "breakers_reset",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Open a breaker by hand
+
+Opens a breaker on this node: from this answer on requests to the service are answered with 503 `circuit_open`, or with the route's fallback, until
+`seconds` are over or the breaker is reset.
+
+Refused with 404 `not_found` if there is none of this name.
+
+Sends a `POST` request to `/v1/breakers/{breaker_name}/open`
+
+Arguments:
+- `breaker_name`: The name of the breaker: a service's, or `service:route`.
+- `body`
+*/
+    pub async fn breakers_open<'a>(
+        &'a self,
+        breaker_name: &'a str,
+        body: &'a ::waypost_types::OpenBreaker,
+    ) -> Result<
+        ResponseValue<::waypost_types::Breaker>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!(
+            "{}/v1/breakers/{}/open", self.baseurl, path_segment(& breaker_name
+            .to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "breakers_open",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List the tiers
+
+Says how often the callers of each tier may call, and where that is written.
+
+Sends a `GET` request to `/v1/rate_limits/tiers`
+
+*/
+    pub async fn rate_limits_tiers<'a>(
+        &'a self,
+    ) -> Result<
+        ResponseValue<::waypost_types::RateLimitTiers>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/rate_limits/tiers", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "rate_limits_tiers",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Set how often a tier may call
+
+Puts these windows in the place of a tier's, or makes the tier. They hold from this answer on; what callers used already stays counted. Other nodes
+follow within seconds.
+
+Refused with 409 `managed_by_file` for a tier that the file defines, and with 422 `invalid_config` for what cannot be, such as a `burst` without
+`per_second`.
+
+Sends a `PUT` request to `/v1/rate_limits/tiers/{tier_name}`
+
+Arguments:
+- `tier_name`: The name of the tier.
+- `body`
+*/
+    pub async fn rate_limits_put_tier<'a>(
+        &'a self,
+        tier_name: &'a str,
+        body: &'a ::waypost_types::PutRateLimitTier,
+    ) -> Result<
+        ResponseValue<::waypost_types::RateLimitTier>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!(
+            "{}/v1/rate_limits/tiers/{}", self.baseurl, path_segment(& tier_name
+            .to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .put(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "rate_limits_put_tier",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**What a caller used of its tier
+
+Says what a caller used of the windows of its tier, as this node counts: the one who asks, or another, or an address without credentials.
+
+Refused with 403 `permission_denied` for another caller unless the one who asks holds `rate_limits:write`.
+
+Sends a `GET` request to `/v1/rate_limits/usage`
+
+Arguments:
+- `caller`: Whose: a caller as identities name it (`usr_…`), or an address for those without credentials. The one who asks unless told.
+- `tier`: The tier of that caller. Unless told, its tenant's, or `free` where the gateway does not know it.
+*/
+    pub async fn rate_limits_usage<'a>(
+        &'a self,
+        caller: Option<&'a str>,
+        tier: Option<&'a str>,
+    ) -> Result<
+        ResponseValue<::waypost_types::RateLimitUsage>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/rate_limits/usage", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("caller", &caller))
+            .query(&progenitor_client::QueryParam::new("tier", &tier))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "rate_limits_usage",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List API versions
+
+Lists the versions that the data plane knows, by name, with what clients are told of their end and the routes that serve them. Where no
+configuration names any, `v1` is the gateway's own.
+
+Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+
+Sends a `GET` request to `/v1/versions`
+
+Arguments:
+- `cursor`: The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+- `limit`: How many items a page has at most.
+*/
+    pub async fn versions_list<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        limit: Option<i64>,
+    ) -> Result<
+        ResponseValue<::waypost_types::ApiVersionPage>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/versions", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("cursor", &cursor))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "versions_list",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Get the configuration
+
+Shows what holds now, the part of it that was made through the API with its revision, and what of that part does not hold because of what the file
+says.
+
+Sends a `GET` request to `/v1/config`
+
+*/
+    pub async fn config_get<'a>(
+        &'a self,
+    ) -> Result<
+        ResponseValue<::waypost_types::GatewayConfig>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/config", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "config_get",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Replace what was made through the API
+
+Puts a configuration in the place of everything that was made through the API, all at once or not at all. What the file and the gateway's settings
+define stays.
+
+Refused with 409 `stale_revision` if `revision` is not the present one, and with 422 `invalid_config` for what the data plane cannot carry out and
+for what the file defines already; nothing is changed then.
+
+Sends a `PUT` request to `/v1/config`
+
+*/
+    pub async fn config_apply<'a>(
+        &'a self,
+        body: &'a ::waypost_types::ApplyConfig,
+    ) -> Result<
+        ResponseValue<::waypost_types::GatewayConfig>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/config", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .put(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "config_apply",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Check a configuration
+
+Says everything that is wrong with a configuration, with its place, and with its line where it is YAML. It is looked at together with what the file
+and the gateway's settings define. Nothing is changed.
+
+Sends a `POST` request to `/v1/config/validate`
+
+*/
+    pub async fn config_validate<'a>(
+        &'a self,
+        body: &'a ::waypost_types::ValidateConfig,
+    ) -> Result<
+        ResponseValue<::waypost_types::ConfigReport>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/config/validate", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "config_validate",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**All requests of a time
+
+Adds up all requests of a time, over all routes and nodes: how many, how many failed, how fast. Counts are kept by minute; those of a minute that is
+under way are in it. Without `from` and `to` it is the last hour; more than 31 days are refused with 422 `validation_failed`.
+
+Sends a `GET` request to `/v1/analytics/overview`
+
+Arguments:
+- `from`: The beginning of the time; an hour before `to` unless told.
+- `to`: Its end; now unless told.
+*/
+    pub async fn analytics_overview<'a>(
+        &'a self,
+        from: Option<&'a str>,
+        to: Option<&'a str>,
+    ) -> Result<
+        ResponseValue<::waypost_types::AnalyticsOverview>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/analytics/overview", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("from", &from))
+            .query(&progenitor_client::QueryParam::new("to", &to))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "analytics_overview",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**The most popular routes
+
+Lists the routes with the most requests of a time, with their errors and latencies. Counts are kept by minute; those of a minute that is under way
+are in it. Without `from` and `to` it is the last hour; more than 31 days are refused with 422 `validation_failed`.
+
+Sends a `GET` request to `/v1/analytics/endpoints`
+
+Arguments:
+- `from`: The beginning of the time; an hour before `to` unless told.
+- `limit`: How many items a page has at most.
+- `to`: Its end; now unless told.
+*/
+    pub async fn analytics_endpoints<'a>(
+        &'a self,
+        from: Option<&'a str>,
+        limit: Option<i64>,
+        to: Option<&'a str>,
+    ) -> Result<
+        ResponseValue<::waypost_types::AnalyticsEndpoints>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/analytics/endpoints", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("from", &from))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .query(&progenitor_client::QueryParam::new("to", &to))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "analytics_endpoints",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**The most frequent errors
+
+Lists routes and statuses of 4xx and 5xx by how often they were answered. Counts are kept by minute; those of a minute that is under way are in it.
+Without `from` and `to` it is the last hour; more than 31 days are refused with 422 `validation_failed`.
+
+Sends a `GET` request to `/v1/analytics/errors`
+
+Arguments:
+- `from`: The beginning of the time; an hour before `to` unless told.
+- `limit`: How many items a page has at most.
+- `to`: Its end; now unless told.
+*/
+    pub async fn analytics_errors<'a>(
+        &'a self,
+        from: Option<&'a str>,
+        limit: Option<i64>,
+        to: Option<&'a str>,
+    ) -> Result<
+        ResponseValue<::waypost_types::AnalyticsErrors>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/analytics/errors", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("from", &from))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .query(&progenitor_client::QueryParam::new("to", &to))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "analytics_errors",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Requests over time
+
+Adds up requests step by step, of all routes or of one. Counts are kept by minute; those of a minute that is under way are in it. Without `from` and
+`to` it is the last hour; more than 31 days are refused with 422 `validation_failed`.
+
+Sends a `GET` request to `/v1/analytics/series`
+
+Arguments:
+- `from`: The beginning of the time; an hour before `to` unless told.
+- `route`: Only this route.
+- `step_seconds`: How long a step is, in seconds; a whole number of minutes.
+- `to`: Its end; now unless told.
+*/
+    pub async fn analytics_series<'a>(
+        &'a self,
+        from: Option<&'a str>,
+        route: Option<&'a str>,
+        step_seconds: Option<i64>,
+        to: Option<&'a str>,
+    ) -> Result<
+        ResponseValue<::waypost_types::AnalyticsSeries>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/analytics/series", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("from", &from))
+            .query(&progenitor_client::QueryParam::new("route", &route))
+            .query(&progenitor_client::QueryParam::new("step_seconds", &step_seconds))
+            .query(&progenitor_client::QueryParam::new("to", &to))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "analytics_series",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**The busiest callers
+
+Lists the callers with the most requests of a time. Counts are kept by minute; those of a minute that is under way are in it. Without `from` and
+`to` it is the last hour; more than 31 days are refused with 422 `validation_failed`.
+
+Sends a `GET` request to `/v1/analytics/consumers`
+
+Arguments:
+- `from`: The beginning of the time; an hour before `to` unless told.
+- `limit`: How many items a page has at most.
+- `to`: Its end; now unless told.
+*/
+    pub async fn analytics_consumers<'a>(
+        &'a self,
+        from: Option<&'a str>,
+        limit: Option<i64>,
+        to: Option<&'a str>,
+    ) -> Result<
+        ResponseValue<::waypost_types::AnalyticsConsumers>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/analytics/consumers", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("from", &from))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .query(&progenitor_client::QueryParam::new("to", &to))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "analytics_consumers",
         };
         self.pre(&mut request, &info).await?;
         let result = self.exec(request, &info).await;

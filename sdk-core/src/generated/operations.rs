@@ -7,6 +7,161 @@ use crate::engine::operation::{
     Body, Location, Operation, Paginate, Parameter, ResultKind, Retry, Scheme,
 };
 
+/// `GET /v1/analytics/consumers`: The busiest callers
+pub static ANALYTICS_CONSUMERS: Operation = Operation {
+    id: "analytics_consumers",
+    method: "GET",
+    path: "/v1/analytics/consumers",
+    parameters: &[
+        Parameter {
+            name: "from",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "to",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/analytics/endpoints`: The most popular routes
+pub static ANALYTICS_ENDPOINTS: Operation = Operation {
+    id: "analytics_endpoints",
+    method: "GET",
+    path: "/v1/analytics/endpoints",
+    parameters: &[
+        Parameter {
+            name: "from",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "to",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/analytics/errors`: The most frequent errors
+pub static ANALYTICS_ERRORS: Operation = Operation {
+    id: "analytics_errors",
+    method: "GET",
+    path: "/v1/analytics/errors",
+    parameters: &[
+        Parameter {
+            name: "from",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "to",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/analytics/overview`: All requests of a time
+pub static ANALYTICS_OVERVIEW: Operation = Operation {
+    id: "analytics_overview",
+    method: "GET",
+    path: "/v1/analytics/overview",
+    parameters: &[
+        Parameter {
+            name: "from",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "to",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/analytics/series`: Requests over time
+pub static ANALYTICS_SERIES: Operation = Operation {
+    id: "analytics_series",
+    method: "GET",
+    path: "/v1/analytics/series",
+    parameters: &[
+        Parameter {
+            name: "from",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "to",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "route",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "step_seconds",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
 /// `POST /v1/api_keys`: Make an API key
 pub static API_KEYS_CREATE: Operation = Operation {
     id: "api_keys_create",
@@ -211,6 +366,145 @@ pub static AUTH_REGISTER: Operation = Operation {
     status: 201,
 };
 
+/// `GET /v1/breakers/{breaker_name}`: Get a breaker
+pub static BREAKERS_GET: Operation = Operation {
+    id: "breakers_get",
+    method: "GET",
+    path: "/v1/breakers/{breaker_name}",
+    parameters: &[
+        Parameter {
+            name: "breaker_name",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/breakers`: List breakers
+pub static BREAKERS_LIST: Operation = Operation {
+    id: "breakers_list",
+    method: "GET",
+    path: "/v1/breakers",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /v1/breakers/{breaker_name}/open`: Open a breaker by hand
+pub static BREAKERS_OPEN: Operation = Operation {
+    id: "breakers_open",
+    method: "POST",
+    path: "/v1/breakers/{breaker_name}/open",
+    parameters: &[
+        Parameter {
+            name: "breaker_name",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /v1/breakers/{breaker_name}/reset`: Close a breaker by hand
+pub static BREAKERS_RESET: Operation = Operation {
+    id: "breakers_reset",
+    method: "POST",
+    path: "/v1/breakers/{breaker_name}/reset",
+    parameters: &[
+        Parameter {
+            name: "breaker_name",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `PUT /v1/config`: Replace what was made through the API
+pub static CONFIG_APPLY: Operation = Operation {
+    id: "config_apply",
+    method: "PUT",
+    path: "/v1/config",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/config`: Get the configuration
+pub static CONFIG_GET: Operation = Operation {
+    id: "config_get",
+    method: "GET",
+    path: "/v1/config",
+    parameters: &[],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /v1/config/validate`: Check a configuration
+pub static CONFIG_VALIDATE: Operation = Operation {
+    id: "config_validate",
+    method: "POST",
+    path: "/v1/config/validate",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
 /// `POST /v1/payments/{payment_id}/cancel`: Cancel an authorized payment
 pub static PAYMENTS_CANCEL: Operation = Operation {
     id: "payments_cancel",
@@ -359,6 +653,322 @@ pub static PAYMENTS_REFUND: Operation = Operation {
     ],
     body: Body::Json,
     idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `PUT /v1/rate_limits/tiers/{tier_name}`: Set how often a tier may call
+pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
+    id: "rate_limits_put_tier",
+    method: "PUT",
+    path: "/v1/rate_limits/tiers/{tier_name}",
+    parameters: &[
+        Parameter {
+            name: "tier_name",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::Json,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/rate_limits/tiers`: List the tiers
+pub static RATE_LIMITS_TIERS: Operation = Operation {
+    id: "rate_limits_tiers",
+    method: "GET",
+    path: "/v1/rate_limits/tiers",
+    parameters: &[],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/rate_limits/usage`: What a caller used of its tier
+pub static RATE_LIMITS_USAGE: Operation = Operation {
+    id: "rate_limits_usage",
+    method: "GET",
+    path: "/v1/rate_limits/usage",
+    parameters: &[
+        Parameter {
+            name: "caller",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "tier",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /v1/routes`: Add a route
+pub static ROUTES_CREATE: Operation = Operation {
+    id: "routes_create",
+    method: "POST",
+    path: "/v1/routes",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 201,
+};
+
+/// `DELETE /v1/routes/{route_name}`: Take a route away
+pub static ROUTES_DELETE: Operation = Operation {
+    id: "routes_delete",
+    method: "DELETE",
+    path: "/v1/routes/{route_name}",
+    parameters: &[
+        Parameter {
+            name: "route_name",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::None,
+    status: 204,
+};
+
+/// `GET /v1/routes/{route_name}`: Get a route
+pub static ROUTES_GET: Operation = Operation {
+    id: "routes_get",
+    method: "GET",
+    path: "/v1/routes/{route_name}",
+    parameters: &[
+        Parameter {
+            name: "route_name",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/routes`: List routes
+pub static ROUTES_LIST: Operation = Operation {
+    id: "routes_list",
+    method: "GET",
+    path: "/v1/routes",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /v1/route_match`: Ask which route a request would take
+pub static ROUTES_MATCH: Operation = Operation {
+    id: "routes_match",
+    method: "POST",
+    path: "/v1/route_match",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `PATCH /v1/routes/{route_name}`: Change a route
+pub static ROUTES_UPDATE: Operation = Operation {
+    id: "routes_update",
+    method: "PATCH",
+    path: "/v1/routes/{route_name}",
+    parameters: &[
+        Parameter {
+            name: "route_name",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::Json,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /v1/services`: Add a service
+pub static SERVICES_CREATE: Operation = Operation {
+    id: "services_create",
+    method: "POST",
+    path: "/v1/services",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 201,
+};
+
+/// `DELETE /v1/services/{service_name}`: Take a service away
+pub static SERVICES_DELETE: Operation = Operation {
+    id: "services_delete",
+    method: "DELETE",
+    path: "/v1/services/{service_name}",
+    parameters: &[
+        Parameter {
+            name: "service_name",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::None,
+    status: 204,
+};
+
+/// `GET /v1/services/{service_name}`: Get a service
+pub static SERVICES_GET: Operation = Operation {
+    id: "services_get",
+    method: "GET",
+    path: "/v1/services/{service_name}",
+    parameters: &[
+        Parameter {
+            name: "service_name",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/services/{service_name}/health`: The health of a service
+pub static SERVICES_HEALTH: Operation = Operation {
+    id: "services_health",
+    method: "GET",
+    path: "/v1/services/{service_name}/health",
+    parameters: &[
+        Parameter {
+            name: "service_name",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/services`: List services
+pub static SERVICES_LIST: Operation = Operation {
+    id: "services_list",
+    method: "GET",
+    path: "/v1/services",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `PATCH /v1/services/{service_name}`: Change a service
+pub static SERVICES_UPDATE: Operation = Operation {
+    id: "services_update",
+    method: "PATCH",
+    path: "/v1/services/{service_name}",
+    parameters: &[
+        Parameter {
+            name: "service_name",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::Json,
+    idempotency_key: false,
     retry: Retry::Idempotent,
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
     paginate: None,
@@ -555,6 +1165,37 @@ pub static TRANSACTIONS_GET: Operation = Operation {
     retry: Retry::Safe,
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
     paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/versions`: List API versions
+pub static VERSIONS_LIST: Operation = Operation {
+    id: "versions_list",
+    method: "GET",
+    path: "/v1/versions",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
     result: ResultKind::Json,
     status: 200,
 };
@@ -882,6 +1523,11 @@ pub static WALLETS_UNFREEZE: Operation = Operation {
 
 /// Every operation, sorted by id.
 pub static OPERATIONS: &[&Operation] = &[
+    &ANALYTICS_CONSUMERS,
+    &ANALYTICS_ENDPOINTS,
+    &ANALYTICS_ERRORS,
+    &ANALYTICS_OVERVIEW,
+    &ANALYTICS_SERIES,
     &API_KEYS_CREATE,
     &API_KEYS_GET,
     &API_KEYS_LIST,
@@ -893,12 +1539,34 @@ pub static OPERATIONS: &[&Operation] = &[
     &AUTH_ME,
     &AUTH_REFRESH,
     &AUTH_REGISTER,
+    &BREAKERS_GET,
+    &BREAKERS_LIST,
+    &BREAKERS_OPEN,
+    &BREAKERS_RESET,
+    &CONFIG_APPLY,
+    &CONFIG_GET,
+    &CONFIG_VALIDATE,
     &PAYMENTS_CANCEL,
     &PAYMENTS_CAPTURE,
     &PAYMENTS_CREATE,
     &PAYMENTS_GET,
     &PAYMENTS_LIST,
     &PAYMENTS_REFUND,
+    &RATE_LIMITS_PUT_TIER,
+    &RATE_LIMITS_TIERS,
+    &RATE_LIMITS_USAGE,
+    &ROUTES_CREATE,
+    &ROUTES_DELETE,
+    &ROUTES_GET,
+    &ROUTES_LIST,
+    &ROUTES_MATCH,
+    &ROUTES_UPDATE,
+    &SERVICES_CREATE,
+    &SERVICES_DELETE,
+    &SERVICES_GET,
+    &SERVICES_HEALTH,
+    &SERVICES_LIST,
+    &SERVICES_UPDATE,
     &SESSIONS_LIST,
     &SESSIONS_REVOKE,
     &SYSTEM_DOCS,
@@ -910,6 +1578,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &SYSTEM_METRICS,
     &SYSTEM_OPENAPI,
     &TRANSACTIONS_GET,
+    &VERSIONS_LIST,
     &WALLETS_BALANCE,
     &WALLETS_CLOSE,
     &WALLETS_CREATE,

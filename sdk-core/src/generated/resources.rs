@@ -38,6 +38,34 @@ impl Client {
     pub fn payments(&self) -> Payments<'_> {
         Payments { client: self }
     }
+    /// What the data plane forwards requests to, each with its targets, how they are balanced and how they are.
+    pub fn services(&self) -> Services<'_> {
+        Services { client: self }
+    }
+    /// Which request goes to which service, and what is done with it on the way.
+    pub fn routes(&self) -> Routes<'_> {
+        Routes { client: self }
+    }
+    /// What keeps a failing service from being asked, as this node sees it; to be opened and closed by hand.
+    pub fn breakers(&self) -> Breakers<'_> {
+        Breakers { client: self }
+    }
+    /// How often the callers of each tier may call, and what a caller used of it.
+    pub fn rate_limits(&self) -> RateLimits<'_> {
+        RateLimits { client: self }
+    }
+    /// The API versions that the data plane knows.
+    pub fn versions(&self) -> Versions<'_> {
+        Versions { client: self }
+    }
+    /// The configuration of the data plane as a whole - what holds, where it comes from, and replacing the part that was made through the API.
+    pub fn config(&self) -> Config<'_> {
+        Config { client: self }
+    }
+    /// Who calls what, how often and how fast, added up by minute and kept over restarts.
+    pub fn analytics(&self) -> Analytics<'_> {
+        Analytics { client: self }
+    }
 }
 
 /// Is the gateway well, what does it measure, and what does it serve: health, metrics, this contract and its reference.
@@ -1857,6 +1885,1318 @@ impl Payments<'_> {
     }
 }
 
+/// What the data plane forwards requests to, each with its targets, how they are balanced and how they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Services<'c> {
+    client: &'c Client,
+}
+
+impl Services<'_> {
+    /// Add a service.
+    ///
+    /// Puts a service behind the gateway. It is checked as the data plane's file is, kept in the database, and holds from this answer on: a route may lead
+    /// to it at once. Other nodes follow within seconds.
+    ///
+    /// Refused with 409 `already_exists` if there is a service of this name, also one of the file, and with 422 `invalid_config` for what the data plane
+    /// cannot carry out; nothing is changed then.
+    ///
+    /// `POST /v1/services` · needs `services:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `services:write`. |
+    /// | 409 | `already_exists` | There is a service of this name. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `invalid_config` | The data plane cannot carry it out; `errors` has every fault. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::CreateService::new("orders")
+    ///     .with_targets(
+    ///         vec![
+    ///             types::ServiceTarget::new("http://127.0.0.1:9001"),
+    ///             types::ServiceTarget::new("http://127.0.0.1:9002")
+    ///         ],
+    ///     )
+    ///     .with_balance(types::BalanceSettings::new(types::BalanceAlgorithm::Fastest))
+    ///     .with_health(
+    ///         types::HealthSettings::new()
+    ///             .with_active(types::ActiveHealthCheck::new().with_path("/health")),
+    ///     );
+    /// let service = client.services().create(&body).await?;
+    /// println!("{service:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn create(&self, body: &types::CreateService) -> Call<types::Service> {
+        Call::new(self.client, &operations::SERVICES_CREATE, Arguments::new().json(body))
+    }
+    /// List services.
+    ///
+    /// Lists all services, those of the file and those that were made here, by name, each with the health and the connections of its targets as this node
+    /// sees them.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    ///
+    /// `GET /v1/services` · needs `services:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `services:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::ServicesListParams::default().with_limit(20);
+    /// let mut services = client.services().list(&params).items();
+    /// while let Some(service) = services.next().await {
+    ///     let service = service?;
+    ///     println!("{service:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::ServicesListParams,
+    ) -> ListCall<types::ServicePage, types::Service> {
+        ListCall::new(
+            self.client,
+            &operations::SERVICES_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref()),
+        )
+    }
+    /// Get a service.
+    ///
+    /// Reads one service: what was written, what holds where nothing was, and how its targets are.
+    ///
+    /// Refused with 404 `not_found` if there is none of this name.
+    ///
+    /// `GET /v1/services/{service_name}` · needs `services:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `services:read`. |
+    /// | 404 | `not_found` | There is no such service. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let service = client.services().get("orders").await?;
+    /// println!("{service:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self, service_name: &str) -> Call<types::Service> {
+        Call::new(
+            self.client,
+            &operations::SERVICES_GET,
+            Arguments::new().path("service_name", service_name),
+        )
+    }
+    /// Change a service.
+    ///
+    /// Changes the fields that are in the body. Connections and the health of targets that stay are kept; requests under way end as they began.
+    ///
+    /// Refused with 404 `not_found`, with 409 `managed_by_file` for a service that the file defines, and with 422 `invalid_config` for what the data plane
+    /// cannot carry out; nothing is changed then.
+    ///
+    /// `PATCH /v1/services/{service_name}` · needs `services:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `services:write`. |
+    /// | 404 | `not_found` | There is no such service. |
+    /// | 409 | `managed_by_file` | The file defines it, and only the file changes it; the detail names the file. |
+    /// | 422 | `invalid_config` | The data plane cannot carry it out; `errors` has every fault. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::UpdateService::new()
+    ///     .with_timeouts(
+    ///         types::ServiceTimeouts::new()
+    ///             .with_connect("1s")
+    ///             .with_first_byte("10s")
+    ///             .with_total("15s"),
+    ///     )
+    ///     .with_retry(types::patch::Patch::Null);
+    /// let service = client.services().update("orders", &body).await?;
+    /// println!("{service:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn update(
+        &self,
+        service_name: &str,
+        body: &types::UpdateService,
+    ) -> Call<types::Service> {
+        Call::new(
+            self.client,
+            &operations::SERVICES_UPDATE,
+            Arguments::new().path("service_name", service_name).json(body),
+        )
+    }
+    /// Take a service away.
+    ///
+    /// Takes a service away. Requests under way end as they began.
+    ///
+    /// Refused with 404 `not_found`, with 409 `managed_by_file` for a service that the file defines, and with 409 `in_use` while a route leads to it.
+    ///
+    /// `DELETE /v1/services/{service_name}` · needs `services:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `services:write`. |
+    /// | 404 | `not_found` | There is no such service. |
+    /// | 409 | `managed_by_file` | The file defines it, and only the file changes it; the detail names the file. |
+    /// | 409 | `in_use` | A route of the API leads to it; the detail names the routes. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// client.services().delete("orders").await?;
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn delete(&self, service_name: &str) -> Call<()> {
+        Call::new(
+            self.client,
+            &operations::SERVICES_DELETE,
+            Arguments::new().path("service_name", service_name),
+        )
+    }
+    /// The health of a service.
+    ///
+    /// How the targets of a service are as this node sees them: whether they answer, how many requests they have, how fast they are, and the state of the
+    /// breaker.
+    ///
+    /// Refused with 404 `not_found` if there is none of this name.
+    ///
+    /// `GET /v1/services/{service_name}/health` · needs `services:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `services:read`. |
+    /// | 404 | `not_found` | There is no such service. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let service_health = client.services().health("orders").await?;
+    /// println!("{service_health:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn health(&self, service_name: &str) -> Call<types::ServiceHealth> {
+        Call::new(
+            self.client,
+            &operations::SERVICES_HEALTH,
+            Arguments::new().path("service_name", service_name),
+        )
+    }
+}
+
+/// Which request goes to which service, and what is done with it on the way.
+#[derive(Debug, Clone, Copy)]
+pub struct Routes<'c> {
+    client: &'c Client,
+}
+
+impl Routes<'_> {
+    /// Add a route.
+    ///
+    /// Adds a route. It is checked as the data plane's file is, kept in the database, and takes requests from this answer on. Other nodes follow within
+    /// seconds. Of routes that are alike, those of the file come before those that are made here, and those before the gateway's own.
+    ///
+    /// Refused with 409 `already_exists` if there is a route of this name, also one of the file, and with 422 `invalid_config` for what the data plane
+    /// cannot carry out, such as a service that is not there; nothing is changed then.
+    ///
+    /// `POST /v1/routes` · needs `routes:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `routes:write`. |
+    /// | 409 | `already_exists` | There is a route of this name. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `invalid_config` | The data plane cannot carry it out; `errors` has every fault. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::CreateRoute::new("orders")
+    ///     .with_match(
+    ///         types::RouteMatch::new()
+    ///             .with_path("/api/orders/*")
+    ///             .with_methods(vec!["GET".to_owned(), "POST".to_owned()]),
+    ///     )
+    ///     .with_service("orders")
+    ///     .with_path(types::PathRewrite::new().with_strip("/api/orders"))
+    ///     .with_cache(types::CacheRule::new().with_fresh("5s").with_stale_if_error("1m"));
+    /// let route = client.routes().create(&body).await?;
+    /// println!("{route:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn create(&self, body: &types::CreateRoute) -> Call<types::Route> {
+        Call::new(self.client, &operations::ROUTES_CREATE, Arguments::new().json(body))
+    }
+    /// List routes.
+    ///
+    /// Lists all routes by name: those of the file, those that were made here, and `platform`, which is the gateway's own API.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    ///
+    /// `GET /v1/routes` · needs `routes:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `routes:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::RoutesListParams::default().with_limit(20);
+    /// let mut routes = client.routes().list(&params).items();
+    /// while let Some(route) = routes.next().await {
+    ///     let route = route?;
+    ///     println!("{route:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::RoutesListParams,
+    ) -> ListCall<types::RoutePage, types::Route> {
+        ListCall::new(
+            self.client,
+            &operations::ROUTES_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref()),
+        )
+    }
+    /// Get a route.
+    ///
+    /// Reads one route: what was written, and what holds where nothing was.
+    ///
+    /// Refused with 404 `not_found` if there is none of this name.
+    ///
+    /// `GET /v1/routes/{route_name}` · needs `routes:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `routes:read`. |
+    /// | 404 | `not_found` | There is no such route. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let route = client.routes().get("orders").await?;
+    /// println!("{route:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self, route_name: &str) -> Call<types::Route> {
+        Call::new(
+            self.client,
+            &operations::ROUTES_GET,
+            Arguments::new().path("route_name", route_name),
+        )
+    }
+    /// Change a route.
+    ///
+    /// Changes the fields that are in the body. Requests under way end as they began.
+    ///
+    /// Refused with 404 `not_found`, with 409 `managed_by_file` for a route that the file defines, and with 422 `invalid_config` for what the data plane
+    /// cannot carry out; nothing is changed then.
+    ///
+    /// `PATCH /v1/routes/{route_name}` · needs `routes:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `routes:write`. |
+    /// | 404 | `not_found` | There is no such route. |
+    /// | 409 | `managed_by_file` | The file defines it, and only the file changes it; the detail names the file. |
+    /// | 422 | `invalid_config` | The data plane cannot carry it out; `errors` has every fault. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::UpdateRoute::new()
+    ///     .with_priority(10i32)
+    ///     .with_cache(types::patch::Patch::Null);
+    /// let route = client.routes().update("orders", &body).await?;
+    /// println!("{route:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn update(
+        &self,
+        route_name: &str,
+        body: &types::UpdateRoute,
+    ) -> Call<types::Route> {
+        Call::new(
+            self.client,
+            &operations::ROUTES_UPDATE,
+            Arguments::new().path("route_name", route_name).json(body),
+        )
+    }
+    /// Take a route away.
+    ///
+    /// Takes a route away: its requests go where the other routes send them. Requests under way end as they began.
+    ///
+    /// Refused with 404 `not_found`, and with 409 `managed_by_file` for a route that the file defines.
+    ///
+    /// `DELETE /v1/routes/{route_name}` · needs `routes:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `routes:write`. |
+    /// | 404 | `not_found` | There is no such route. |
+    /// | 409 | `managed_by_file` | The file defines it, and only the file changes it; the detail names the file. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// client.routes().delete("orders").await?;
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn delete(&self, route_name: &str) -> Call<()> {
+        Call::new(
+            self.client,
+            &operations::ROUTES_DELETE,
+            Arguments::new().path("route_name", route_name),
+        )
+    }
+    /// Ask which route a request would take.
+    ///
+    /// Says which route a request would take, and of every other why it does not. Nothing is sent anywhere. Only what decides about the route is looked at:
+    /// host, path, method, version, headers and query; not who calls.
+    ///
+    /// `POST /v1/route_match` · needs `routes:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `routes:read`. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::RouteQuestion::new("/api/orders/7?all=1")
+    ///     .with_method("GET")
+    ///     .with_headers([("accept".to_owned(), "application/json".to_owned())]);
+    /// let route_answer = client.routes().r#match(&body).await?;
+    /// println!("{route_answer:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn r#match(&self, body: &types::RouteQuestion) -> Call<types::RouteAnswer> {
+        Call::new(self.client, &operations::ROUTES_MATCH, Arguments::new().json(body))
+    }
+}
+
+/// What keeps a failing service from being asked, as this node sees it; to be opened and closed by hand.
+#[derive(Debug, Clone, Copy)]
+pub struct Breakers<'c> {
+    client: &'c Client,
+}
+
+impl Breakers<'_> {
+    /// List breakers.
+    ///
+    /// Lists the breakers of this node by name: one a service, and one a route where the service wants that.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    ///
+    /// `GET /v1/breakers` · needs `breakers:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `breakers:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::BreakersListParams::default().with_limit(20);
+    /// let mut breakers = client.breakers().list(&params).items();
+    /// while let Some(breaker) = breakers.next().await {
+    ///     let breaker = breaker?;
+    ///     println!("{breaker:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::BreakersListParams,
+    ) -> ListCall<types::BreakerPage, types::Breaker> {
+        ListCall::new(
+            self.client,
+            &operations::BREAKERS_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref()),
+        )
+    }
+    /// Get a breaker.
+    ///
+    /// Reads one breaker: its state, and what it counted.
+    ///
+    /// Refused with 404 `not_found` if there is none of this name.
+    ///
+    /// `GET /v1/breakers/{breaker_name}` · needs `breakers:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `breakers:read`. |
+    /// | 404 | `not_found` | There is no such breaker. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let breaker = client.breakers().get("orders").await?;
+    /// println!("{breaker:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self, breaker_name: &str) -> Call<types::Breaker> {
+        Call::new(
+            self.client,
+            &operations::BREAKERS_GET,
+            Arguments::new().path("breaker_name", breaker_name),
+        )
+    }
+    /// Close a breaker by hand.
+    ///
+    /// Closes a breaker on this node, whatever state it is in, and lets it begin anew. Requests pass from this answer on.
+    ///
+    /// Refused with 404 `not_found` if there is none of this name.
+    ///
+    /// `POST /v1/breakers/{breaker_name}/reset` · needs `breakers:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `breakers:write`. |
+    /// | 404 | `not_found` | There is no such breaker. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::ResetBreaker::new().with_reason("The database is back.");
+    /// let breaker = client.breakers().reset("orders", &body).await?;
+    /// println!("{breaker:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn reset(
+        &self,
+        breaker_name: &str,
+        body: &types::ResetBreaker,
+    ) -> Call<types::Breaker> {
+        Call::new(
+            self.client,
+            &operations::BREAKERS_RESET,
+            Arguments::new().path("breaker_name", breaker_name).json(body),
+        )
+    }
+    /// Open a breaker by hand.
+    ///
+    /// Opens a breaker on this node: from this answer on requests to the service are answered with 503 `circuit_open`, or with the route's fallback, until
+    /// `seconds` are over or the breaker is reset.
+    ///
+    /// Refused with 404 `not_found` if there is none of this name.
+    ///
+    /// `POST /v1/breakers/{breaker_name}/open` · needs `breakers:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `breakers:write`. |
+    /// | 404 | `not_found` | There is no such breaker. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::OpenBreaker::new()
+    ///     .with_seconds(600)
+    ///     .with_reason("The database is being moved.");
+    /// let breaker = client.breakers().open("orders", &body).await?;
+    /// println!("{breaker:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn open(
+        &self,
+        breaker_name: &str,
+        body: &types::OpenBreaker,
+    ) -> Call<types::Breaker> {
+        Call::new(
+            self.client,
+            &operations::BREAKERS_OPEN,
+            Arguments::new().path("breaker_name", breaker_name).json(body),
+        )
+    }
+}
+
+/// How often the callers of each tier may call, and what a caller used of it.
+#[derive(Debug, Clone, Copy)]
+pub struct RateLimits<'c> {
+    client: &'c Client,
+}
+
+impl RateLimits<'_> {
+    /// List the tiers.
+    ///
+    /// Says how often the callers of each tier may call, and where that is written.
+    ///
+    /// `GET /v1/rate_limits/tiers` · needs `rate_limits:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `rate_limits:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let rate_limit_tiers = client.rate_limits().tiers().await?;
+    /// println!("{rate_limit_tiers:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn tiers(&self) -> Call<types::RateLimitTiers> {
+        Call::new(self.client, &operations::RATE_LIMITS_TIERS, Arguments::new())
+    }
+    /// Set how often a tier may call.
+    ///
+    /// Puts these windows in the place of a tier's, or makes the tier. They hold from this answer on; what callers used already stays counted. Other nodes
+    /// follow within seconds.
+    ///
+    /// Refused with 409 `managed_by_file` for a tier that the file defines, and with 422 `invalid_config` for what cannot be, such as a `burst` without
+    /// `per_second`.
+    ///
+    /// `PUT /v1/rate_limits/tiers/{tier_name}` · needs `rate_limits:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `rate_limits:write`. |
+    /// | 409 | `managed_by_file` | The file defines it, and only the file changes it; the detail names the file. |
+    /// | 422 | `invalid_config` | The data plane cannot carry it out; `errors` has every fault. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::PutRateLimitTier::new()
+    ///     .with_per_second(50)
+    ///     .with_per_minute(1200)
+    ///     .with_burst(20);
+    /// let rate_limit_tier = client.rate_limits().put_tier("partner", &body).await?;
+    /// println!("{rate_limit_tier:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn put_tier(
+        &self,
+        tier_name: &str,
+        body: &types::PutRateLimitTier,
+    ) -> Call<types::RateLimitTier> {
+        Call::new(
+            self.client,
+            &operations::RATE_LIMITS_PUT_TIER,
+            Arguments::new().path("tier_name", tier_name).json(body),
+        )
+    }
+    /// What a caller used of its tier.
+    ///
+    /// Says what a caller used of the windows of its tier, as this node counts: the one who asks, or another, or an address without credentials.
+    ///
+    /// Refused with 403 `permission_denied` for another caller unless the one who asks holds `rate_limits:write`.
+    ///
+    /// `GET /v1/rate_limits/usage` · needs `rate_limits:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `rate_limits:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::RateLimitsUsageParams::default()
+    ///     .with_caller("usr_01a1fa0c9c5a7e7298d6cf0a5b0b8b3c")
+    ///     .with_tier("free");
+    /// let rate_limit_usage = client.rate_limits().usage(&params).await?;
+    /// println!("{rate_limit_usage:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn usage(
+        &self,
+        params: &types::params::RateLimitsUsageParams,
+    ) -> Call<types::RateLimitUsage> {
+        Call::new(
+            self.client,
+            &operations::RATE_LIMITS_USAGE,
+            Arguments::new()
+                .query("caller", params.caller.as_ref())
+                .query("tier", params.tier.as_ref()),
+        )
+    }
+}
+
+/// The API versions that the data plane knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Versions<'c> {
+    client: &'c Client,
+}
+
+impl Versions<'_> {
+    /// List API versions.
+    ///
+    /// Lists the versions that the data plane knows, by name, with what clients are told of their end and the routes that serve them. Where no
+    /// configuration names any, `v1` is the gateway's own.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    ///
+    /// `GET /v1/versions` · needs `versions:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `versions:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::VersionsListParams::default().with_limit(20);
+    /// let mut api_versions = client.versions().list(&params).items();
+    /// while let Some(api_version) = api_versions.next().await {
+    ///     let api_version = api_version?;
+    ///     println!("{api_version:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::VersionsListParams,
+    ) -> ListCall<types::ApiVersionPage, types::ApiVersion> {
+        ListCall::new(
+            self.client,
+            &operations::VERSIONS_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref()),
+        )
+    }
+}
+
+/// The configuration of the data plane as a whole - what holds, where it comes from, and replacing the part that was made through the API.
+#[derive(Debug, Clone, Copy)]
+pub struct Config<'c> {
+    client: &'c Client,
+}
+
+impl Config<'_> {
+    /// Get the configuration.
+    ///
+    /// Shows what holds now, the part of it that was made through the API with its revision, and what of that part does not hold because of what the file
+    /// says.
+    ///
+    /// `GET /v1/config` · needs `config:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `config:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let gateway_config = client.config().get().await?;
+    /// println!("{gateway_config:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self) -> Call<types::GatewayConfig> {
+        Call::new(self.client, &operations::CONFIG_GET, Arguments::new())
+    }
+    /// Replace what was made through the API.
+    ///
+    /// Puts a configuration in the place of everything that was made through the API, all at once or not at all. What the file and the gateway's settings
+    /// define stays.
+    ///
+    /// Refused with 409 `stale_revision` if `revision` is not the present one, and with 422 `invalid_config` for what the data plane cannot carry out and
+    /// for what the file defines already; nothing is changed then.
+    ///
+    /// `PUT /v1/config` · needs `config:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `config:write`. |
+    /// | 409 | `stale_revision` | The configuration was changed since that revision. |
+    /// | 422 | `invalid_config` | The data plane cannot carry it out; `errors` has every fault. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::ApplyConfig::new()
+    ///     .with_config([
+    ///         (
+    ///             "services".to_owned(),
+    ///             serde_json::json!(
+    ///                 { "orders" : { "targets" : ["http://127.0.0.1:9001"] } }
+    ///             ),
+    ///         ),
+    ///         (
+    ///             "routes".to_owned(),
+    ///             serde_json::json!(
+    ///                 [{ "name" : "orders", "match" : { "path" : "/api/orders/*" },
+    ///                 "service" : "orders" }]
+    ///             ),
+    ///         ),
+    ///         (
+    ///             "limits".to_owned(),
+    ///             serde_json::json!({ "tiers" : { "partner" : { "per_minute" : 1200 } } }),
+    ///         ),
+    ///     ]);
+    /// let gateway_config = client.config().apply(&body).await?;
+    /// println!("{gateway_config:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn apply(&self, body: &types::ApplyConfig) -> Call<types::GatewayConfig> {
+        Call::new(self.client, &operations::CONFIG_APPLY, Arguments::new().json(body))
+    }
+    /// Check a configuration.
+    ///
+    /// Says everything that is wrong with a configuration, with its place, and with its line where it is YAML. It is looked at together with what the file
+    /// and the gateway's settings define. Nothing is changed.
+    ///
+    /// `POST /v1/config/validate` · needs `config:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `config:read`. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::ValidateConfig::new()
+    ///     .with_yaml("services:\n  orders: { targets: [\"127.0.0.1:9001\"] }\n");
+    /// let config_report = client.config().validate(&body).await?;
+    /// println!("{config_report:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn validate(&self, body: &types::ValidateConfig) -> Call<types::ConfigReport> {
+        Call::new(self.client, &operations::CONFIG_VALIDATE, Arguments::new().json(body))
+    }
+}
+
+/// Who calls what, how often and how fast, added up by minute and kept over restarts.
+#[derive(Debug, Clone, Copy)]
+pub struct Analytics<'c> {
+    client: &'c Client,
+}
+
+impl Analytics<'_> {
+    /// All requests of a time.
+    ///
+    /// Adds up all requests of a time, over all routes and nodes: how many, how many failed, how fast. Counts are kept by minute; those of a minute that is
+    /// under way are in it. Without `from` and `to` it is the last hour; more than 31 days are refused with 422 `validation_failed`.
+    ///
+    /// `GET /v1/analytics/overview` · needs `analytics:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `analytics:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::AnalyticsOverviewParams::default()
+    ///     .with_from("2026-11-22T09:00:00Z")
+    ///     .with_to("2026-11-22T10:00:00Z");
+    /// let analytics_overview = client.analytics().overview(&params).await?;
+    /// println!("{analytics_overview:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn overview(
+        &self,
+        params: &types::params::AnalyticsOverviewParams,
+    ) -> Call<types::AnalyticsOverview> {
+        Call::new(
+            self.client,
+            &operations::ANALYTICS_OVERVIEW,
+            Arguments::new()
+                .query("from", params.from.as_ref())
+                .query("to", params.to.as_ref()),
+        )
+    }
+    /// The most popular routes.
+    ///
+    /// Lists the routes with the most requests of a time, with their errors and latencies. Counts are kept by minute; those of a minute that is under way
+    /// are in it. Without `from` and `to` it is the last hour; more than 31 days are refused with 422 `validation_failed`.
+    ///
+    /// `GET /v1/analytics/endpoints` · needs `analytics:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `analytics:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::AnalyticsEndpointsParams::default()
+    ///     .with_from("2026-11-22T09:00:00Z")
+    ///     .with_to("2026-11-22T10:00:00Z");
+    /// let analytics_endpoints = client.analytics().endpoints(&params).await?;
+    /// println!("{analytics_endpoints:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn endpoints(
+        &self,
+        params: &types::params::AnalyticsEndpointsParams,
+    ) -> Call<types::AnalyticsEndpoints> {
+        Call::new(
+            self.client,
+            &operations::ANALYTICS_ENDPOINTS,
+            Arguments::new()
+                .query("from", params.from.as_ref())
+                .query("to", params.to.as_ref())
+                .query("limit", params.limit.as_ref()),
+        )
+    }
+    /// The most frequent errors.
+    ///
+    /// Lists routes and statuses of 4xx and 5xx by how often they were answered. Counts are kept by minute; those of a minute that is under way are in it.
+    /// Without `from` and `to` it is the last hour; more than 31 days are refused with 422 `validation_failed`.
+    ///
+    /// `GET /v1/analytics/errors` · needs `analytics:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `analytics:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::AnalyticsErrorsParams::default()
+    ///     .with_from("2026-11-22T09:00:00Z")
+    ///     .with_to("2026-11-22T10:00:00Z");
+    /// let analytics_errors = client.analytics().errors(&params).await?;
+    /// println!("{analytics_errors:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn errors(
+        &self,
+        params: &types::params::AnalyticsErrorsParams,
+    ) -> Call<types::AnalyticsErrors> {
+        Call::new(
+            self.client,
+            &operations::ANALYTICS_ERRORS,
+            Arguments::new()
+                .query("from", params.from.as_ref())
+                .query("to", params.to.as_ref())
+                .query("limit", params.limit.as_ref()),
+        )
+    }
+    /// Requests over time.
+    ///
+    /// Adds up requests step by step, of all routes or of one. Counts are kept by minute; those of a minute that is under way are in it. Without `from` and
+    /// `to` it is the last hour; more than 31 days are refused with 422 `validation_failed`.
+    ///
+    /// `GET /v1/analytics/series` · needs `analytics:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `analytics:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::AnalyticsSeriesParams::default()
+    ///     .with_from("2026-11-22T09:00:00Z")
+    ///     .with_to("2026-11-22T10:00:00Z");
+    /// let analytics_series = client.analytics().series(&params).await?;
+    /// println!("{analytics_series:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn series(
+        &self,
+        params: &types::params::AnalyticsSeriesParams,
+    ) -> Call<types::AnalyticsSeries> {
+        Call::new(
+            self.client,
+            &operations::ANALYTICS_SERIES,
+            Arguments::new()
+                .query("from", params.from.as_ref())
+                .query("to", params.to.as_ref())
+                .query("route", params.route.as_ref())
+                .query("step_seconds", params.step_seconds.as_ref()),
+        )
+    }
+    /// The busiest callers.
+    ///
+    /// Lists the callers with the most requests of a time. Counts are kept by minute; those of a minute that is under way are in it. Without `from` and
+    /// `to` it is the last hour; more than 31 days are refused with 422 `validation_failed`.
+    ///
+    /// `GET /v1/analytics/consumers` · needs `analytics:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `analytics:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::AnalyticsConsumersParams::default()
+    ///     .with_from("2026-11-22T09:00:00Z")
+    ///     .with_to("2026-11-22T10:00:00Z");
+    /// let analytics_consumers = client.analytics().consumers(&params).await?;
+    /// println!("{analytics_consumers:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn consumers(
+        &self,
+        params: &types::params::AnalyticsConsumersParams,
+    ) -> Call<types::AnalyticsConsumers> {
+        Call::new(
+            self.client,
+            &operations::ANALYTICS_CONSUMERS,
+            Arguments::new()
+                .query("from", params.from.as_ref())
+                .query("to", params.to.as_ref())
+                .query("limit", params.limit.as_ref()),
+        )
+    }
+}
+
 impl Paged for types::SessionPage {
     type Item = types::Session;
     fn items(&self) -> &[types::Session] {
@@ -1927,6 +3267,70 @@ impl Paged for types::PaymentPage {
         &self.data
     }
     fn into_items(self) -> Vec<types::Payment> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::ServicePage {
+    type Item = types::Service;
+    fn items(&self) -> &[types::Service] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::Service> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::RoutePage {
+    type Item = types::Route;
+    fn items(&self) -> &[types::Route] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::Route> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::BreakerPage {
+    type Item = types::Breaker;
+    fn items(&self) -> &[types::Breaker] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::Breaker> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::ApiVersionPage {
+    type Item = types::ApiVersion;
+    fn items(&self) -> &[types::ApiVersion] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::ApiVersion> {
         self.data
     }
     fn next_cursor(&self) -> Option<&str> {

@@ -16,9 +16,18 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs an ES module as a program of the project, with `BASE` in its environment. Ends it after 20 s. */
-export async function program(source: string, { args = [], env = {}, cwd = process.cwd() }: { args?: readonly string[]; env?: Record<string, string>; cwd?: string } = {}): Promise<Ended> {
-  const file = join(await mkdtemp(join(cwd, "program-")), "main.mjs");
+/** What a program is run with. */
+export interface Setting {
+  readonly args?: readonly string[];
+  readonly env?: Record<string, string>;
+  readonly cwd?: string;
+  /** `cjs` for a program in CommonJS. */
+  readonly ending?: "mjs" | "cjs";
+}
+
+/** Runs a program of the project. Ends it after 20 s. */
+export async function program(source: string, { args = [], env = {}, cwd = process.cwd(), ending = "mjs" }: Setting = {}): Promise<Ended> {
+  const file = join(await mkdtemp(join(cwd, "program-")), `main.${ending}`);
   await writeFile(file, source);
   return new Promise((resolve) => {
     execFile(process.execPath, [...args, file], { cwd, env: { ...process.env, ...env }, timeout: 20_000, killSignal: "SIGKILL" }, (error, stdout, stderr) => {

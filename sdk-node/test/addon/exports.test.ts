@@ -77,3 +77,13 @@ test("a program that verifies webhooks takes no engine", async () => {
   const text = await bundle(`import { Webhook } from "waypost/webhooks"; console.log(new Webhook("whsec_x"));`, FOR["a browser"] ?? {});
   assert.doesNotMatch(text, /wallets_create|\.wasm/);
 });
+
+for (const [format, ending] of [["esm", "mjs"], ["cjs", "cjs"]] as const) {
+  test(`a program that is bundled for Node as ${format} finds the addon`, async () => {
+    const source = `import { Waypost } from "waypost";
+      new Waypost({ baseUrl: "http://127.0.0.1:1", environment: false });
+      console.log(process.report.getReport().sharedObjects.filter((path) => path.endsWith(".node")).length);`;
+    const text = await bundle(source, { platform: "node", format, external: ["@waypost/wasm"] });
+    assert.deepEqual(await program(text, { ending }), { code: 0, signal: null, stdout: "1\n", stderr: "" });
+  });
+}

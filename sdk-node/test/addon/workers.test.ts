@@ -10,10 +10,10 @@ const BASE = await serve((request, response) => {
   setTimeout(() => wallet(response), Math.random() * 5);
 });
 
-/** A program whose `work` runs in the worker, and whose `main` sees to it. */
-function threads(work: string, main: string): Promise<unknown> {
+/** A program whose `work` runs in the worker, and whose `main` sees to it; both begin with `CLIENT`, or main with what it is given. */
+function threads(work: string, main: string, begin = CLIENT): Promise<unknown> {
   const worker = `${CLIENT} import { parentPort } from "node:worker_threads"; ${work}`;
-  const source = `${CLIENT}
+  const source = `${begin}
     import { Worker } from "node:worker_threads";
     import { once } from "node:events";
     import { writeFileSync } from "node:fs";
@@ -71,6 +71,26 @@ test("the process may end while workers are in the middle of their calls", async
     `const workers = Array.from({ length: 3 }, () => new Worker(file));
      await Promise.all(workers.map((worker) => once(worker, "message")));
      process.stdout.write("done\\n", () => process.exit(0));`,
+  );
+  assert.deepEqual(ended, SILENT);
+});
+
+test("workers may be the only ones that ever use the addon, and end in whatever way", async () => {
+  const ended = await threads(
+    `await client.wallets.get("wal_1");
+     await Promise.all(Array.from({ length: 50 }, () => client.wallets.get("wal_1")));
+     parentPort.postMessage("made");
+     for (let n = 0; n < 40; n++) client.wallets.get("wal_1").catch(() => undefined);`,
+    `for (let round = 0; round < 6; round++) {
+       const worker = new Worker(file);
+       await once(worker, "message");
+       if (round % 2) await worker.terminate();
+       else await once(worker, "exit");
+     }
+     // The engine's thread has timers still.
+     await new Promise((resolve) => setTimeout(resolve, 700));
+     console.log("done");`,
+    "",
   );
   assert.deepEqual(ended, SILENT);
 });

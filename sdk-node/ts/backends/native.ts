@@ -23,9 +23,8 @@ import {
   type ScriptedRequest,
   type Settings,
 } from "../backend.js";
-import type { Addon, AddonClient, AddonEngine, AddonScripted } from "../../native.cjs";
-import loader from "../../native.cjs";
 import { version } from "../version.js";
+import { BrokenInstallation, loadAddon, threadNumber, type Addon, type AddonClient, type AddonEngine, type AddonScripted } from "./addon.js";
 import { wasmBackend } from "./wasm.js";
 
 /** What an event is: `Kind` in `src/queue.rs`; 0 is an answer. */
@@ -83,7 +82,8 @@ class Engine {
 
   constructor(addon: Addon) {
     this.addon = addon;
-    this.#engine = new addon.Engine((events) => this.#receive(events));
+    // Bun has functions of libuv's names that end the process.
+    this.#engine = new addon.Engine((...events) => this.#receive(events), process.versions["bun"] === undefined);
   }
 
   client(settings: Settings, hooks: number): AddonClient {
@@ -99,7 +99,7 @@ class Engine {
     const text = JSON.stringify({ body, ...operation });
     let id = this.#described.get(text);
     if (id === undefined) {
-      const described = { id: `described_${loader.thread()}_${this.#described.size + 1}`, ...(JSON.parse(text) as OperationDescription) };
+      const described = { id: `described_${threadNumber()}_${this.#described.size + 1}`, ...(JSON.parse(text) as OperationDescription) };
       id = checked(() => this.addon.define(JSON.stringify(described)));
       this.#described.set(text, id);
     }
@@ -405,11 +405,10 @@ let loaded: Engine | Backend | undefined;
 function engine(): Engine | Backend {
   if (loaded !== undefined) return loaded;
   try {
-    loaded = new Engine(loader.load(version));
+    loaded = new Engine(loadAddon());
   } catch (error) {
-    const { message, cause } = error as Error;
-    // An installation of two versions is broken, and so is a build that was asked for: what ran in its place would hide it.
-    if (cause === "broken") throw new EngineMissing(message);
+    const { message } = error as Error;
+    if (error instanceof BrokenInstallation) throw new EngineMissing(message);
     loaded = wasmBackend(async () => {
       try {
         return await import("@waypost/wasm");

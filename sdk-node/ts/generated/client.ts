@@ -14,6 +14,13 @@ import { ApiKeys } from "./resources/api-keys.js";
 import { Wallets } from "./resources/wallets.js";
 import { Transactions } from "./resources/transactions.js";
 import { Payments } from "./resources/payments.js";
+import { Services } from "./resources/services.js";
+import { Routes } from "./resources/routes.js";
+import { Breakers } from "./resources/breakers.js";
+import { RateLimits } from "./resources/rate-limits.js";
+import { Versions } from "./resources/versions.js";
+import { Config } from "./resources/config.js";
+import { Analytics } from "./resources/analytics.js";
 
 /** The resources of Waypost: what a client of it has. */
 export abstract class Resources {
@@ -25,6 +32,13 @@ export abstract class Resources {
   #wallets: Wallets | undefined;
   #transactions: Transactions | undefined;
   #payments: Payments | undefined;
+  #services: Services | undefined;
+  #routes: Routes | undefined;
+  #breakers: Breakers | undefined;
+  #rateLimits: RateLimits | undefined;
+  #versions: Versions | undefined;
+  #config: Config | undefined;
+  #analytics: Analytics | undefined;
 
   /** @param caller - Sends the calls. */
   protected constructor(caller: Caller) {
@@ -66,5 +80,42 @@ export abstract class Resources {
   /** Money held in a payer's wallet first, then captured for a destination, released, or given back. */
   get payments(): Payments {
     return (this.#payments ??= new Payments(this.#caller));
+  }
+
+  /** What the data plane forwards requests to, each with its targets, how they are balanced and how they are. */
+  get services(): Services {
+    return (this.#services ??= new Services(this.#caller));
+  }
+
+  /** Which request goes to which service, and what is done with it on the way. */
+  get routes(): Routes {
+    return (this.#routes ??= new Routes(this.#caller));
+  }
+
+  /** What keeps a failing service from being asked, as this node sees it; to be opened and closed by hand. */
+  get breakers(): Breakers {
+    return (this.#breakers ??= new Breakers(this.#caller));
+  }
+
+  /** How often the callers of each tier may call, and what a caller used of it. */
+  get rateLimits(): RateLimits {
+    return (this.#rateLimits ??= new RateLimits(this.#caller));
+  }
+
+  /** The API versions that the data plane knows. */
+  get versions(): Versions {
+    return (this.#versions ??= new Versions(this.#caller));
+  }
+
+  /**
+   * The configuration of the data plane as a whole - what holds, where it comes from, and replacing the part that was made through the API.
+   */
+  get config(): Config {
+    return (this.#config ??= new Config(this.#caller));
+  }
+
+  /** Who calls what, how often and how fast, added up by minute and kept over restarts. */
+  get analytics(): Analytics {
+    return (this.#analytics ??= new Analytics(this.#caller));
   }
 }

@@ -1674,3 +1674,2625 @@ export interface RotateApiKey {
    */
   grace_seconds?: number;
 }
+
+/**
+ * Where a part of the configuration comes from. Later ones give way: what the file defines, the API cannot change.
+ *
+ * - `file`: The integrator's YAML file; read only here.
+ * - `api`: Made through this API, and kept in the database.
+ * - `gateway`: The gateway's own settings.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type ConfigSource = "file" | "api" | "gateway" | (string & {});
+
+/** The values of {@link ConfigSource} that this version knows. */
+export const ConfigSource = {
+  /** The integrator's YAML file; read only here. */
+  File: "file",
+  /** Made through this API, and kept in the database. */
+  Api: "api",
+  /** The gateway's own settings. */
+  Gateway: "gateway",
+} as const;
+
+/**
+ * A service behind the gateway: targets that answer alike. What was not written is shown with its default.
+ *
+ * Properties that this version does not know are kept; `Open<Service>` has them in its type.
+ */
+export interface Service {
+  /**
+   * Its name.
+   *
+   * At most 256 characters.
+   */
+  name: string;
+  /** Where a part of the configuration comes from. Later ones give way: what the file defines, the API cannot change. */
+  source: ConfigSource;
+  /**
+   * When it was made; only of what was made through the API.
+   *
+   * RFC 3339 date and time.
+   */
+  created_at?: string;
+  /**
+   * When it was last changed; only of what was made through the API.
+   *
+   * RFC 3339 date and time.
+   */
+  updated_at?: string;
+  /** How it is now, as this node sees it. */
+  status: ServiceStatus;
+  /**
+   * Where it is: base URLs, each alone or with a weight.
+   *
+   * At most 1000 items.
+   */
+  targets?: ServiceTarget[];
+  /** Where to look for targets, besides those above. */
+  discover?: ServiceDiscovery;
+  /** Which target takes a request. `round_robin` unless told. */
+  balance?: BalanceSettings;
+  /** How it is found out that a target does not work. */
+  health?: HealthSettings;
+  /** Time limits. */
+  timeouts?: ServiceTimeouts;
+  /** Second tries. */
+  retry?: RetrySettings;
+  /** When the service is not asked any more for a while. */
+  breaker?: BreakerSettings;
+  /** TLS to targets whose URL is `https`. */
+  tls?: UpstreamTls;
+  /** Connections that are kept. */
+  pool?: ConnectionPool;
+  /** Speak HTTP/2 to the targets: by ALPN over TLS, and in clear text without. */
+  http2?: boolean;
+  /** The `Host` that targets see: the client's, or the target's own. `client` unless told. */
+  host?: HostHeader;
+}
+
+/** A service to put behind the gateway. It needs `targets` or `discover`; everything else has a default that works. */
+export interface CreateService {
+  /**
+   * Its name; routes, metrics and errors name it. Not `platform`, which is the gateway itself.
+   *
+   * 1 to 64 characters. Pattern `^[A-Za-z0-9][A-Za-z0-9._-]*$`.
+   */
+  name: string;
+  /**
+   * Where it is: base URLs, each alone or with a weight.
+   *
+   * At most 1000 items.
+   */
+  targets?: ServiceTarget[];
+  /** Where to look for targets, besides those above. */
+  discover?: ServiceDiscovery;
+  /** Which target takes a request. `round_robin` unless told. */
+  balance?: BalanceSettings;
+  /** How it is found out that a target does not work. */
+  health?: HealthSettings;
+  /** Time limits. */
+  timeouts?: ServiceTimeouts;
+  /** Second tries. */
+  retry?: RetrySettings;
+  /** When the service is not asked any more for a while. */
+  breaker?: BreakerSettings;
+  /** TLS to targets whose URL is `https`. */
+  tls?: UpstreamTls;
+  /** Connections that are kept. */
+  pool?: ConnectionPool;
+  /** Speak HTTP/2 to the targets: by ALPN over TLS, and in clear text without. */
+  http2?: boolean;
+  /** The `Host` that targets see: the client's, or the target's own. `client` unless told. */
+  host?: HostHeader;
+}
+
+/**
+ * What to change of a service. A field that is absent stays, one that is null goes back to its default, any other replaces the whole field.
+ */
+export interface UpdateService {
+  /**
+   * Where it is: base URLs, each alone or with a weight.
+   *
+   * At most 1000 items.
+   */
+  targets?: ServiceTarget[] | null;
+  /** Where to look for targets, besides those above. */
+  discover?: ServiceDiscovery | null;
+  /** Which target takes a request. `round_robin` unless told. */
+  balance?: BalanceSettings | null;
+  /** How it is found out that a target does not work. */
+  health?: HealthSettings | null;
+  /** Time limits. */
+  timeouts?: ServiceTimeouts | null;
+  /** Second tries. */
+  retry?: RetrySettings | null;
+  /** When the service is not asked any more for a while. */
+  breaker?: BreakerSettings | null;
+  /** TLS to targets whose URL is `https`. */
+  tls?: UpstreamTls | null;
+  /** Connections that are kept. */
+  pool?: ConnectionPool | null;
+  /** Speak HTTP/2 to the targets: by ALPN over TLS, and in clear text without. */
+  http2?: boolean | null;
+  /** The `Host` that targets see: the client's, or the target's own. `client` unless told. */
+  host?: HostHeader | null;
+}
+
+/**
+ * One page of services.
+ *
+ * Properties that this version does not know are kept; `Open<ServicePage>` has them in its type.
+ */
+export interface ServicePage {
+  /**
+   * The services, by name.
+   *
+   * At most 100 items.
+   */
+  data: Service[];
+  /**
+   * Where the next page begins; null on the last one.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/**
+ * How a service is now, as one node sees it.
+ *
+ * Properties that this version does not know are kept; `Open<ServiceStatus>` has them in its type.
+ */
+export interface ServiceStatus {
+  /** Whether any of its targets can take requests. */
+  available: boolean;
+  /** The state of its breaker. */
+  breaker?: BreakerState;
+  /**
+   * Its targets, those that were discovered included.
+   *
+   * At most 10000 items.
+   */
+  targets: TargetStatus[];
+}
+
+/**
+ * How a service is now, as one node sees it.
+ *
+ * Properties that this version does not know are kept; `Open<ServiceHealth>` has them in its type.
+ */
+export interface ServiceHealth {
+  /**
+   * Its name.
+   *
+   * At most 256 characters.
+   */
+  service: string;
+  /** How a service is now, as one node sees it. */
+  status: ServiceStatus;
+  /**
+   * When this was looked at.
+   *
+   * RFC 3339 date and time.
+   */
+  checked_at: string;
+}
+
+/**
+ * How a target is now.
+ *
+ * Properties that this version does not know are kept; `Open<TargetStatus>` has them in its type.
+ */
+export interface TargetStatus {
+  /**
+   * Its base URL.
+   *
+   * At most 2048 characters.
+   */
+  url: string;
+  /**
+   * Its share beside the others'; 0 takes nothing.
+   *
+   * Integer, 0 to 65535.
+   */
+  weight: number;
+  /** Whether it answers the questions of the active health check; true where none are asked. */
+  healthy: boolean;
+  /**
+   * For how many seconds more it is left out for failing clients; absent where it is not.
+   *
+   * Number, at least 0.
+   */
+  ejected_seconds?: number;
+  /**
+   * Requests that it has now.
+   *
+   * Integer, at least 0.
+   */
+  in_flight: number;
+  /**
+   * Requests that it had since the gateway started.
+   *
+   * Integer, at least 0.
+   */
+  requests: number;
+  /**
+   * Of them, failures.
+   *
+   * Integer, at least 0.
+   */
+  failures: number;
+  /**
+   * The average of its response times in milliseconds; the latest weigh most, and a failure counts as a second.
+   *
+   * Number, at least 0.
+   */
+  average_ms: number;
+}
+
+/**
+ * A route: which requests go where, and what is done with them on the way. What was not written is shown with its default, or is absent where there is none.
+ *
+ * Properties that this version does not know are kept; `Open<Route>` has them in its type.
+ */
+export interface Route {
+  /**
+   * Its name.
+   *
+   * At most 256 characters.
+   */
+  name: string;
+  /** Where a part of the configuration comes from. Later ones give way: what the file defines, the API cannot change. */
+  source: ConfigSource;
+  /**
+   * When it was made; only of what was made through the API.
+   *
+   * RFC 3339 date and time.
+   */
+  created_at?: string;
+  /**
+   * When it was last changed; only of what was made through the API.
+   *
+   * RFC 3339 date and time.
+   */
+  updated_at?: string;
+  /** Which requests it takes. */
+  match?: RouteMatch;
+  /**
+   * Of several that take a request, the highest number; then the more exact path, then more conditions, then the first in the file. `0` unless told.
+   *
+   * Integer, -2147483648 to 2147483647.
+   */
+  priority?: number;
+  /**
+   * The service that answers.
+   *
+   * At most 256 characters.
+   */
+  service?: string;
+  /** Sent elsewhere. */
+  redirect?: RouteRedirect;
+  /** Answered at once. */
+  respond?: FixedAnswer;
+  /** The path that the service sees; as it came when absent. */
+  path?: PathRewrite;
+  /** Who may call. */
+  access?: RouteAccess;
+  /** How often, beyond what the caller's tier says. */
+  limit?: RouteLimit;
+  /**
+   * Which API versions it serves; any when empty.
+   *
+   * At most 100 items.
+   */
+  versions?: string[];
+  /** What clients are told of its end. */
+  deprecated?: DeprecationNotice;
+  /** How a request and an answer of another version become those that the service knows, by the client's version. */
+  shims?: { [name: string]: VersionShim };
+  /** Pages of other origins. */
+  cors?: CorsSettings;
+  /** Changes to headers and JSON bodies, and to what answers look like. */
+  transform?: RouteTransform;
+  /** Requests that the service's own OpenAPI file does not allow are refused. */
+  validate?: RequestValidation;
+  /** Answers that are kept (RFC 9111). */
+  cache?: CacheRule;
+  /** Addresses that may call. */
+  addresses?: AddressRules;
+  /** Answers are compressed for clients that take it. */
+  compress?: boolean;
+  /**
+   * The largest request body.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(KiB|MiB|GiB)?$`.
+   *
+   * @example "64KiB"
+   */
+  max_body?: ByteSize;
+  /**
+   * For the whole exchange, instead of the service's.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  timeout?: TimeSpan;
+  /** What is answered while the service is not asked (breaker) or has no target. */
+  fallback?: RouteFallback;
+}
+
+/** A route to add. Exactly one of `service`, `redirect` and `respond` says what happens to a request that it takes. */
+export interface CreateRoute {
+  /**
+   * Its name; metrics, logs and errors name it. Not `platform`.
+   *
+   * 1 to 64 characters. Pattern `^[A-Za-z0-9][A-Za-z0-9._-]*$`.
+   */
+  name: string;
+  /** Which requests it takes. */
+  match?: RouteMatch;
+  /**
+   * Of several that take a request, the highest number; then the more exact path, then more conditions, then the first in the file. `0` unless told.
+   *
+   * Integer, -2147483648 to 2147483647.
+   */
+  priority?: number;
+  /**
+   * The service that answers.
+   *
+   * At most 256 characters.
+   */
+  service?: string;
+  /** Sent elsewhere. */
+  redirect?: RouteRedirect;
+  /** Answered at once. */
+  respond?: FixedAnswer;
+  /** The path that the service sees; as it came when absent. */
+  path?: PathRewrite;
+  /** Who may call. */
+  access?: RouteAccess;
+  /** How often, beyond what the caller's tier says. */
+  limit?: RouteLimit;
+  /**
+   * Which API versions it serves; any when empty.
+   *
+   * At most 100 items.
+   */
+  versions?: string[];
+  /** What clients are told of its end. */
+  deprecated?: DeprecationNotice;
+  /** How a request and an answer of another version become those that the service knows, by the client's version. */
+  shims?: { [name: string]: VersionShim };
+  /** Pages of other origins. */
+  cors?: CorsSettings;
+  /** Changes to headers and JSON bodies, and to what answers look like. */
+  transform?: RouteTransform;
+  /** Requests that the service's own OpenAPI file does not allow are refused. */
+  validate?: RequestValidation;
+  /** Answers that are kept (RFC 9111). */
+  cache?: CacheRule;
+  /** Addresses that may call. */
+  addresses?: AddressRules;
+  /** Answers are compressed for clients that take it. */
+  compress?: boolean;
+  /**
+   * The largest request body.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(KiB|MiB|GiB)?$`.
+   *
+   * @example "64KiB"
+   */
+  max_body?: ByteSize;
+  /**
+   * For the whole exchange, instead of the service's.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  timeout?: TimeSpan;
+  /** What is answered while the service is not asked (breaker) or has no target. */
+  fallback?: RouteFallback;
+}
+
+/**
+ * What to change of a route. A field that is absent stays, one that is null goes back to its default, any other replaces the whole field.
+ */
+export interface UpdateRoute {
+  /** Which requests it takes. */
+  match?: RouteMatch | null;
+  /**
+   * Of several that take a request, the highest number; then the more exact path, then more conditions, then the first in the file. `0` unless told.
+   *
+   * Integer, -2147483648 to 2147483647.
+   */
+  priority?: number | null;
+  /**
+   * The service that answers.
+   *
+   * At most 256 characters.
+   */
+  service?: string | null;
+  /** Sent elsewhere. */
+  redirect?: RouteRedirect | null;
+  /** Answered at once. */
+  respond?: FixedAnswer | null;
+  /** The path that the service sees; as it came when absent. */
+  path?: PathRewrite | null;
+  /** Who may call. */
+  access?: RouteAccess | null;
+  /** How often, beyond what the caller's tier says. */
+  limit?: RouteLimit | null;
+  /**
+   * Which API versions it serves; any when empty.
+   *
+   * At most 100 items.
+   */
+  versions?: string[] | null;
+  /** What clients are told of its end. */
+  deprecated?: DeprecationNotice | null;
+  /** How a request and an answer of another version become those that the service knows, by the client's version. */
+  shims?: { [name: string]: VersionShim } | null;
+  /** Pages of other origins. */
+  cors?: CorsSettings | null;
+  /** Changes to headers and JSON bodies, and to what answers look like. */
+  transform?: RouteTransform | null;
+  /** Requests that the service's own OpenAPI file does not allow are refused. */
+  validate?: RequestValidation | null;
+  /** Answers that are kept (RFC 9111). */
+  cache?: CacheRule | null;
+  /** Addresses that may call. */
+  addresses?: AddressRules | null;
+  /** Answers are compressed for clients that take it. */
+  compress?: boolean | null;
+  /**
+   * The largest request body.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(KiB|MiB|GiB)?$`.
+   *
+   * @example "64KiB"
+   */
+  max_body?: ByteSize | null;
+  /**
+   * For the whole exchange, instead of the service's.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  timeout?: TimeSpan | null;
+  /** What is answered while the service is not asked (breaker) or has no target. */
+  fallback?: RouteFallback | null;
+}
+
+/**
+ * One page of routes.
+ *
+ * Properties that this version does not know are kept; `Open<RoutePage>` has them in its type.
+ */
+export interface RoutePage {
+  /**
+   * The routes, by name.
+   *
+   * At most 100 items.
+   */
+  data: Route[];
+  /**
+   * Where the next page begins; null on the last one.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/** A request that nobody sends. */
+export interface RouteQuestion {
+  /**
+   * Its method. `GET` unless told.
+   *
+   * At most 20 characters. Pattern `^[A-Za-z]{1,20}$`.
+   */
+  method?: string;
+  /**
+   * A path with its query, or a whole URL, whose host then counts.
+   *
+   * 1 to 8192 characters.
+   */
+  url: string;
+  /** Its headers by name. */
+  headers?: { [name: string]: string };
+}
+
+/**
+ * What a route says to a request.
+ *
+ * - `taken`: It takes it.
+ * - `outranked`: It would, but `by` comes before it.
+ * - `host`: The request is for another host.
+ * - `path`: The path is another.
+ * - `method`: The method is another; `accepts` are those that it takes.
+ * - `version`: The version is another, or none; `accepts` are those that it serves.
+ * - `header`: The header `subject` is missing, or has another value.
+ * - `query`: The query parameter `subject` is missing, or has another value.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type RouteVerdict = "taken" | "outranked" | "host" | "path" | "method" | "version" | "header" | "query" | (string & {});
+
+/** The values of {@link RouteVerdict} that this version knows. */
+export const RouteVerdict = {
+  /** It takes it. */
+  Taken: "taken",
+  /** It would, but `by` comes before it. */
+  Outranked: "outranked",
+  /** The request is for another host. */
+  Host: "host",
+  /** The path is another. */
+  Path: "path",
+  /** The method is another; `accepts` are those that it takes. */
+  Method: "method",
+  /** The version is another, or none; `accepts` are those that it serves. */
+  Version: "version",
+  /** The header `subject` is missing, or has another value. */
+  Header: "header",
+  /** The query parameter `subject` is missing, or has another value. */
+  Query: "query",
+} as const;
+
+/**
+ * One route's word on a request.
+ *
+ * Properties that this version does not know are kept; `Open<RouteCandidate>` has them in its type.
+ */
+export interface RouteCandidate {
+  /**
+   * Its name.
+   *
+   * At most 256 characters.
+   */
+  route: string;
+  /** What a route says to a request. */
+  verdict: RouteVerdict;
+  /**
+   * The route that comes before it.
+   *
+   * At most 256 characters.
+   */
+  by?: string;
+  /**
+   * Methods or versions that it takes.
+   *
+   * At most 100 items.
+   */
+  accepts?: string[];
+  /**
+   * The header or query parameter that is missing or has another value.
+   *
+   * At most 256 characters.
+   */
+  subject?: string;
+}
+
+/**
+ * Which route a request would take, and why.
+ *
+ * Properties that this version does not know are kept; `Open<RouteAnswer>` has them in its type.
+ */
+export interface RouteAnswer {
+  /**
+   * The route that takes it; absent where none does.
+   *
+   * At most 256 characters.
+   */
+  route?: string;
+  /**
+   * The service that would answer.
+   *
+   * At most 256 characters.
+   */
+  service?: string;
+  /**
+   * The API version that the request means; absent where it names none and none is the default.
+   *
+   * At most 256 characters.
+   */
+  version?: string;
+  /**
+   * The path as routes see it: normalised, and without a version.
+   *
+   * At most 8192 characters.
+   */
+  path?: string;
+  /**
+   * The path that the service would see.
+   *
+   * At most 8192 characters.
+   */
+  service_path?: string;
+  /**
+   * Why the request would be refused before or instead of a route: the `code` of the answer.
+   *
+   * At most 64 characters.
+   */
+  refusal?: string;
+  /**
+   * Every route, the first to be asked first.
+   *
+   * At most 10000 items.
+   */
+  candidates: RouteCandidate[];
+}
+
+/**
+ * The state of a breaker.
+ *
+ * - `closed`: Requests pass.
+ * - `open`: None passes.
+ * - `half_open`: A few pass, to find out.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type BreakerState = "closed" | "open" | "half_open" | (string & {});
+
+/** The values of {@link BreakerState} that this version knows. */
+export const BreakerState = {
+  /** Requests pass. */
+  Closed: "closed",
+  /** None passes. */
+  Open: "open",
+  /** A few pass, to find out. */
+  HalfOpen: "half_open",
+} as const;
+
+/**
+ * A breaker as one node sees it: one a service, and one a route where the service wants that.
+ *
+ * Properties that this version does not know are kept; `Open<Breaker>` has them in its type.
+ */
+export interface Breaker {
+  /**
+   * A service's name, or `service:route`.
+   *
+   * At most 256 characters.
+   */
+  name: string;
+  /**
+   * The service.
+   *
+   * At most 256 characters.
+   */
+  service: string;
+  /**
+   * The route; absent for the breaker of the whole service.
+   *
+   * At most 256 characters.
+   */
+  route?: string;
+  /** The state of a breaker. */
+  state: BreakerState;
+  /**
+   * For how long it has been in this state.
+   *
+   * Number, at least 0.
+   */
+  for_seconds: number;
+  /**
+   * When an open one admits probes; absent where it is not open, or without an end.
+   *
+   * Number, at least 0.
+   */
+  retry_after_seconds?: number;
+  /** Opened by hand, without an end. */
+  by_hand: boolean;
+  /**
+   * Requests that ended within the window.
+   *
+   * Integer, at least 0.
+   */
+  requests: number;
+  /**
+   * Of them, failures.
+   *
+   * Integer, at least 0.
+   */
+  failures: number;
+  /**
+   * Probes that are out.
+   *
+   * Integer, at least 0.
+   */
+  probes: number;
+  /**
+   * Requests that it refused since the gateway started.
+   *
+   * Integer, at least 0.
+   */
+  refused: number;
+  /**
+   * How often it opened since the gateway started.
+   *
+   * Integer, at least 0.
+   */
+  openings: number;
+}
+
+/**
+ * One page of breakers.
+ *
+ * Properties that this version does not know are kept; `Open<BreakerPage>` has them in its type.
+ */
+export interface BreakerPage {
+  /**
+   * The breakers, by name.
+   *
+   * At most 100 items.
+   */
+  data: Breaker[];
+  /**
+   * Where the next page begins; null on the last one.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/** How to open a breaker by hand. */
+export interface OpenBreaker {
+  /**
+   * For how long; then a few requests find out whether it may close. Without it the breaker stays open until it is reset.
+   *
+   * Integer, 1 to 86400.
+   */
+  seconds?: number;
+  /**
+   * Why, for the log.
+   *
+   * 1 to 500 characters.
+   */
+  reason?: string;
+}
+
+/** How to close a breaker by hand. */
+export interface ResetBreaker {
+  /**
+   * Why, for the log.
+   *
+   * 1 to 500 characters.
+   */
+  reason?: string;
+}
+
+/**
+ * How often the callers of a tier may call. All windows hold at once; a window without a number is not limited.
+ *
+ * Properties that this version does not know are kept; `Open<RateLimitTier>` has them in its type.
+ */
+export interface RateLimitTier {
+  /**
+   * Its name; `anonymous` is for addresses without credentials.
+   *
+   * At most 256 characters.
+   */
+  name: string;
+  /** Where a part of the configuration comes from. Later ones give way: what the file defines, the API cannot change. */
+  source: ConfigSource;
+  /**
+   * Requests a second; absent for no limit.
+   *
+   * Integer, 0 to 4294967295.
+   */
+  per_second?: number;
+  /**
+   * Requests a minute; absent for no limit.
+   *
+   * Integer, 0 to 4294967295.
+   */
+  per_minute?: number;
+  /**
+   * Requests an hour; absent for no limit.
+   *
+   * Integer, 0 to 4294967295.
+   */
+  per_hour?: number;
+  /**
+   * Requests a day; absent for no limit.
+   *
+   * Integer, 0 to 4294967295.
+   */
+  per_day?: number;
+  /**
+   * Beyond the limit of a second, as often as the caller did not use it before. `0` unless told.
+   *
+   * Integer, 0 to 4294967295.
+   */
+  burst?: number;
+}
+
+/**
+ * The tiers, and whether callers are counted at all.
+ *
+ * Properties that this version does not know are kept; `Open<RateLimitTiers>` has them in its type.
+ */
+export interface RateLimitTiers {
+  /** Whether callers are counted at all. */
+  enabled: boolean;
+  /**
+   * The tiers, by name.
+   *
+   * At most 1000 items.
+   */
+  tiers: RateLimitTier[];
+}
+
+/** How often the callers of a tier may call. A window that is absent is not limited. */
+export interface PutRateLimitTier {
+  /**
+   * Requests a second; absent for no limit.
+   *
+   * Integer, 1 to 4294967295.
+   */
+  per_second?: number;
+  /**
+   * Requests a minute; absent for no limit.
+   *
+   * Integer, 1 to 4294967295.
+   */
+  per_minute?: number;
+  /**
+   * Requests an hour; absent for no limit.
+   *
+   * Integer, 1 to 4294967295.
+   */
+  per_hour?: number;
+  /**
+   * Requests a day; absent for no limit.
+   *
+   * Integer, 1 to 4294967295.
+   */
+  per_day?: number;
+  /**
+   * Beyond the limit of a second, as often as the caller did not use it before. `0` unless told.
+   *
+   * Integer, 0 to 4294967295.
+   */
+  burst?: number;
+}
+
+/**
+ * What a caller used of its tier, as this node counts.
+ *
+ * Properties that this version does not know are kept; `Open<RateLimitUsage>` has them in its type.
+ */
+export interface RateLimitUsage {
+  /**
+   * The caller, or the address of one without credentials.
+   *
+   * At most 256 characters.
+   */
+  caller: string;
+  /**
+   * Its tier.
+   *
+   * At most 256 characters.
+   */
+  tier: string;
+  /**
+   * One for each window that is limited.
+   *
+   * At most 4 items.
+   */
+  windows: RateLimitWindow[];
+}
+
+/**
+ * What was used of one window.
+ *
+ * Properties that this version does not know are kept; `Open<RateLimitWindow>` has them in its type.
+ */
+export interface RateLimitWindow {
+  /**
+   * `second`, `minute`, `hour` or `day`.
+   *
+   * At most 16 characters.
+   */
+  window: string;
+  /**
+   * Requests that it allows.
+   *
+   * Integer, at least 0.
+   */
+  limit: number;
+  /**
+   * Requests that were made within its length, sliding.
+   *
+   * Integer, at least 0.
+   */
+  used: number;
+  /**
+   * Requests that are left.
+   *
+   * Integer, at least 0.
+   */
+  remaining: number;
+}
+
+/**
+ * A version of the APIs behind the gateway.
+ *
+ * Properties that this version does not know are kept; `Open<ApiVersion>` has them in its type.
+ */
+export interface ApiVersion {
+  /**
+   * Its name: `v1`.
+   *
+   * At most 256 characters.
+   */
+  name: string;
+  /** Whether a request that names none means this one. */
+  default: boolean;
+  /** What clients are told of its end; absent while it is not deprecated. */
+  deprecated?: DeprecationNotice;
+  /**
+   * The routes that name it, by name.
+   *
+   * At most 10000 items.
+   */
+  routes: string[];
+  /**
+   * Of them, those whose service speaks another version, and which turn requests and answers into it.
+   *
+   * At most 10000 items.
+   */
+  shimmed_routes?: string[];
+}
+
+/**
+ * One page of versions.
+ *
+ * Properties that this version does not know are kept; `Open<ApiVersionPage>` has them in its type.
+ */
+export interface ApiVersionPage {
+  /**
+   * The versions, by name.
+   *
+   * At most 100 items.
+   */
+  data: ApiVersion[];
+  /**
+   * Where the next page begins; null on the last one.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/**
+ * A configuration in the form of the data plane's YAML file: `services` by name, `routes`, and `limits.tiers` by name. `waypost-gateway config schema` prints the whole form.
+ */
+export type ConfigDocument = { [name: string]: JsonValue };
+
+/** A configuration to check. Exactly one of `config` and `yaml` is given. */
+export interface ValidateConfig {
+  /** The configuration as JSON. */
+  config?: ConfigDocument;
+  /**
+   * The configuration as YAML text, instead of `config`; faults then have their line. `${NAME}` is not filled in.
+   *
+   * At most 1048576 characters.
+   */
+  yaml?: string;
+}
+
+/** A configuration to put in the place of all that was made through the API. Exactly one of `config` and `yaml` is given. */
+export interface ApplyConfig {
+  /** The configuration as JSON. */
+  config?: ConfigDocument;
+  /**
+   * The configuration as YAML text, instead of `config`; faults then have their line. `${NAME}` is not filled in.
+   *
+   * At most 1048576 characters.
+   */
+  yaml?: string;
+  /**
+   * The revision that the caller saw. If it is not the present one any more, nothing is changed. Absent: whatever the revision.
+   *
+   * Integer, at least 0.
+   */
+  revision?: number;
+}
+
+/**
+ * How bad a fault is.
+ *
+ * - `error`: The configuration is not used.
+ * - `warning`: It is used, but says something that its writer can hardly mean.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type ConfigFaultLevel = "error" | "warning" | (string & {});
+
+/** The values of {@link ConfigFaultLevel} that this version knows. */
+export const ConfigFaultLevel = {
+  /** The configuration is not used. */
+  Error: "error",
+  /** It is used, but says something that its writer can hardly mean. */
+  Warning: "warning",
+} as const;
+
+/**
+ * Something wrong with a configuration.
+ *
+ * Properties that this version does not know are kept; `Open<ConfigFault>` has them in its type.
+ */
+export interface ConfigFault {
+  /**
+   * Where: a JSON pointer into the configuration; empty for the whole.
+   *
+   * At most 1024 characters.
+   */
+  pointer: string;
+  /** How bad a fault is. */
+  level: ConfigFaultLevel;
+  /**
+   * What is wrong, and what to write instead.
+   *
+   * At most 2000 characters.
+   */
+  message: string;
+  /**
+   * The line, from 1; with `yaml` only.
+   *
+   * Integer, at least 0.
+   */
+  line?: number;
+  /**
+   * The column, from 1; with `yaml` only.
+   *
+   * Integer, at least 0.
+   */
+  column?: number;
+}
+
+/**
+ * What is wrong with a configuration.
+ *
+ * Properties that this version does not know are kept; `Open<ConfigReport>` has them in its type.
+ */
+export interface ConfigReport {
+  /** Whether it could be applied. */
+  valid: boolean;
+  /**
+   * All of its faults, warnings among them.
+   *
+   * At most 10000 items.
+   */
+  faults: ConfigFault[];
+}
+
+/**
+ * A kind of part of a configuration.
+ *
+ * - `service`
+ * - `route`
+ * - `tier`
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type ConfigPartKind = "service" | "route" | "tier" | (string & {});
+
+/** The values of {@link ConfigPartKind} that this version knows. */
+export const ConfigPartKind = {
+  Service: "service",
+  Route: "route",
+  Tier: "tier",
+} as const;
+
+/**
+ * Something that was made through the API and does not hold, because of what the file says.
+ *
+ * Properties that this version does not know are kept; `Open<ConfigClash>` has them in its type.
+ */
+export interface ConfigClash {
+  /** A kind of part of a configuration. */
+  kind: ConfigPartKind;
+  /**
+   * Its name.
+   *
+   * At most 256 characters.
+   */
+  name: string;
+  /**
+   * Why it does not hold.
+   *
+   * At most 2000 characters.
+   */
+  reason: string;
+}
+
+/**
+ * The configuration that holds now, and its layers.
+ *
+ * Properties that this version does not know are kept; `Open<GatewayConfig>` has them in its type.
+ */
+export interface GatewayConfig {
+  /**
+   * How often the part that was made through the API was changed. `config.apply` takes it.
+   *
+   * Integer, at least 0.
+   */
+  revision: number;
+  /**
+   * When that was; absent if never.
+   *
+   * RFC 3339 date and time.
+   */
+  updated_at?: string;
+  /**
+   * Who did it; absent if nobody did.
+   *
+   * At most 256 characters.
+   */
+  updated_by?: string;
+  /**
+   * The file that defines the rest, as the gateway was told of it; absent where there is none.
+   *
+   * At most 4096 characters.
+   */
+  file?: string;
+  /** What was made through the API: what `config.apply` replaces. */
+  api: ConfigDocument;
+  /** All layers together, as they hold. Credentials in it are shown as `***`. */
+  effective: ConfigDocument;
+  /**
+   * What was made through the API and does not hold.
+   *
+   * At most 10000 items.
+   */
+  clashes: ConfigClash[];
+}
+
+/**
+ * All requests of a time, over all nodes.
+ *
+ * Properties that this version does not know are kept; `Open<AnalyticsOverview>` has them in its type.
+ */
+export interface AnalyticsOverview {
+  /**
+   * The beginning of the time.
+   *
+   * RFC 3339 date and time.
+   */
+  from: string;
+  /**
+   * Its end; what is after it does not count.
+   *
+   * RFC 3339 date and time.
+   */
+  to: string;
+  /**
+   * Requests.
+   *
+   * Integer, at least 0.
+   */
+  requests: number;
+  /**
+   * Of them, answered with 4xx.
+   *
+   * Integer, at least 0.
+   */
+  client_errors: number;
+  /**
+   * Of them, answered with 5xx.
+   *
+   * Integer, at least 0.
+   */
+  server_errors: number;
+  /**
+   * The average time to the last byte, in milliseconds.
+   *
+   * Number, at least 0.
+   */
+  mean_ms: number;
+  /**
+   * What half of them did not exceed, in milliseconds; off by an eighth at most.
+   *
+   * Number, at least 0.
+   */
+  p50_ms: number;
+  /**
+   * What 95 % did not exceed.
+   *
+   * Number, at least 0.
+   */
+  p95_ms: number;
+  /**
+   * What 99 % did not exceed.
+   *
+   * Number, at least 0.
+   */
+  p99_ms: number;
+  /**
+   * Bytes of the requests' bodies.
+   *
+   * Integer, at least 0.
+   */
+  bytes_in: number;
+  /**
+   * Bytes of the answers' bodies.
+   *
+   * Integer, at least 0.
+   */
+  bytes_out: number;
+  /**
+   * Which part of them was answered with 5xx, 0 to 1.
+   *
+   * Number, 0 to 1.
+   */
+  error_rate: number;
+  /**
+   * Requests that this node could not count since it started, because too many waited to be added up.
+   *
+   * Integer, at least 0.
+   */
+  dropped: number;
+}
+
+/**
+ * The requests of one route.
+ *
+ * Properties that this version does not know are kept; `Open<AnalyticsEndpoint>` has them in its type.
+ */
+export interface AnalyticsEndpoint {
+  /**
+   * Its name; `other` for those beyond the names that are told apart.
+   *
+   * At most 256 characters.
+   */
+  route: string;
+  /**
+   * Which part of all requests that is, 0 to 1.
+   *
+   * Number, 0 to 1.
+   */
+  share: number;
+  /**
+   * Requests.
+   *
+   * Integer, at least 0.
+   */
+  requests: number;
+  /**
+   * Of them, answered with 4xx.
+   *
+   * Integer, at least 0.
+   */
+  client_errors: number;
+  /**
+   * Of them, answered with 5xx.
+   *
+   * Integer, at least 0.
+   */
+  server_errors: number;
+  /**
+   * The average time to the last byte, in milliseconds.
+   *
+   * Number, at least 0.
+   */
+  mean_ms: number;
+  /**
+   * What half of them did not exceed, in milliseconds; off by an eighth at most.
+   *
+   * Number, at least 0.
+   */
+  p50_ms: number;
+  /**
+   * What 95 % did not exceed.
+   *
+   * Number, at least 0.
+   */
+  p95_ms: number;
+  /**
+   * What 99 % did not exceed.
+   *
+   * Number, at least 0.
+   */
+  p99_ms: number;
+  /**
+   * Bytes of the requests' bodies.
+   *
+   * Integer, at least 0.
+   */
+  bytes_in: number;
+  /**
+   * Bytes of the answers' bodies.
+   *
+   * Integer, at least 0.
+   */
+  bytes_out: number;
+}
+
+/**
+ * The routes with the most requests.
+ *
+ * Properties that this version does not know are kept; `Open<AnalyticsEndpoints>` has them in its type.
+ */
+export interface AnalyticsEndpoints {
+  /**
+   * The beginning of the time.
+   *
+   * RFC 3339 date and time.
+   */
+  from: string;
+  /**
+   * Its end; what is after it does not count.
+   *
+   * RFC 3339 date and time.
+   */
+  to: string;
+  /**
+   * The routes, the most popular first.
+   *
+   * At most 100 items.
+   */
+  endpoints: AnalyticsEndpoint[];
+}
+
+/**
+ * How often a route answered with a status of 4xx or 5xx.
+ *
+ * Properties that this version does not know are kept; `Open<AnalyticsError>` has them in its type.
+ */
+export interface AnalyticsError {
+  /**
+   * Its name.
+   *
+   * At most 256 characters.
+   */
+  route: string;
+  /**
+   * The status.
+   *
+   * Integer, 400 to 999.
+   */
+  status: number;
+  /**
+   * How often.
+   *
+   * Integer, at least 0.
+   */
+  count: number;
+}
+
+/**
+ * The most frequent errors.
+ *
+ * Properties that this version does not know are kept; `Open<AnalyticsErrors>` has them in its type.
+ */
+export interface AnalyticsErrors {
+  /**
+   * The beginning of the time.
+   *
+   * RFC 3339 date and time.
+   */
+  from: string;
+  /**
+   * Its end; what is after it does not count.
+   *
+   * RFC 3339 date and time.
+   */
+  to: string;
+  /**
+   * Routes and statuses, the most frequent first.
+   *
+   * At most 100 items.
+   */
+  errors: AnalyticsError[];
+}
+
+/**
+ * The requests of one step of a series.
+ *
+ * Properties that this version does not know are kept; `Open<AnalyticsPoint>` has them in its type.
+ */
+export interface AnalyticsPoint {
+  /**
+   * When the step begins.
+   *
+   * RFC 3339 date and time.
+   */
+  starts_at: string;
+  /**
+   * Requests.
+   *
+   * Integer, at least 0.
+   */
+  requests: number;
+  /**
+   * Of them, answered with 4xx.
+   *
+   * Integer, at least 0.
+   */
+  client_errors: number;
+  /**
+   * Of them, answered with 5xx.
+   *
+   * Integer, at least 0.
+   */
+  server_errors: number;
+  /**
+   * The average time to the last byte, in milliseconds.
+   *
+   * Number, at least 0.
+   */
+  mean_ms: number;
+  /**
+   * What half of them did not exceed, in milliseconds; off by an eighth at most.
+   *
+   * Number, at least 0.
+   */
+  p50_ms: number;
+  /**
+   * What 95 % did not exceed.
+   *
+   * Number, at least 0.
+   */
+  p95_ms: number;
+  /**
+   * What 99 % did not exceed.
+   *
+   * Number, at least 0.
+   */
+  p99_ms: number;
+  /**
+   * Bytes of the requests' bodies.
+   *
+   * Integer, at least 0.
+   */
+  bytes_in: number;
+  /**
+   * Bytes of the answers' bodies.
+   *
+   * Integer, at least 0.
+   */
+  bytes_out: number;
+}
+
+/**
+ * Requests step by step. A step without requests is left out.
+ *
+ * Properties that this version does not know are kept; `Open<AnalyticsSeries>` has them in its type.
+ */
+export interface AnalyticsSeries {
+  /**
+   * The beginning of the time.
+   *
+   * RFC 3339 date and time.
+   */
+  from: string;
+  /**
+   * Its end; what is after it does not count.
+   *
+   * RFC 3339 date and time.
+   */
+  to: string;
+  /**
+   * The route that was asked for; absent for all.
+   *
+   * At most 256 characters.
+   */
+  route?: string;
+  /**
+   * How long a step is.
+   *
+   * Integer, at least 0.
+   */
+  step_seconds: number;
+  /**
+   * The steps, the earliest first.
+   *
+   * At most 50000 items.
+   */
+  points: AnalyticsPoint[];
+}
+
+/**
+ * The requests of one caller.
+ *
+ * Properties that this version does not know are kept; `Open<AnalyticsConsumer>` has them in its type.
+ */
+export interface AnalyticsConsumer {
+  /**
+   * Who; `anonymous` for all without credentials, `other` for those beyond the names that are told apart.
+   *
+   * At most 256 characters.
+   */
+  caller: string;
+  /**
+   * Which part of all requests that is, 0 to 1.
+   *
+   * Number, 0 to 1.
+   */
+  share: number;
+  /**
+   * Requests.
+   *
+   * Integer, at least 0.
+   */
+  requests: number;
+  /**
+   * Of them, answered with 4xx.
+   *
+   * Integer, at least 0.
+   */
+  client_errors: number;
+  /**
+   * Of them, answered with 5xx.
+   *
+   * Integer, at least 0.
+   */
+  server_errors: number;
+  /**
+   * The average time to the last byte, in milliseconds.
+   *
+   * Number, at least 0.
+   */
+  mean_ms: number;
+  /**
+   * Bytes of the requests' bodies.
+   *
+   * Integer, at least 0.
+   */
+  bytes_in: number;
+  /**
+   * Bytes of the answers' bodies.
+   *
+   * Integer, at least 0.
+   */
+  bytes_out: number;
+}
+
+/**
+ * The callers with the most requests.
+ *
+ * Properties that this version does not know are kept; `Open<AnalyticsConsumers>` has them in its type.
+ */
+export interface AnalyticsConsumers {
+  /**
+   * The beginning of the time.
+   *
+   * RFC 3339 date and time.
+   */
+  from: string;
+  /**
+   * Its end; what is after it does not count.
+   *
+   * RFC 3339 date and time.
+   */
+  to: string;
+  /**
+   * The callers, the busiest first.
+   *
+   * At most 100 items.
+   */
+  consumers: AnalyticsConsumer[];
+}
+
+/**
+ * A duration: a whole number and `ms`, `s`, `m`, `h` or `d`.
+ *
+ * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+ *
+ * @example "5s"
+ */
+export type TimeSpan = string;
+
+/**
+ * A size in bytes: a whole number, or one with `KiB`, `MiB` or `GiB`.
+ *
+ * At most 18 characters. Pattern `^[0-9]{1,15}(KiB|MiB|GiB)?$`.
+ *
+ * @example "64KiB"
+ */
+export type ByteSize = string;
+
+/**
+ * A target with a weight.
+ *
+ * Properties that this version does not know are kept; `Open<ServiceTarget>` has them in its type.
+ */
+export interface ServiceTarget {
+  /**
+   * `http://127.0.0.1:9001`, with a path in front of every request's where there is one.
+   *
+   * At most 2048 characters.
+   */
+  url: string;
+  /**
+   * Its share beside the others'; 0 takes nothing. `1` unless told.
+   *
+   * Integer, 0 to 65535.
+   */
+  weight?: number;
+}
+
+/**
+ * Where to look for targets. Exactly one of the fields is given.
+ *
+ * Properties that this version does not know are kept; `Open<ServiceDiscovery>` has them in its type.
+ */
+export interface ServiceDiscovery {
+  /** The addresses (A and AAAA) of a name. */
+  dns?: DnsDiscovery;
+  /** The SRV records of a name: hosts, ports, weights, priorities. */
+  srv?: SrvDiscovery;
+  /** A YAML or JSON file with a list of targets, read anew when it changes. */
+  file?: FileDiscovery;
+}
+
+/**
+ * Addresses of a name.
+ *
+ * Properties that this version does not know are kept; `Open<DnsDiscovery>` has them in its type.
+ */
+export interface DnsDiscovery {
+  /**
+   * `http://orders.internal:8080`: each address of the host becomes a target.
+   *
+   * At most 2048 characters.
+   */
+  url: string;
+  /**
+   * How often it is looked up; the last answer holds while there is none. `10s` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  refresh?: TimeSpan;
+}
+
+/**
+ * SRV records of a name.
+ *
+ * Properties that this version does not know are kept; `Open<SrvDiscovery>` has them in its type.
+ */
+export interface SrvDiscovery {
+  /**
+   * `_http._tcp.orders.internal`.
+   *
+   * At most 256 characters.
+   */
+  name: string;
+  /**
+   * `http` or `https`. `http` unless told.
+   *
+   * At most 256 characters.
+   */
+  scheme?: string;
+  /**
+   * How often it is looked up. `10s` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  refresh?: TimeSpan;
+}
+
+/**
+ * A file of targets.
+ *
+ * Properties that this version does not know are kept; `Open<FileDiscovery>` has them in its type.
+ */
+export interface FileDiscovery {
+  /**
+   * Its path; relative to the configuration's folder.
+   *
+   * At most 2048 characters.
+   */
+  path: string;
+  /**
+   * How often it is looked at. `10s` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  refresh?: TimeSpan;
+}
+
+/**
+ * How the target of a request is chosen.
+ *
+ * - `round_robin`: One after another, smoothly by weight.
+ * - `least_connections`: The one with the fewest requests in flight, by weight.
+ * - `fastest`: The better of two at random, by in-flight requests and an average of response times that weighs the latest most (P2C, EWMA).
+ * - `hash`: The same value goes to the same target (consistent hashing); `hash` says which value.
+ * - `sticky`: A caller stays with its target, by a signed cookie; `sticky` says which.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type BalanceAlgorithm = "round_robin" | "least_connections" | "fastest" | "hash" | "sticky" | (string & {});
+
+/** The values of {@link BalanceAlgorithm} that this version knows. */
+export const BalanceAlgorithm = {
+  /** One after another, smoothly by weight. */
+  RoundRobin: "round_robin",
+  /** The one with the fewest requests in flight, by weight. */
+  LeastConnections: "least_connections",
+  /**
+   * The better of two at random, by in-flight requests and an average of response times that weighs the latest most (P2C, EWMA).
+   */
+  Fastest: "fastest",
+  /** The same value goes to the same target (consistent hashing); `hash` says which value. */
+  Hash: "hash",
+  /** A caller stays with its target, by a signed cookie; `sticky` says which. */
+  Sticky: "sticky",
+} as const;
+
+/**
+ * Which target takes a request.
+ *
+ * Properties that this version does not know are kept; `Open<BalanceSettings>` has them in its type.
+ */
+export interface BalanceSettings {
+  /** How the target of a request is chosen. */
+  algorithm: BalanceAlgorithm;
+  /** What is hashed; with `hash` only. */
+  hash?: HashKey;
+  /** The cookie; with `sticky` only. */
+  sticky?: StickyCookie;
+}
+
+/**
+ * What is hashed.
+ *
+ * - `address`: The client's address.
+ * - `caller`: Who calls.
+ * - `path`: The path.
+ * - `header`: The header `name`.
+ * - `query`: The query parameter `name`.
+ * - `cookie`: The cookie `name`.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type HashSource = "address" | "caller" | "path" | "header" | "query" | "cookie" | (string & {});
+
+/** The values of {@link HashSource} that this version knows. */
+export const HashSource = {
+  /** The client's address. */
+  Address: "address",
+  /** Who calls. */
+  Caller: "caller",
+  /** The path. */
+  Path: "path",
+  /** The header `name`. */
+  Header: "header",
+  /** The query parameter `name`. */
+  Query: "query",
+  /** The cookie `name`. */
+  Cookie: "cookie",
+} as const;
+
+/**
+ * What is hashed. A request without it is balanced one after another.
+ *
+ * Properties that this version does not know are kept; `Open<HashKey>` has them in its type.
+ */
+export interface HashKey {
+  /** What is hashed. */
+  by: HashSource;
+  /**
+   * The name of the header, query parameter or cookie; absent for the others.
+   *
+   * 1 to 256 characters.
+   */
+  name?: string;
+}
+
+/**
+ * A cookie that names a target.
+ *
+ * Properties that this version does not know are kept; `Open<StickyCookie>` has them in its type.
+ */
+export interface StickyCookie {
+  /**
+   * Its name. `waypost_target` unless told.
+   *
+   * At most 256 characters.
+   */
+  cookie?: string;
+  /**
+   * How long it holds; the browser's session when 0. `0s` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  max_age?: TimeSpan;
+}
+
+/**
+ * How it is found out that a target does not work.
+ *
+ * Properties that this version does not know are kept; `Open<HealthSettings>` has them in its type.
+ */
+export interface HealthSettings {
+  /** By asking it. */
+  active?: ActiveHealthCheck;
+  /** By what its answers are like. */
+  passive?: PassiveHealthCheck;
+}
+
+/**
+ * Asking a target how it is.
+ *
+ * Properties that this version does not know are kept; `Open<ActiveHealthCheck>` has them in its type.
+ */
+export interface ActiveHealthCheck {
+  /**
+   * What is asked for; without it a TCP connection is enough.
+   *
+   * At most 2048 characters.
+   */
+  path?: string;
+  /**
+   * Statuses that are well: from, to. `[200, 399]` unless told.
+   *
+   * 2 items.
+   */
+  statuses?: number[];
+  /**
+   * How often. `5s` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  interval?: TimeSpan;
+  /**
+   * How much of the interval is left to chance, 0 to 1. `0.2` unless told.
+   *
+   * Number, 0 to 1.
+   */
+  jitter?: number;
+  /**
+   * How long an answer may take. `2s` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  timeout?: TimeSpan;
+  /**
+   * So many good answers in a row make a target healthy. `2` unless told.
+   *
+   * Integer, 0 to 65535.
+   */
+  healthy?: number;
+  /**
+   * So many bad ones make it unhealthy. `3` unless told.
+   *
+   * Integer, 0 to 65535.
+   */
+  unhealthy?: number;
+}
+
+/**
+ * Leaving out a target that fails (outlier ejection).
+ *
+ * Properties that this version does not know are kept; `Open<PassiveHealthCheck>` has them in its type.
+ */
+export interface PassiveHealthCheck {
+  /**
+   * So many failures in a row leave it out; 0 never does. A failure is no answer, or 502, 503 or 504. `5` unless told.
+   *
+   * Integer, 0 to 65535.
+   */
+  failures?: number;
+  /**
+   * For how long, the first time; each further time for as much longer. `30s` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  eject?: TimeSpan;
+  /**
+   * For how long at most. `5m` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  max_eject?: TimeSpan;
+  /**
+   * Which part of the targets may be left out at once, 0 to 1. One always stays. `0.5` unless told.
+   *
+   * Number, 0 to 1.
+   */
+  max_ejected?: number;
+}
+
+/**
+ * Time limits.
+ *
+ * Properties that this version does not know are kept; `Open<ServiceTimeouts>` has them in its type.
+ */
+export interface ServiceTimeouts {
+  /**
+   * To connect, TLS included. `2s` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  connect?: TimeSpan;
+  /**
+   * From the whole request to the answer's head. `30s` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  first_byte?: TimeSpan;
+  /**
+   * Without a byte within a body or an upgraded connection. `1m` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  idle?: TimeSpan;
+  /**
+   * For the whole exchange, all tries; `0s` sets none. `0s` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  total?: TimeSpan;
+}
+
+/**
+ * Second tries. One is made only where nothing was sent, or where the method is idempotent and the request has no body.
+ *
+ * Properties that this version does not know are kept; `Open<RetrySettings>` has them in its type.
+ */
+export interface RetrySettings {
+  /**
+   * Tries beyond the first, each with another target while there is one. `1` unless told.
+   *
+   * Integer, 0 to 65535.
+   */
+  retries?: number;
+  /**
+   * Statuses that are tried again, besides no answer. `[502, 503, 504]` unless told.
+   *
+   * At most 100 items.
+   */
+  statuses?: number[];
+  /**
+   * Second tries as a part of first ones, at most (retry budget), 0 to 1. `0.2` unless told.
+   *
+   * Number, 0 to 1.
+   */
+  budget?: number;
+}
+
+/**
+ * When a service is not asked any more for a while.
+ *
+ * Properties that this version does not know are kept; `Open<BreakerSettings>` has them in its type.
+ */
+export interface BreakerSettings {
+  /** Whether there is one. `true` unless told. */
+  enabled?: boolean;
+  /**
+   * Which part of the requests has to fail, 0 to 1. A failure is no answer in time, or 5xx. `0.5` unless told.
+   *
+   * Number, 0 to 1.
+   */
+  failures?: number;
+  /**
+   * Of how many at least. `20` unless told.
+   *
+   * Integer, 0 to 4294967295.
+   */
+  minimum?: number;
+  /**
+   * Within which time. `10s` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  window?: TimeSpan;
+  /**
+   * An answer that takes longer is a failure. `5s` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  timeout?: TimeSpan;
+  /**
+   * How long it is open, the first time; twice as long each further time. `30s` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  reset?: TimeSpan;
+  /**
+   * How long at most. `5m` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  max_reset?: TimeSpan;
+  /**
+   * Requests at once that find out whether it may close. `3` unless told.
+   *
+   * Integer, 0 to 65535.
+   */
+  probes?: number;
+  /**
+   * What is asked for while it is open; a good answer half-opens it early.
+   *
+   * At most 256 characters.
+   */
+  probe_path?: string;
+  /** One a route as well, not only one a service. */
+  per_route?: boolean;
+}
+
+/**
+ * TLS to targets.
+ *
+ * Properties that this version does not know are kept; `Open<UpstreamTls>` has them in its type.
+ */
+export interface UpstreamTls {
+  /**
+   * Certificates to trust, PEM, instead of the system's.
+   *
+   * At most 256 characters.
+   */
+  ca?: string;
+  /**
+   * The name that the certificate is to show, instead of the URL's host.
+   *
+   * At most 256 characters.
+   */
+  server_name?: string;
+  /** A certificate and key to show. */
+  identity?: CertificateFiles;
+  /** Trust any certificate. For tests. */
+  insecure?: boolean;
+}
+
+/**
+ * A certificate for clients to see. The files are read anew when they change.
+ *
+ * Properties that this version does not know are kept; `Open<CertificateFiles>` has them in its type.
+ */
+export interface CertificateFiles {
+  /**
+   * The chain, PEM.
+   *
+   * At most 256 characters.
+   */
+  certificate: string;
+  /**
+   * The key, PEM.
+   *
+   * At most 256 characters.
+   */
+  key: string;
+}
+
+/**
+ * Connections that are kept.
+ *
+ * Properties that this version does not know are kept; `Open<ConnectionPool>` has them in its type.
+ */
+export interface ConnectionPool {
+  /**
+   * Idle ones a target. `128` unless told.
+   *
+   * Integer, 0 to 4294967295.
+   */
+  max_idle?: number;
+  /**
+   * How long an idle one is kept. `1m` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  idle?: TimeSpan;
+}
+
+/**
+ * The `Host` that targets see.
+ *
+ * - `client`: The client's.
+ * - `target`: The target's own.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type HostHeader = "client" | "target" | (string & {});
+
+/** The values of {@link HostHeader} that this version knows. */
+export const HostHeader = {
+  /** The client's. */
+  Client: "client",
+  /** The target's own. */
+  Target: "target",
+} as const;
+
+/**
+ * Conditions; all have to hold.
+ *
+ * Properties that this version does not know are kept; `Open<RouteMatch>` has them in its type.
+ */
+export interface RouteMatch {
+  /**
+   * `api.example.com`, `*.example.com`; any when empty.
+   *
+   * At most 100 items.
+   */
+  hosts?: string[];
+  /**
+   * `/health` exactly; `/wallets/{id}` with one segment; `/api/orders/*` with whatever follows, `/api/orders` itself included. Any when absent.
+   *
+   * At most 2048 characters.
+   */
+  path?: string;
+  /**
+   * Methods; any when empty. `GET` takes `HEAD` as well.
+   *
+   * At most 100 items.
+   */
+  methods?: string[];
+  /** Headers by name: a value, or `*` for any value. */
+  headers?: { [name: string]: string };
+  /** Query parameters by name: a value, or `*` for any value. */
+  query?: { [name: string]: string };
+}
+
+/**
+ * Sent elsewhere.
+ *
+ * Properties that this version does not know are kept; `Open<RouteRedirect>` has them in its type.
+ */
+export interface RouteRedirect {
+  /**
+   * A URL or path, with the parameters of the match; the query is kept when it has none of its own.
+   *
+   * At most 2048 characters.
+   */
+  to: string;
+  /**
+   * 301, 302, 303, 307 or 308. `308` unless told.
+   *
+   * Integer, 100 to 599.
+   */
+  status?: number;
+}
+
+/**
+ * An answer that is always the same.
+ *
+ * Properties that this version does not know are kept; `Open<FixedAnswer>` has them in its type.
+ */
+export interface FixedAnswer {
+  /**
+   * Its status. `200` unless told.
+   *
+   * Integer, 100 to 599.
+   */
+  status?: number;
+  /** Its headers. */
+  headers?: { [name: string]: string };
+  /**
+   * Its body.
+   *
+   * At most 65536 characters.
+   */
+  body?: string;
+}
+
+/**
+ * The path that a service sees. Exactly one of the fields is given.
+ *
+ * Properties that this version does not know are kept; `Open<PathRewrite>` has them in its type.
+ */
+export interface PathRewrite {
+  /**
+   * Without this beginning: whole segments.
+   *
+   * At most 256 characters.
+   */
+  strip?: string;
+  /**
+   * Another one: `/v2/{id}/{*}`, from the parameters of the match; `{*}` is what its `*` stands for.
+   *
+   * At most 256 characters.
+   */
+  replace?: string;
+}
+
+/**
+ * Who may call a route.
+ *
+ * Properties that this version does not know are kept; `Open<RouteAccess>` has them in its type.
+ */
+export interface RouteAccess {
+  /**
+   * Names of providers; the first whose credentials a request carries decides. Anybody may call when empty.
+   *
+   * At most 100 items.
+   */
+  providers?: string[];
+  /** A request without credentials may pass as well. */
+  anonymous?: boolean;
+  /**
+   * Permissions that are needed, all: `orders:write`. A caller's may have wildcards: `orders:*`.
+   *
+   * At most 100 items.
+   */
+  permissions?: string[];
+  /**
+   * Tenants that may call; any when empty. `{name}` is a parameter of the match: the caller's tenant has to be the one in the path.
+   *
+   * At most 100 items.
+   */
+  tenants?: string[];
+}
+
+/**
+ * The limits of one route.
+ *
+ * Properties that this version does not know are kept; `Open<RouteLimit>` has them in its type.
+ */
+export interface RouteLimit {
+  /**
+   * What one request counts, against tier and route. `1` unless told.
+   *
+   * Integer, 0 to 4294967295.
+   */
+  cost?: number;
+  /** How often one caller may use this route. */
+  each?: RateWindows;
+  /** How often all callers together may. */
+  all?: RateWindows;
+  /** Nobody is counted here. */
+  exempt?: boolean;
+}
+
+/**
+ * How many requests in each window. All windows hold at once.
+ *
+ * Properties that this version does not know are kept; `Open<RateWindows>` has them in its type.
+ */
+export interface RateWindows {
+  /**
+   * A second.
+   *
+   * Integer, 0 to 4294967295.
+   */
+  per_second?: number;
+  /**
+   * A minute.
+   *
+   * Integer, 0 to 4294967295.
+   */
+  per_minute?: number;
+  /**
+   * An hour.
+   *
+   * Integer, 0 to 4294967295.
+   */
+  per_hour?: number;
+  /**
+   * A day.
+   *
+   * Integer, 0 to 4294967295.
+   */
+  per_day?: number;
+  /**
+   * Beyond the limit of a second, as often as the caller did not use it before. `0` unless told.
+   *
+   * Integer, 0 to 4294967295.
+   */
+  burst?: number;
+}
+
+/**
+ * The end of something: `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and `Link`.
+ *
+ * Properties that this version does not know are kept; `Open<DeprecationNotice>` has them in its type.
+ */
+export interface DeprecationNotice {
+  /**
+   * Since when it is advised against, RFC 3339.
+   *
+   * RFC 3339 date and time.
+   */
+  since: string;
+  /**
+   * When it stops, RFC 3339.
+   *
+   * RFC 3339 date and time.
+   */
+  sunset?: string;
+  /**
+   * Where that is explained.
+   *
+   * At most 256 characters.
+   */
+  link?: string;
+}
+
+/**
+ * How one version becomes another.
+ *
+ * Properties that this version does not know are kept; `Open<VersionShim>` has them in its type.
+ */
+export interface VersionShim {
+  /**
+   * Changes to a request's body on its way to the service.
+   *
+   * At most 100 items.
+   */
+  request?: BodyChange[];
+  /**
+   * Changes to an answer's body on its way back.
+   *
+   * At most 100 items.
+   */
+  response?: BodyChange[];
+}
+
+/**
+ * A change to a JSON body. A place is a JSON pointer (RFC 6901), in which `*` stands for every item of an array. Exactly one of the fields is given.
+ *
+ * Properties that this version does not know are kept; `Open<BodyChange>` has them in its type.
+ */
+export interface BodyChange {
+  /**
+   * Another name, in the same object: place, name.
+   *
+   * 2 items.
+   */
+  rename?: string[];
+  /**
+   * To another place: from, to. Both with as many `*`.
+   *
+   * 2 items.
+   */
+  move?: string[];
+  /**
+   * A value where there is none: place, value.
+   *
+   * 2 items.
+   */
+  default?: JsonValue[];
+  /**
+   * A value whatever is there: place, value.
+   *
+   * 2 items.
+   */
+  set?: JsonValue[];
+  /**
+   * Nothing at that place.
+   *
+   * At most 256 characters.
+   */
+  drop?: string;
+}
+
+/**
+ * Pages of other origins (the Fetch standard).
+ *
+ * Properties that this version does not know are kept; `Open<CorsSettings>` has them in its type.
+ */
+export interface CorsSettings {
+  /**
+   * `https://app.example`, `https://*.example`, or `*` for all.
+   *
+   * At most 100 items.
+   */
+  origins?: string[];
+  /**
+   * Methods; those of the match when empty.
+   *
+   * At most 100 items.
+   */
+  methods?: string[];
+  /**
+   * Request headers that may be sent; any that is asked for when empty.
+   *
+   * At most 100 items.
+   */
+  headers?: string[];
+  /**
+   * Response headers that a page may read.
+   *
+   * At most 100 items.
+   */
+  expose?: string[];
+  /** With cookies; then `*` is refused as an origin. */
+  credentials?: boolean;
+  /**
+   * How long a browser may remember.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  max_age?: TimeSpan;
+}
+
+/**
+ * Changes on the way.
+ *
+ * Properties that this version does not know are kept; `Open<RouteTransform>` has them in its type.
+ */
+export interface RouteTransform {
+  /** To the request's headers. */
+  request_headers?: HeaderChanges;
+  /** To the answer's headers. */
+  response_headers?: HeaderChanges;
+  /**
+   * To the request's JSON body.
+   *
+   * At most 100 items.
+   */
+  request_body?: BodyChange[];
+  /**
+   * To the answer's JSON body.
+   *
+   * At most 100 items.
+   */
+  response_body?: BodyChange[];
+  /**
+   * The largest JSON body that is changed; a larger request is refused, a larger answer is a 502.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(KiB|MiB|GiB)?$`.
+   *
+   * @example "64KiB"
+   */
+  max_body?: ByteSize;
+  /**
+   * Headers that make browsers careful (`X-Content-Type-Options`, `Referrer-Policy`, `X-Frame-Options`, and HSTS over TLS), where the service sets none.
+   */
+  security_headers?: boolean;
+}
+
+/**
+ * Changes to headers, in this order. Names of hops and of framing are refused.
+ *
+ * Properties that this version does not know are kept; `Open<HeaderChanges>` has them in its type.
+ */
+export interface HeaderChanges {
+  /**
+   * Taken away.
+   *
+   * At most 100 items.
+   */
+  remove?: string[];
+  /**
+   * Set, whatever was there. `{request_id}`, `{caller}`, `{tenant}`, `{client_ip}`, `{route}` and a path's parameters are filled in.
+   */
+  set?: { [name: string]: string };
+  /** Added to what is there. */
+  add?: { [name: string]: string };
+}
+
+/**
+ * What a service's own OpenAPI file says of requests.
+ *
+ * Properties that this version does not know are kept; `Open<RequestValidation>` has them in its type.
+ */
+export interface RequestValidation {
+  /**
+   * The file, 3.0 or 3.1; relative to the configuration's folder.
+   *
+   * At most 256 characters.
+   */
+  openapi: string;
+  /**
+   * The largest body that is looked at; a larger one is refused. `1MiB` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(KiB|MiB|GiB)?$`.
+   *
+   * @example "64KiB"
+   */
+  max_body?: ByteSize;
+}
+
+/**
+ * Answers that are kept.
+ *
+ * Properties that this version does not know are kept; `Open<CacheRule>` has them in its type.
+ */
+export interface CacheRule {
+  /**
+   * How long, for answers that do not say it themselves.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  fresh?: TimeSpan;
+  /**
+   * How much longer while a new one is fetched (RFC 5861). `0s` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  stale_while_revalidate?: TimeSpan;
+  /**
+   * How much longer while the service fails. `0s` unless told.
+   *
+   * At most 18 characters. Pattern `^[0-9]{1,15}(ms|s|m|h|d)$`.
+   *
+   * @example "5s"
+   */
+  stale_if_error?: TimeSpan;
+  /** A part of the key for each caller, instead of none for any: answers to calls with credentials are kept only with this. */
+  per_caller?: boolean;
+}
+
+/**
+ * Addresses that may call (CIDR).
+ *
+ * Properties that this version does not know are kept; `Open<AddressRules>` has them in its type.
+ */
+export interface AddressRules {
+  /**
+   * Only these; any when empty.
+   *
+   * At most 100 items.
+   */
+  allow?: string[];
+  /**
+   * Not these, even if allowed.
+   *
+   * At most 100 items.
+   */
+  deny?: string[];
+}
+
+/**
+ * What is answered instead of a service. Exactly one of the fields is given.
+ *
+ * Properties that this version does not know are kept; `Open<RouteFallback>` has them in its type.
+ */
+export interface RouteFallback {
+  /** Always the same. */
+  respond?: FixedAnswer;
+  /**
+   * Another service.
+   *
+   * At most 256 characters.
+   */
+  service?: string;
+  /** What the cache still has, however old; `true` or absent. */
+  cached?: boolean;
+}

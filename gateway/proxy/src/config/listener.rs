@@ -17,6 +17,10 @@ pub struct Listener {
     pub tls: Option<ServerTls>,
     /// HTTP/2 without TLS, beside HTTP/1.1.
     pub h2c: bool,
+    /// WebSockets over HTTP/2 (RFC 8441), where a service takes them over HTTP/1.1.
+    pub websocket_http2: bool,
+    /// Requests at once on one HTTP/2 connection.
+    pub max_streams: u32,
     /// Connections begin with a PROXY protocol header (v1 or v2); one without is closed.
     pub proxy_protocol: bool,
     /// Threads that accept and serve, each with its own socket (`SO_REUSEPORT`); one a core when 0.
@@ -41,6 +45,8 @@ impl Default for Listener {
             address: "127.0.0.1:8080".to_owned(),
             tls: None,
             h2c: false,
+            websocket_http2: true,
+            max_streams: 128,
             proxy_protocol: false,
             workers: 0,
             redirect_https: None,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Time;
+use super::{Size, Time};
 
 /// A service: targets that answer alike.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +45,16 @@ pub enum Target {
     Weighted(WeightedTarget),
 }
 
+impl Target {
+    /// Its base URL and its weight, however it was written.
+    pub const fn parts(&self) -> (&str, u16) {
+        match self {
+            Self::Url(url) => (url.as_str(), 1),
+            Self::Weighted(target) => (target.url.as_str(), target.weight),
+        }
+    }
+}
+
 /// A target with a weight.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -78,9 +88,12 @@ pub enum Discovery {
 pub struct DnsDiscovery {
     /// `http://orders.internal:8080`: each address of the host becomes a target.
     pub url: String,
-    /// How often it is looked up; the last answer holds while there is none.
+    /// How long an answer holds at most; less where its records say so (TTL), down to a second. The last answer holds while there is none.
     #[serde(default = "refresh")]
     pub refresh: Time,
+    /// Servers to ask instead of the system's: `127.0.0.1:8600`.
+    #[serde(default)]
+    pub servers: Vec<String>,
 }
 
 /// SRV records of a name.
@@ -92,9 +105,12 @@ pub struct SrvDiscovery {
     /// `http` or `https`.
     #[serde(default = "http")]
     pub scheme: String,
-    /// How often it is looked up.
+    /// How long an answer holds at most; less where its records say so (TTL), down to a second. The last answer holds while there is none.
     #[serde(default = "refresh")]
     pub refresh: Time,
+    /// Servers to ask instead of the system's: `127.0.0.1:8600`. They are asked for the addresses of the records' hosts as well.
+    #[serde(default)]
+    pub servers: Vec<String>,
 }
 
 /// A file of targets.
@@ -251,7 +267,8 @@ impl Default for Timeouts {
     }
 }
 
-/// Second tries. One is made only where nothing was sent, or where the method is idempotent and the request has no body.
+/// Second tries. One is made only where nothing was sent, or where a service may get the request twice: its method is idempotent, or it has an
+/// `Idempotency-Key`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retry {
@@ -259,13 +276,15 @@ pub struct Retry {
     pub retries: u16,
     /// Statuses that are tried again, besides no answer.
     pub statuses: Vec<u16>,
+    /// The largest body that is kept to be sent again; a request with a larger one is tried again only where nothing was sent.
+    pub max_body: Size,
     /// Second tries as a part of first ones, at most (retry budget), 0 to 1.
     pub budget: f64,
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { retries: 1, statuses: vec![502, 503, 504], budget: 0.2 }
+        Self { retries: 1, statuses: vec![502, 503, 504], max_body: Size(64 << 10), budget: 0.2 }
     }
 }
 

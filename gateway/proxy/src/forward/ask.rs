@@ -36,7 +36,7 @@ impl Asking {
         drop(shared);
         let upstream = snapshot.upstream(&self.service).ok_or("the service is gone")?;
         let endpoint = upstream.endpoint(target).map_err(|what| what.to_string())?;
-        let (stream, http2) = endpoint.connect(None).await.map_err(|what| what.to_string())?;
+        let (stream, http2) = endpoint.connect(None, false).await.map_err(|what| what.to_string())?;
         let mut request = Request::get(path).body(Body::empty())?;
         request.headers_mut().insert(header::USER_AGENT, http::HeaderValue::from_static("waypost-health"));
         let path = request.uri().path_and_query().cloned();

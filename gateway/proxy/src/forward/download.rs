@@ -12,8 +12,9 @@ use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 
 use super::alarm::Alarm;
 use super::endpoint::Endpoint;
+use super::hop;
 use super::http1::Http1;
-use super::pool::Pool;
+use super::pool::{Open, Pool};
 use crate::Body;
 use crate::body::BodyError;
 use crate::upstream::Picked;
@@ -42,6 +43,8 @@ pub(crate) enum Via {
     Http1(Box<Http1>),
     /// A shared one, which others drive.
     Shared(Incoming, Alarm),
+    /// One that was to be another protocol's. A task of its own drives it.
+    Apart { incoming: Incoming, alarm: Alarm, _open: Arc<Open> },
     /// Nothing any more.
     Done,
 }
@@ -64,7 +67,9 @@ impl Download {
     pub(crate) fn into_body(mut self) -> Body {
         let whole = match &mut self.via {
             Via::Http1(connection) => connection.whole(),
-            Via::Shared(incoming, _) => incoming.is_end_stream().then(Bytes::new),
+            Via::Shared(incoming, _) | Via::Apart { incoming, .. } => {
+                incoming.is_end_stream().then(Bytes::new)
+            }
             Via::Done => Some(Bytes::new()),
         };
         let Some(whole) = whole else { return Body::new(self) };
@@ -91,7 +96,7 @@ impl Download {
     fn is_over(&self) -> bool {
         match &self.via {
             Via::Http1(connection) => connection.is_end(),
-            Via::Shared(incoming, _) => incoming.is_end_stream(),
+            Via::Shared(incoming, _) | Via::Apart { incoming, .. } => incoming.is_end_stream(),
             Via::Done => true,
         }
     }
@@ -104,7 +109,7 @@ impl Download {
         }
         match &mut self.via {
             Via::Http1(connection) => connection.past(deadline, context),
-            Via::Shared(_, alarm) => alarm.poll(deadline, context),
+            Via::Shared(_, alarm) | Via::Apart { alarm, .. } => alarm.poll(deadline, context),
             Via::Done => Poll::Pending,
         }
     }
@@ -124,15 +129,23 @@ impl hyper::body::Body for Download {
         }
         let frame = match &mut this.via {
             Via::Http1(connection) => connection.frame(context),
-            Via::Shared(incoming, _) => Pin::new(incoming).poll_frame(context).map_err(BodyError::from),
+            Via::Shared(incoming, _) | Via::Apart { incoming, .. } => {
+                Pin::new(incoming).poll_frame(context).map_err(BodyError::from)
+            }
             Via::Done => Poll::Ready(None),
         };
         match frame {
+            // One that never pauses is never late otherwise.
+            Poll::Ready(Some(Ok(_))) if this.until.is_some_and(|until| until <= Instant::now()) => {
+                this.via = Via::Done;
+                this.fail("the time for the whole exchange is over".into(), context)
+            }
             Poll::Ready(Some(Ok(frame))) => {
                 this.since = None;
                 if this.is_over() {
                     this.give_back();
                 }
+                let frame = if frame.is_trailers() { hop::without_false_trailers(frame) } else { frame };
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
@@ -160,7 +173,7 @@ impl hyper::body::Body for Download {
     fn size_hint(&self) -> SizeHint {
         match &self.via {
             Via::Http1(connection) => connection.left().map_or_else(SizeHint::default, SizeHint::with_exact),
-            Via::Shared(incoming, _) => incoming.size_hint(),
+            Via::Shared(incoming, _) | Via::Apart { incoming, .. } => incoming.size_hint(),
             Via::Done => SizeHint::with_exact(0),
         }
     }

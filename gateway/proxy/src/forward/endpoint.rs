@@ -113,11 +113,15 @@ impl Endpoint {
         self.http2
     }
 
-    /// A new connection, and whether HTTP/2 is spoken over it. It has to be there before `until`.
-    pub(crate) async fn connect(&self, until: Option<Instant>) -> Result<(Stream, bool), What> {
+    /// A new connection, and whether HTTP/2 is spoken over it; not where it is to become another protocol's. It has to be there before `until`.
+    pub(crate) async fn connect(
+        &self,
+        until: Option<Instant>,
+        upgrade: bool,
+    ) -> Result<(Stream, bool), What> {
         let own = Instant::now() + self.connect;
         let deadline = until.map_or(own, |until| until.min(own));
-        match tokio::time::timeout_at(deadline.into(), self.dial()).await {
+        match tokio::time::timeout_at(deadline.into(), self.dial(upgrade)).await {
             Ok(Ok(connected)) => Ok(connected),
             Ok(Err(error)) => Err(What::Connect(error.to_string())),
             Err(_) if deadline < own => Err(What::TotalTimeout),
@@ -125,13 +129,17 @@ impl Endpoint {
         }
     }
 
-    async fn dial(&self) -> std::io::Result<(Stream, bool)> {
+    async fn dial(&self, upgrade: bool) -> std::io::Result<(Stream, bool)> {
         let stream = TcpStream::connect((self.name.as_str(), self.port)).await?;
         stream.set_nodelay(true)?;
         let Some((config, server)) = &self.tls else {
-            return Ok((Stream::Tcp(stream), self.http2));
+            return Ok((Stream::Tcp(stream), self.http2 && !upgrade));
         };
-        let connector = tokio_rustls::TlsConnector::from(Arc::clone(config));
+        let mut config = Arc::clone(config);
+        if self.http2 && upgrade {
+            Arc::make_mut(&mut config).alpn_protocols = vec![b"http/1.1".to_vec()];
+        }
+        let connector = tokio_rustls::TlsConnector::from(config);
         let stream = connector.connect(server.clone(), stream).await?;
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok((Stream::Tls(Box::new(stream)), http2))

@@ -72,7 +72,7 @@ impl What {
                 "The service behind this address did not answer in time. Try again later.",
             ),
             Self::ClientTimeout => {
-                (StatusCode::REQUEST_TIMEOUT, "body_timeout", "The request's body did not arrive in time.")
+                (StatusCode::REQUEST_TIMEOUT, "request_timeout", "The request's body did not arrive in time.")
             }
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,

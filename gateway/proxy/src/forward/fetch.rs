@@ -38,9 +38,9 @@ impl Fetcher {
     async fn get(&self, url: &str) -> Result<Bytes, String> {
         let uri: Uri = url.parse().map_err(|error| format!("`{url}` is no URL: {error}"))?;
         let endpoint = Endpoint::of(&uri, self.tls())?;
-        let (stream, _) = endpoint.connect(None).await.map_err(|what| what.to_string())?;
+        let (stream, _) = endpoint.connect(None, false).await.map_err(|what| what.to_string())?;
         let connection = http1::upgradeable(stream, self.pool.opened()).await;
-        let (mut send, drive) = connection.map_err(|what| what.to_string())?;
+        let (mut send, drive, _open) = connection.map_err(|what| what.to_string())?;
         let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
         let request = Request::get(path)
             .header(header::HOST, endpoint.host.clone())

@@ -1,6 +1,11 @@
-//! Headers that belong to one connection and go no further (RFC 9110, section 7.6.1): the known ones, and those that `Connection` nominates.
+//! Headers that belong to one connection and go no further (RFC 9110, section 7.6.1): the known ones, and those that `Connection` nominates. And trailers that
+//! are none: what frames, routes or authenticates a message has to be known before its body.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use hyper::body::Frame;
+
+use crate::identity;
 
 /// By their text: a list of `HeaderName` would be made anew for each comparison.
 const HOP: [&str; 9] = [
@@ -51,10 +56,62 @@ pub(crate) fn strip(headers: &mut HeaderMap) -> Hop {
     if upgrade {
         hop.upgrade = headers.remove(header::UPGRADE);
     }
+    // It overrides the length (RFC 9112, section 6.3), which would be taken for true once it is gone.
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     for name in HOP {
         headers.remove(name);
     }
     hop
+}
+
+/// Whether a message is in no transfer coding, or in the only one that is undone here. One in another would go on without the field that says so.
+pub(crate) fn has_known_coding(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(one), None) => one.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// A frame as it goes on: trailers without what must not be one (RFC 9110, section 6.5.1). Services that read trailers like headers would take it for one.
+pub(crate) fn without_false_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(mut trailers) => {
+            let false_ones: Vec<HeaderName> =
+                trailers.keys().filter(|name| !may_trail(name)).cloned().collect();
+            for name in false_ones {
+                trailers.remove(name);
+            }
+            Frame::trailers(trailers)
+        }
+        Err(frame) => frame,
+    }
+}
+
+fn may_trail(name: &HeaderName) -> bool {
+    const NEVER: [HeaderName; 17] = [
+        header::AUTHORIZATION,
+        header::CACHE_CONTROL,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LENGTH,
+        header::CONTENT_RANGE,
+        header::CONTENT_TYPE,
+        header::COOKIE,
+        header::EXPECT,
+        header::HOST,
+        header::IF_MATCH,
+        header::IF_NONE_MATCH,
+        header::LOCATION,
+        header::MAX_FORWARDS,
+        header::RANGE,
+        header::SET_COOKIE,
+        header::TRAILER,
+        header::VARY,
+    ];
+    !of_hop(name) && !NEVER.contains(name) && !identity::is_told(name.as_str()) && name != "x-api-key"
 }
 
 fn of_hop(name: &HeaderName) -> bool {
@@ -85,6 +142,7 @@ mod tests {
             ("te", "gzip, Trailers"),
             ("keep-alive", "timeout=5"),
             ("transfer-encoding", "chunked"),
+            ("content-length", "3"),
             ("accept", "*/*"),
         ] {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -93,6 +151,20 @@ mod tests {
         assert_eq!(hop.upgrade.as_ref().map(HeaderValue::as_bytes), Some(&b"websocket"[..]));
         assert!(hop.trailers);
         assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
+    }
+
+    #[test]
+    fn trailers_are_only_what_may_come_late() {
+        let mut trailers = HeaderMap::new();
+        for name in
+            ["grpc-status", "content-length", "host", "te", "x-waypost-caller", "x_forwarded_for", "x-sum"]
+        {
+            trailers.insert(HeaderName::from_static(name), HeaderValue::from_static("1"));
+        }
+        let left = without_false_trailers(Frame::trailers(trailers)).into_trailers().unwrap();
+        let mut names: Vec<_> = left.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["grpc-status", "x-sum"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub(crate) mod hop;
 mod http1;
 mod http2;
 mod pool;
+mod replay;
 mod retry;
 mod stream;
 pub(crate) mod tls;
@@ -26,7 +27,7 @@ use std::time::{Duration, Instant};
 use http::response::Parts;
 use http::uri::{PathAndQuery, Scheme, Uri};
 use http::{HeaderValue, Request, Response, Version, header};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as _;
 use hyper::upgrade::OnUpgrade;
 
 use download::{Download, Via};
@@ -35,6 +36,7 @@ use failure::{Failure, What};
 use http1::Http1;
 use http2::Http2;
 use pool::Open;
+use retry::Again;
 use stream::Stream;
 use upload::{Stage, Upload};
 
@@ -128,8 +130,8 @@ pub(crate) async fn send(
     let on_upgrade = call.upgrade.as_ref().map(|_| hyper::upgrade::on(&mut request));
     let total = call.total.unwrap_or(settings.timeouts.total.0);
     let until = (!total.is_zero()).then(|| call.exchange.at + total);
-    let upload = watch(call, &mut request);
-    let mut tries = retry::Tries::new(upstream, &request);
+    let mut tries = retry::Tries::new(upstream, &mut request);
+    let mut upload = watch(call, &mut request);
     let path = request.uri().path_and_query().cloned();
     let host = request.headers().get(header::HOST).cloned();
     let mut tried: Vec<Arc<Target>> = Vec::new();
@@ -165,18 +167,16 @@ pub(crate) async fn send(
         notes.target = Some(Arc::clone(picked.target().key()));
         notes.upstream = Some(latency);
         let failure = match result {
-            Ok(((mut answer, via), endpoint)) => {
+            Ok(((answer, via), endpoint)) => {
                 picked.report(Outcome::Answered(answer.status), latency, now);
                 if let Some(again) = tries.after_answer(upstream, answer.status) {
                     tried.push(Arc::clone(picked.target()));
                     request = again;
+                    upload = watch(call, &mut request);
                     continue;
                 }
-                let wanted = answer.status == http::StatusCode::SWITCHING_PROTOCOLS;
-                if let (Some(client), Some(target)) =
-                    (on_upgrade.filter(|_| wanted), answer.extensions.remove::<OnUpgrade>())
-                {
-                    tunnel::spawn(client, target, settings.timeouts.idle.0);
+                if answer.status == http::StatusCode::SWITCHING_PROTOCOLS {
+                    return switch(call, answer, on_upgrade, via, picked);
                 }
                 return finish(call, &endpoint, (answer, via), until, picked);
             }
@@ -186,7 +186,11 @@ pub(crate) async fn send(
         let of_client = failure.what.of_client();
         picked.report(if of_client { Outcome::Cancelled } else { Outcome::Failed }, latency, now);
         match tries.after_failure(upstream, failure) {
-            Ok(again) => request = again,
+            Ok(Again::Unsent(same)) => request = same,
+            Ok(Again::Copy(copy)) => {
+                request = copy;
+                upload = watch(call, &mut request);
+            }
             Err(what) => {
                 return Err(Unanswered { refusal: what.refusal(), failed: !of_client, unasked: None });
             }
@@ -224,10 +228,9 @@ async fn attempt(
 ) -> Result<(Parts, Via), Failure> {
     if endpoint.wants_http2()
         && call.upgrade.is_none()
-        && let Some(mut connection) = call.pool.shared(endpoint.id)
+        && let Some(connection) = call.pool.shared(endpoint.id)
     {
-        let answer = Box::pin(connection.exchange(for_http2(request, endpoint), limits)).await?;
-        return Ok(shared(answer));
+        return Box::pin(over_http2(call, endpoint, connection, request, limits)).await;
     }
     if let Some(upgrade) = &call.upgrade {
         for_upgrade(&mut request, upgrade);
@@ -252,18 +255,18 @@ async fn anew(
     limits: &Limits,
 ) -> Result<(Parts, Via), Failure> {
     let unsent = |what, request| Failure { what, unsent: Some(Box::new(request)) };
-    let (stream, http2) = match endpoint.connect(limits.until).await {
+    let (stream, http2) = match endpoint.connect(limits.until, call.upgrade.is_some()).await {
         Ok(connected) => connected,
         Err(what) => return Err(unsent(what, request)),
     };
     let open = call.pool.opened();
     if http2 {
-        let mut connection = match Http2::new(stream, open).await {
+        let connection = match Http2::new(stream, open).await {
             Ok(connection) => connection,
             Err(what) => return Err(unsent(what, request)),
         };
         call.pool.share(endpoint.id, connection.clone());
-        return Ok(shared(connection.exchange(for_http2(request, endpoint), limits).await?));
+        return over_http2(call, endpoint, connection, request, limits).await;
     }
     if call.upgrade.is_some() {
         return upgraded(stream, open, request, limits).await;
@@ -273,10 +276,21 @@ async fn anew(
     Ok((answer.into_parts().0, Via::Http1(connection)))
 }
 
-/// An answer over a connection that others use as well.
-fn shared(answer: Response<Incoming>) -> (Parts, Via) {
-    let (head, body) = answer.into_parts();
-    (head, Via::Shared(body, Alarm::default()))
+/// One try over a shared connection.
+async fn over_http2(
+    call: &Call<'_>,
+    endpoint: &Endpoint,
+    mut connection: Http2,
+    request: Request<Body>,
+    limits: &Limits,
+) -> Result<(Parts, Via), Failure> {
+    let result = connection.exchange(for_http2(request, endpoint), limits).await;
+    if result.is_err() && !connection.has_answered() {
+        // Others would wait in vain as well.
+        call.pool.unshare(endpoint.id);
+    }
+    let (head, incoming) = result?.into_parts();
+    Ok((head, Via::Shared(incoming, Alarm::default())))
 }
 
 /// A request for another protocol has a connection of its own, with a task that hands the stream over.
@@ -286,14 +300,17 @@ async fn upgraded(
     request: Request<Body>,
     limits: &Limits,
 ) -> Result<(Parts, Via), Failure> {
-    let (mut send, drive) = match http1::upgradeable(stream, open).await {
+    let (mut send, drive, open) = match http1::upgradeable(stream, open).await {
         Ok(connection) => connection,
         Err(what) => return Err(Failure { what, unsent: Some(Box::new(request)) }),
     };
+    let open = Arc::new(open);
+    let driven = Arc::clone(&open);
     tokio::spawn(async move {
         if let Err(error) = drive.await {
             tracing::debug!(%error, "a connection for an upgrade ended");
         }
+        drop(driven);
     });
     let broken = |what| Failure { what, unsent: None };
     let reply = send.send_request(request);
@@ -304,7 +321,8 @@ async fn upgraded(
         },
         None => reply.await,
     };
-    answer.map(shared).map_err(|error| broken(What::Broken(error.to_string())))
+    let (head, incoming) = answer.map_err(|error| broken(What::Broken(error.to_string())))?.into_parts();
+    Ok((head, Via::Apart { incoming, alarm: Alarm::default(), _open: open }))
 }
 
 /// Turns a request to a target: its path under the target's, its host as the service wants it. A try before may have turned it elsewhere.
@@ -355,6 +373,32 @@ fn for_upgrade(request: &mut Request<Body>, upgrade: &HeaderValue) {
     headers.insert(header::UPGRADE, upgrade.clone());
 }
 
+/// Joins the client's connection and the target's, if that is what the client asked for. The target has the client for as long as they are joined.
+fn switch(
+    call: &Call<'_>,
+    head: Parts,
+    client: Option<OnUpgrade>,
+    via: Via,
+    picked: Picked,
+) -> Result<Response<Body>, Unanswered> {
+    let mut answer = Response::from_parts(head, ());
+    let target = hyper::upgrade::on(&mut answer);
+    let (mut head, ()) = answer.into_parts();
+    head.version = Version::HTTP_11;
+    let hop = hop::strip(&mut head.headers);
+    let (Some(upgrade), Some(client)) = (hop.upgrade, client) else {
+        let refusal = What::Broken("an upgrade that nobody asked for".to_owned()).refusal();
+        return Err(Unanswered { refusal, failed: true, unasked: None });
+    };
+    head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    head.headers.insert(header::UPGRADE, upgrade);
+    if let Some(cookie) = picked.cookie() {
+        head.headers.append(header::SET_COOKIE, cookie.clone());
+    }
+    tunnel::spawn(client, target, call.upstream.written.timeouts.idle.0, (via, picked));
+    Ok(Response::from_parts(head, Body::empty()))
+}
+
 /// The answer as the client is to see it, without what belongs to the hop.
 fn finish(
     call: &Call<'_>,
@@ -364,16 +408,11 @@ fn finish(
     picked: Picked,
 ) -> Result<Response<Body>, Unanswered> {
     head.version = Version::HTTP_11;
-    let hop = hop::strip(&mut head.headers);
-    if head.status == http::StatusCode::SWITCHING_PROTOCOLS {
-        let Some(upgrade) = hop.upgrade.filter(|_| call.upgrade.is_some()) else {
-            let refusal = What::Broken("an upgrade that nobody asked for".to_owned()).refusal();
-            return Err(Unanswered { refusal, failed: true, unasked: None });
-        };
-        head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        head.headers.insert(header::UPGRADE, upgrade);
-        return Ok(Response::from_parts(head, Body::empty()));
+    if !hop::has_known_coding(&head.headers) {
+        let refusal = What::Broken("an unknown transfer coding".to_owned()).refusal();
+        return Err(Unanswered { refusal, failed: true, unasked: None });
     }
+    hop::strip(&mut head.headers);
     if let Some(cookie) = picked.cookie() {
         head.headers.append(header::SET_COOKIE, cookie.clone());
     }

@@ -70,6 +70,11 @@ impl Pool {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner).insert(endpoint, connection);
     }
 
+    /// Keeps an HTTP/2 connection for nobody any more; it ends with the requests that are under way.
+    pub(crate) fn unshare(&self, endpoint: u64) {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).remove(&endpoint);
+    }
+
     /// Closes what has waited too long, and what the other side closed.
     pub(crate) fn sweep(&self, now: Instant) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

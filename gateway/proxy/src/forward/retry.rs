@@ -1,11 +1,12 @@
-//! Second tries. One is made only where nothing of the request was sent, or where sending it twice does no harm and it can be sent again; and only as long
-//! as second tries are a small part of all, so that they do not bury a service that is in trouble.
+//! Second tries. One is made only where nothing of the request was sent, or where sending it twice does no harm (its method says so, or the client by an
+//! `Idempotency-Key`) and it can be sent again; and only as long as second tries are a small part of all, so that they do not bury a service that is in trouble.
 
 use http::request::Parts;
-use http::{Request, StatusCode};
+use http::{HeaderName, Request, StatusCode};
 use hyper::body::Body as _;
 
 use super::failure::{Failure, What};
+use super::replay::Kept;
 use super::upstream::Upstream;
 use crate::Body;
 
@@ -13,17 +14,46 @@ use crate::Body;
 #[derive(Debug)]
 pub(crate) struct Tries {
     left: u16,
-    /// The request once more, where sending it twice does no harm.
-    again: Option<Box<Parts>>,
+    /// The request once more, where sending it twice does no harm; its body, if it has one.
+    again: Option<(Box<Parts>, Option<Kept>)>,
 }
 
+/// A request for another try.
+#[derive(Debug)]
+pub(crate) enum Again {
+    /// The same: nothing of it was sent.
+    Unsent(Request<Body>),
+    /// A copy.
+    Copy(Request<Body>),
+}
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
 impl Tries {
-    /// Before the first.
-    pub(crate) fn new(upstream: &Upstream, request: &Request<Body>) -> Self {
-        let left = upstream.written.retry.retries;
-        let harmless = left > 0 && request.method().is_idempotent() && request.body().is_end_stream();
-        let again = harmless.then(|| Box::new(copy(request)));
-        Self { left, again }
+    /// Before the first. The body is made one that can be sent again where that may be of use.
+    pub(crate) fn new(upstream: &Upstream, request: &mut Request<Body>) -> Self {
+        let settings = &upstream.written.retry;
+        let left = settings.retries;
+        if left == 0 || !is_harmless(request) {
+            return Self { left, again: None };
+        }
+        let kept = if request.body().is_end_stream() {
+            None
+        } else {
+            if request.body().size_hint().lower() > settings.max_body.0 {
+                return Self { left, again: None };
+            }
+            let most = usize::try_from(settings.max_body.0).unwrap_or(usize::MAX);
+            let kept = Kept::new(std::mem::take(request.body_mut()), most);
+            *request.body_mut() = kept.read().unwrap_or_default();
+            Some(kept)
+        };
+        Self { left, again: Some((Box::new(copy(request)), kept)) }
+    }
+
+    /// Whether the request may be sent again, and can be.
+    fn can_repeat(&self) -> bool {
+        self.again.as_ref().is_some_and(|(_, kept)| kept.as_ref().is_none_or(Kept::is_whole))
     }
 
     fn take(&mut self, upstream: &Upstream) -> bool {
@@ -35,10 +65,14 @@ impl Tries {
     }
 
     fn repeat(&mut self) -> Option<Request<Body>> {
-        let head = self.again.take()?;
-        let request = Request::from_parts(*head, Body::empty());
+        let (head, kept) = self.again.take()?;
+        let body = match &kept {
+            Some(kept) => kept.read()?,
+            None => Body::empty(),
+        };
+        let request = Request::from_parts(*head, body);
         if self.left > 0 {
-            self.again = Some(Box::new(copy(&request)));
+            self.again = Some((Box::new(copy(&request)), kept));
         }
         Some(request)
     }
@@ -47,7 +81,7 @@ impl Tries {
     pub(crate) fn after_answer(&mut self, upstream: &Upstream, status: StatusCode) -> Option<Request<Body>> {
         if !status.is_server_error()
             || !upstream.written.retry.statuses.contains(&status.as_u16())
-            || self.again.is_none()
+            || !self.can_repeat()
         {
             return None;
         }
@@ -55,21 +89,23 @@ impl Tries {
     }
 
     /// The request for another try after no answer, or what became of it.
-    pub(crate) fn after_failure(
-        &mut self,
-        upstream: &Upstream,
-        failure: Failure,
-    ) -> Result<Request<Body>, What> {
+    pub(crate) fn after_failure(&mut self, upstream: &Upstream, failure: Failure) -> Result<Again, What> {
         let Failure { what, unsent } = failure;
         let hopeless = what.of_client() || matches!(what, What::TotalTimeout);
-        if hopeless || (unsent.is_none() && self.again.is_none()) || !self.take(upstream) {
+        if hopeless || (unsent.is_none() && !self.can_repeat()) || !self.take(upstream) {
             return Err(what);
         }
         match unsent {
-            Some(request) => Ok(*request),
-            None => self.repeat().ok_or(what),
+            Some(request) => Ok(Again::Unsent(*request)),
+            None => self.repeat().map(Again::Copy).ok_or(what),
         }
     }
+}
+
+/// Whether it does no harm that a service gets a request twice.
+fn is_harmless(request: &Request<Body>) -> bool {
+    request.method().is_idempotent()
+        || request.headers().get(IDEMPOTENCY_KEY).is_some_and(|key| !key.is_empty())
 }
 
 fn copy(request: &Request<Body>) -> Parts {

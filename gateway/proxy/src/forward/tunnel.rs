@@ -6,8 +6,8 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-/// Joins two connections once both are handed over.
-pub(crate) fn spawn(client: OnUpgrade, target: OnUpgrade, idle: Duration) {
+/// Joins two connections once both are handed over, and keeps `held` until they end.
+pub(crate) fn spawn(client: OnUpgrade, target: OnUpgrade, idle: Duration, held: impl Send + 'static) {
     tokio::spawn(async move {
         let (client, target) = match tokio::try_join!(client, target) {
             Ok(both) => both,
@@ -25,6 +25,7 @@ pub(crate) fn spawn(client: OnUpgrade, target: OnUpgrade, idle: Duration) {
             _ = async { tokio::join!(there, back) } => {}
             () = silence(&last, idle) => tracing::debug!("an upgraded connection was silent for too long"),
         }
+        drop(held);
     });
 }
 

@@ -9,8 +9,10 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
 use super::alarm::Alarm;
+use super::hop;
 use crate::Body;
 use crate::body::BodyError;
+use crate::edge::whole::StoodStill;
 
 /// How far a request's body has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,10 +95,12 @@ impl hyper::body::Body for Watched {
                 } else {
                     Stage::Target(now)
                 });
+                let frame = if frame.is_trailers() { hop::without_false_trailers(frame) } else { frame };
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
-                this.upload.set(Stage::Broken);
+                let late = error.is::<StoodStill>();
+                this.upload.set(if late { Stage::StoodStill } else { Stage::Broken });
                 Poll::Ready(Some(Err(error)))
             }
             Poll::Ready(None) => {
@@ -108,7 +112,7 @@ impl hyper::body::Body for Watched {
                 this.upload.set(Stage::Client);
                 if this.alarm.poll(since + this.patience, context).is_ready() {
                     this.upload.set(Stage::StoodStill);
-                    return Poll::Ready(Some(Err("the client stood still".into())));
+                    return Poll::Ready(Some(Err(StoodStill.into())));
                 }
                 Poll::Pending
             }

@@ -1,5 +1,5 @@
 //! What services are told of a caller: `X-Waypost-Caller`, `-Tenant`, `-Permissions` and `-Tier`. Whatever a client sends under such a name is taken away
-//! first, `_` for `-` included: many a service's framework reads both alike.
+//! first, `_` for `-` included: many a service's framework reads both alike. So is what would be read as something else that only a proxy says.
 
 use http::{HeaderMap, HeaderName};
 
@@ -22,10 +22,39 @@ pub(crate) fn is_ours(name: &str) -> bool {
     })
 }
 
+/// Whether only a gateway says this: who calls, and where a request came from.
+pub(crate) fn is_told(name: &str) -> bool {
+    const PLACES: [&str; 7] = [
+        "forwarded",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-proto",
+        "x-real-ip",
+        "x-request-id",
+    ];
+    is_ours(name) || PLACES.iter().any(|place| *place == name || otherwise_spelled(name, place))
+}
+
+/// Whether a service that reads `_` as `-` would take one name for the other.
+fn otherwise_spelled(name: &str, wanted: &str) -> bool {
+    name.len() == wanted.len()
+        && name.contains('_')
+        && name
+            .bytes()
+            .zip(wanted.bytes())
+            .all(|(byte, wanted)| byte == wanted || byte == b'_' && wanted == b'-')
+}
+
+/// Whether a client sends under this name what only a gateway says. Those names that the gateway sets in any case are not among them.
+fn is_forged(name: &str) -> bool {
+    is_ours(name) || name.contains('_') && is_told(name)
+}
+
 /// Takes away what only the gateway says. For every request, before anything reads its headers.
 pub fn strip(headers: &mut HeaderMap) {
-    if headers.keys().any(|name| is_ours(name.as_str())) {
-        let forged: Vec<_> = headers.keys().filter(|name| is_ours(name.as_str())).cloned().collect();
+    if headers.keys().any(|name| is_forged(name.as_str())) {
+        let forged: Vec<_> = headers.keys().filter(|name| is_forged(name.as_str())).cloned().collect();
         for name in forged {
             headers.remove(name);
         }

@@ -20,8 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::BoxFuture;
 
 pub use access::{Access, Around};
-pub(crate) use headers::is_ours;
 pub use headers::{forward, strip};
+pub(crate) use headers::{is_ours, is_told};
 pub use jwks::Jwks;
 pub use jwt::JwtProvider;
 pub use keys::KeysProvider;

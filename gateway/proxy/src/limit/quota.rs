@@ -67,6 +67,11 @@ impl Quota {
         }))))
     }
 
+    /// The limit of its smallest window: what one request may cost at most if it is ever to pass.
+    pub fn smallest(&self) -> u32 {
+        self.0.limits.iter().flatten().copied().min().unwrap_or(u32::MAX)
+    }
+
     /// The key of somebody: parts that together name them, and what is counted of them.
     pub fn key(&self, who: &[&[u8]]) -> Key<'_> {
         let mut hasher = SipHasher13::new();
@@ -119,6 +124,18 @@ impl Tiers {
         if faults.is_empty() { Ok(Self { enabled: limits.enabled, tiers }) } else { Err(faults) }
     }
 
+    /// Asks something of the counters that a caller, or an address without credentials, has under its tier; nothing where that is not limited.
+    pub fn key<R>(
+        &self,
+        caller: Option<&Caller>,
+        client: IpAddr,
+        ask: impl FnOnce(Key<'_>) -> R,
+    ) -> Option<R> {
+        let address = network(client);
+        let (kind, who) = who(caller, &address);
+        Some(ask(self.of(caller)?.key(&[b"tier", kind, who])))
+    }
+
     /// The quota of a caller: of their tier, `free` where they name none or one that is not known; `anonymous` of nobody.
     pub fn of(&self, caller: Option<&Caller>) -> Option<&Quota> {
         let tier = match caller {
@@ -128,6 +145,24 @@ impl Tiers {
             None => "anonymous",
         };
         self.tiers.get(tier)?.as_ref()
+    }
+}
+
+/// An address as it is counted by.
+fn network(client: IpAddr) -> [u8; 8] {
+    match client.to_canonical() {
+        IpAddr::V4(address) => u64::from(address.to_bits()),
+        // One who has a /64 has all of its addresses.
+        IpAddr::V6(address) => u64::try_from(address.to_bits() >> 64).unwrap_or(0),
+    }
+    .to_be_bytes()
+}
+
+/// Who is counted: a caller, or else an address.
+fn who<'a>(caller: Option<&'a Caller>, address: &'a [u8]) -> (&'static [u8], &'a [u8]) {
+    match caller {
+        Some(caller) => (b"caller", caller.name.as_bytes()),
+        None => (b"address", address),
     }
 }
 
@@ -164,6 +199,12 @@ impl RoutePolicy {
         self.cost
     }
 
+    /// The same for a request that counts as `cost` requests, and as `most` at most.
+    #[must_use]
+    pub fn times(&self, cost: u32, most: u32) -> Self {
+        Self { cost: self.cost.saturating_mul(cost).min(most), ..self.clone() }
+    }
+
     pub(super) fn keys<'a>(
         &'a self,
         tiers: &'a Tiers,
@@ -173,16 +214,8 @@ impl RoutePolicy {
             return None;
         }
         let caller = exchange.caller.as_deref();
-        let address = match exchange.client.to_canonical() {
-            IpAddr::V4(address) => u64::from(address.to_bits()),
-            // One who has a /64 has all of its addresses.
-            IpAddr::V6(address) => u64::try_from(address.to_bits() >> 64).unwrap_or(0),
-        }
-        .to_be_bytes();
-        let (kind, who): (&[u8], &[u8]) = match caller {
-            Some(caller) => (b"caller", caller.name.as_bytes()),
-            None => (b"address", &address),
-        };
+        let address = network(exchange.client);
+        let (kind, who) = who(caller, &address);
         let route = self.route.as_bytes();
         let keys = [
             tiers.of(caller).map(|quota| quota.key(&[b"tier", kind, who])),

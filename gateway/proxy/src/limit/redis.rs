@@ -292,32 +292,34 @@ impl Link {
         }
     }
 
-    /// A cluster has a node for each key: as many at once as its connections take.
+    /// A cluster has a node for each key: as many at once as its connections take. A node that is gone takes its own keys with it, and no other's.
     async fn spread(&self, connection: &ClusterConnection, mut batch: Batch<'_>) -> RedisResult<()> {
-        let deltas = std::mem::take(&mut batch.deltas);
-        let mut answers = futures_util::stream::iter(deltas)
-            .map(|delta| {
-                let mut connection = connection.clone();
-                async move {
-                    let mut invocation = ADD.key(self.name(delta.id));
-                    for argument in arguments(&delta) {
-                        invocation.arg(argument);
-                    }
-                    (delta, invocation.invoke_async::<Vec<u64>>(&mut connection).await)
-                }
-            })
-            .buffer_unordered(256);
+        let limiter = batch.limiter;
+        // Each on its own, so that what is under way when this ends early goes back as well.
+        let told: Vec<_> = batch
+            .deltas
+            .drain(..)
+            .map(|delta| self.tell(connection.clone(), Batch { limiter, deltas: vec![delta] }))
+            .collect();
+        let mut answers = futures_util::stream::iter(told).buffer_unordered(256);
         let mut failed = None;
-        while let Some((delta, answer)) = answers.next().await {
-            match answer {
-                Ok(totals) => merge(batch.limiter, delta.id, &totals, false),
-                Err(error) => {
-                    batch.deltas.push(delta);
-                    failed = Some(error);
-                }
-            }
+        while let Some(answer) = answers.next().await {
+            failed = answer.err().or(failed);
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    async fn tell(&self, mut connection: ClusterConnection, mut single: Batch<'_>) -> RedisResult<()> {
+        let Some(delta) = single.deltas.first() else { return Ok(()) };
+        let mut invocation = ADD.key(self.name(delta.id));
+        for argument in arguments(delta) {
+            invocation.arg(argument);
+        }
+        let totals = invocation.invoke_async::<Vec<u64>>(&mut connection).await?;
+        for delta in single.deltas.drain(..) {
+            merge(single.limiter, delta.id, &totals, false);
+        }
+        Ok(())
     }
 
     /// Decided by Redis, key after key: what the first ones counted is taken back where a later one refuses. A burst is added to the limit of a second. Where

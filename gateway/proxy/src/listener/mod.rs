@@ -7,19 +7,23 @@
 mod certificate;
 mod connection;
 mod lent;
+mod malformed;
 mod preface;
+mod streams;
 mod sturdy;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
+use crate::Config;
 use crate::config::Listener;
 use crate::forward::Pool;
 use crate::proxy::Shared;
@@ -28,19 +32,22 @@ use certificate::Certificate;
 /// How often idle connections to targets are looked through.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// Addresses that are taken. Nothing is accepted before [`Listening::serve`].
+/// Addresses that are taken, by this process alone: before there is anybody who could answer, if need be.
+#[derive(Debug)]
+pub struct Sockets(Vec<Bound>);
+
+/// A proxy at its addresses. Nothing is accepted before [`Listening::serve`].
 #[derive(Debug)]
 pub struct Listening {
     shared: Arc<Shared>,
     listeners: Vec<Bound>,
-    counts: Arc<Counts>,
 }
 
 /// What is open at the moment.
 #[derive(Debug, Default)]
 pub struct Counts {
     clients: AtomicUsize,
-    targets: std::sync::Mutex<Vec<Arc<Pool>>>,
+    workers: std::sync::Mutex<Vec<(Arc<Pool>, Handle)>>,
 }
 
 #[derive(Debug)]
@@ -74,18 +81,39 @@ impl Counts {
         self.pools().iter().map(|pool| pool.waiting()).sum()
     }
 
+    /// Tasks of all workers: one for each client's connection, upgraded connection and HTTP/2 connection or stream, and what every worker has of its own.
+    pub fn tasks(&self) -> usize {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.iter().map(|(_, runtime)| runtime.metrics().num_alive_tasks()).sum()
+    }
+
     fn pools(&self) -> Vec<Arc<Pool>> {
-        self.targets.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.iter().map(|(pool, _)| Arc::clone(pool)).collect()
     }
 }
 
-/// Takes the addresses of all listeners.
-pub(crate) fn bind(shared: &Arc<Shared>) -> io::Result<Listening> {
-    let config = Arc::clone(&shared.snapshot.load().config);
-    let written =
-        if config.listeners.is_empty() { vec![Listener::default()] } else { config.listeners.clone() };
-    let listeners = written.into_iter().map(bind_one).collect::<io::Result<_>>()?;
-    Ok(Listening { shared: Arc::clone(shared), listeners, counts: Arc::default() })
+impl Sockets {
+    /// Takes the addresses of all listeners of a configuration.
+    ///
+    /// # Errors
+    ///
+    /// An address that cannot be taken (another process has it, say), or a certificate that cannot be read.
+    pub fn bind(config: &Config) -> io::Result<Self> {
+        let written =
+            if config.listeners.is_empty() { vec![Listener::default()] } else { config.listeners.clone() };
+        written.into_iter().map(bind_one).collect::<io::Result<_>>().map(Self)
+    }
+
+    /// The addresses, in the configuration's order.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.0.iter().map(|bound| bound.address).collect()
+    }
+
+    /// A proxy at these addresses.
+    pub(crate) fn of(self, shared: &Arc<Shared>) -> Listening {
+        Listening { shared: Arc::clone(shared), listeners: self.0 }
+    }
 }
 
 fn bind_one(config: Listener) -> io::Result<Bound> {
@@ -103,8 +131,8 @@ fn bind_one(config: Listener) -> io::Result<Bound> {
         workers => usize::from(workers),
     };
     let mut sockets = Vec::with_capacity(workers);
-    for _ in 0..workers {
-        let socket = listen(address).map_err(about)?;
+    for worker in 0..workers {
+        let socket = listen(address, worker == 0).map_err(about)?;
         // Port 0 is decided by the first.
         address = socket.local_addr().map_err(about)?;
         sockets.push(socket);
@@ -113,13 +141,16 @@ fn bind_one(config: Listener) -> io::Result<Bound> {
     Ok(Bound { address, sockets, settings: Arc::new(Settings { config, certificate, slots }) })
 }
 
-fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+/// The first socket takes the address for this process and shares it only then: another process of the same user is refused, and does not get a part of the
+/// connections unnoticed. (Elsewhere than on Linux an address that is to be shared has to be taken so.)
+fn listen(address: SocketAddr, first: bool) -> io::Result<std::net::TcpListener> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(!(first && cfg!(target_os = "linux")))?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
+    socket.set_reuse_port(true)?;
     socket.listen(4096)?;
     Ok(socket.into())
 }
@@ -132,7 +163,7 @@ impl Listening {
 
     /// What is open; it may be asked while connections are served.
     pub fn counts(&self) -> Arc<Counts> {
-        Arc::clone(&self.counts)
+        Arc::clone(&self.shared.counts)
     }
 
     /// Serves until `shutdown` is ready, then lets what is under way end.
@@ -148,7 +179,7 @@ impl Listening {
                 let worker = Worker {
                     shared: Arc::clone(&self.shared),
                     settings: Arc::clone(&bound.settings),
-                    counts: Arc::clone(&self.counts),
+                    counts: Arc::clone(&self.shared.counts),
                     stopped: stopped.clone(),
                 };
                 let (done, end) = tokio::sync::oneshot::channel();
@@ -193,7 +224,8 @@ impl Worker {
     async fn work(mut self, socket: std::net::TcpListener) -> io::Result<()> {
         let listener = TcpListener::from_std(socket)?;
         let pool = Arc::new(Pool::default());
-        self.counts.targets.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(Arc::clone(&pool));
+        let worker = (Arc::clone(&pool), Handle::current());
+        self.counts.workers.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         let seat = Seat {
             shared: Arc::clone(&self.shared),
             pool: Arc::clone(&pool),

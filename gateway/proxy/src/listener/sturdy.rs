@@ -1,4 +1,5 @@
-//! A client's stream that gives up on a client who does not take what it asked for: writing that stands still for too long is an error.
+//! A client's stream that gives up on a client who stands still: one that does not take what it asked for, and one that begins to speak HTTP/2 and does not
+//! end its first words. Within HTTP/1.1 heads and within bodies others look after that.
 
 use std::io;
 use std::pin::Pin;
@@ -16,12 +17,30 @@ pub(crate) struct Sturdy<S> {
     patience: Duration,
     since: Option<Instant>,
     alarm: Alarm,
+    /// What is still to come of HTTP/2's first words, and until when.
+    preface: Option<(&'static [u8], Instant)>,
 }
+
+/// How every client begins that speaks HTTP/2 (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 impl<S> Sturdy<S> {
     /// A stream whose other side may stand still so long.
     pub(crate) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, since: None, alarm: Alarm::default() }
+        Self { stream, patience, since: None, alarm: Alarm::default(), preface: None }
+    }
+
+    /// With a time by which HTTP/2's first words have to be there, if those are the client's first words. hyper waits for them without an end.
+    pub(crate) fn greeted_until(mut self, deadline: Instant) -> Self {
+        self.preface = Some((PREFACE, deadline));
+        self
+    }
+
+    fn greet(&mut self, arrived: &[u8]) {
+        let Some((expected, deadline)) = self.preface else { return };
+        let common = expected.len().min(arrived.len());
+        let (now, later) = expected.split_at(common);
+        self.preface = (arrived.starts_with(now) && !later.is_empty()).then_some((later, deadline));
     }
 
     fn judge<T>(&mut self, result: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
@@ -43,7 +62,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Sturdy<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if let Some((_, deadline)) = self.preface {
+            self.greet(buffer.filled().get(before..).unwrap_or_default());
+            if read.is_pending() && self.alarm.poll(deadline, context).is_ready() {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client said nothing")));
+            }
+        }
+        read
     }
 }
 

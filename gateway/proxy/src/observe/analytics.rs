@@ -150,6 +150,78 @@ impl Step {
         256 + latencies(&self.total) + named(&self.endpoints) + named(&self.consumers) + errors
     }
 
+    /// Adds what another step, of whatever time, counted. A name that was told apart in one of them is told apart in the sum.
+    pub fn merge(&mut self, other: &Self) {
+        let names = |into: &mut HashMap<Box<str>, Sums>, from: &HashMap<Box<str>, Sums>| {
+            for (name, sums) in from {
+                match into.get_mut(name) {
+                    Some(held) => held.merge(sums),
+                    None => drop(into.insert(name.clone(), sums.clone())),
+                }
+            }
+        };
+        self.total.merge(&other.total);
+        names(&mut self.endpoints, &other.endpoints);
+        names(&mut self.consumers, &other.consumers);
+        for (route, statuses) in &other.errors {
+            let held = self.errors.entry(route.clone()).or_default();
+            for (status, count) in statuses {
+                *held.entry(*status).or_insert(0) += count;
+            }
+        }
+    }
+
+    /// All of its requests.
+    pub fn overview(&self) -> Named {
+        Named::new("all".to_owned(), &self.total, self.total.requests)
+    }
+
+    /// The routes with the most requests.
+    pub fn top_endpoints(&self, most: usize) -> Vec<Named> {
+        self.top(&self.endpoints, most)
+    }
+
+    /// The callers with the most requests.
+    pub fn top_consumers(&self, most: usize) -> Vec<Named> {
+        self.top(&self.consumers, most)
+    }
+
+    fn top(&self, names: &HashMap<Box<str>, Sums>, most: usize) -> Vec<Named> {
+        let named =
+            |(name, sums): (&Box<str>, &Sums)| Named::new(name.to_string(), sums, self.total.requests);
+        let mut top: Vec<_> = names.iter().map(named).collect();
+        top.sort_by(|one, other| other.requests.cmp(&one.requests).then_with(|| one.name.cmp(&other.name)));
+        top.truncate(most);
+        top
+    }
+
+    /// The most frequent errors.
+    pub fn top_errors(&self, most: usize) -> Vec<Errors> {
+        let each = self.errors.iter().flat_map(|(route, statuses)| {
+            statuses.iter().map(|(status, count)| Errors {
+                route: route.to_string(),
+                status: *status,
+                count: *count,
+            })
+        });
+        let mut top: Vec<_> = each.collect();
+        top.sort_by(|one, other| {
+            other
+                .count
+                .cmp(&one.count)
+                .then_with(|| (&one.route, one.status).cmp(&(&other.route, other.status)))
+        });
+        top.truncate(most);
+        top
+    }
+
+    /// It as a point of a series, of all requests or of one route; none where the route had no requests.
+    pub fn point(&self, route: Option<&str>) -> Option<Point> {
+        let sums = route.map_or(Some(&self.total), |route| self.endpoints.get(route))?;
+        let name = route.unwrap_or("all").to_owned();
+        Some(Point { at: self.at, sums: Named::new(name, sums, self.total.requests) })
+    }
+
     fn add(&mut self, event: &Event, most: usize) {
         self.total.add(event, true);
         if let Some(route) = slot(&mut self.endpoints, &event.route, most) {
@@ -316,83 +388,56 @@ impl Analytics {
         self.finished.iter().skip(first).map(|(step, _)| step.clone()).collect()
     }
 
+    /// What [`Self::flush`] did not give yet: finished steps, and the one under way as it is now.
+    pub fn unflushed(&self) -> Vec<Step> {
+        let first = self.finished.len() - self.untaken;
+        let finished = self.finished.iter().skip(first).map(|(step, _)| step);
+        let all = finished.chain(std::iter::once(&self.current));
+        all.filter(|step| step.total.requests > 0).cloned().collect()
+    }
+
+    /// Ends the step under way before its time, so that [`Self::flush`] gives it too: for a process that ends.
+    pub fn end(&mut self) {
+        let now = self.current.at.saturating_add(self.current.length.max(1));
+        self.turn(now);
+    }
+
     /// Steps that begin from `from` to before `to`, the one under way among them.
     fn within(&self, from: u64, to: u64) -> impl Iterator<Item = &Step> {
         let all = self.finished.iter().map(|(step, _)| step).chain(std::iter::once(&self.current));
         all.filter(move |step| step.total.requests > 0 && (from..to).contains(&step.at))
     }
 
-    /// All requests of a time (milliseconds of the Unix time, from and to).
+    /// The sum of a time (milliseconds of the Unix time, from and to) that is still in memory.
+    pub fn sum(&self, from: u64, to: u64) -> Step {
+        let mut sum = Step::default();
+        self.within(from, to).for_each(|step| sum.merge(step));
+        sum
+    }
+
+    /// All requests of a time.
     pub fn overview(&self, from: u64, to: u64) -> Named {
-        let mut total = Sums::default();
-        self.within(from, to).for_each(|step| total.merge(&step.total));
-        Named::new("all".to_owned(), &total, total.requests)
+        self.sum(from, to).overview()
     }
 
     /// The routes with the most requests.
     pub fn endpoints(&self, from: u64, to: u64, most: usize) -> Vec<Named> {
-        self.top(from, to, most, |step| &step.endpoints)
+        self.sum(from, to).top_endpoints(most)
     }
 
     /// The callers with the most requests.
     pub fn consumers(&self, from: u64, to: u64, most: usize) -> Vec<Named> {
-        self.top(from, to, most, |step| &step.consumers)
-    }
-
-    fn top(
-        &self,
-        from: u64,
-        to: u64,
-        most: usize,
-        names: impl Fn(&Step) -> &HashMap<Box<str>, Sums>,
-    ) -> Vec<Named> {
-        let mut sums: HashMap<&str, Sums> = HashMap::new();
-        let mut all = 0;
-        for step in self.within(from, to) {
-            all += step.total.requests;
-            for (name, one) in names(step) {
-                sums.entry(name).or_default().merge(one);
-            }
-        }
-        let mut top: Vec<_> =
-            sums.into_iter().map(|(name, sums)| Named::new(name.to_owned(), &sums, all)).collect();
-        top.sort_by(|one, other| other.requests.cmp(&one.requests).then_with(|| one.name.cmp(&other.name)));
-        top.truncate(most);
-        top
+        self.sum(from, to).top_consumers(most)
     }
 
     /// The most frequent errors.
     pub fn errors(&self, from: u64, to: u64, most: usize) -> Vec<Errors> {
-        let mut sums: HashMap<(&str, u16), u64> = HashMap::new();
-        for step in self.within(from, to) {
-            for (route, statuses) in &step.errors {
-                for (status, count) in statuses {
-                    *sums.entry((route, *status)).or_insert(0) += count;
-                }
-            }
-        }
-        let mut top: Vec<_> = sums
-            .into_iter()
-            .map(|((route, status), count)| Errors { route: route.to_owned(), status, count })
-            .collect();
-        top.sort_by(|one, other| {
-            other
-                .count
-                .cmp(&one.count)
-                .then_with(|| (&one.route, one.status).cmp(&(&other.route, other.status)))
-        });
-        top.truncate(most);
-        top
+        self.sum(from, to).top_errors(most)
     }
 
     /// Step by step, of all requests or of one route.
     pub fn series(&self, from: u64, to: u64, route: Option<&str>) -> Vec<Point> {
-        let point = |step: &Step| {
-            let sums = route.map_or(Some(&step.total), |route| step.endpoints.get(route))?;
-            let name = route.unwrap_or("all").to_owned();
-            Some(Point { at: step.at, sums: Named::new(name, sums, step.total.requests) })
-        };
-        self.within(from, to).filter_map(point).collect()
+        self.within(from, to).filter_map(|step| step.point(route)).collect()
     }
 }
 

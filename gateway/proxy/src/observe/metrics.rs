@@ -63,6 +63,16 @@ pub struct Handles {
 }
 
 impl Handles {
+    /// The route's name.
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// The name of the service behind it.
+    pub fn service(&self) -> Option<&str> {
+        self.service.as_deref()
+    }
+
     pub(super) fn count(&self, finished: &Finished<'_>) {
         let class = usize::from(finished.status.as_u16() / 100).saturating_sub(1);
         if let Some(counter) = self.by_class.get(class) {

@@ -47,6 +47,8 @@ const EVERY: Duration = Duration::from_millis(50);
 pub struct Finished<'a> {
     /// Of its route and service.
     pub handles: &'a Handles,
+    /// Which endpoint of the program around the proxy it asked for.
+    pub endpoint: Option<&'a Arc<str>>,
     /// `X-Request-Id`.
     pub request_id: &'a str,
     /// Its method.
@@ -82,6 +84,7 @@ pub struct Finished<'a> {
 /// What waits to be added up.
 #[derive(Debug)]
 struct Event {
+    /// The route's name, or the endpoint's of the program around the proxy.
     route: Arc<str>,
     service: Option<Arc<str>>,
     caller: Option<Arc<Caller>>,
@@ -220,7 +223,7 @@ impl Recorder {
             })
         });
         let event = Event {
-            route: Arc::clone(&finished.handles.route),
+            route: Arc::clone(finished.endpoint.unwrap_or(&finished.handles.route)),
             service: finished.handles.service.clone(),
             caller: finished.caller.cloned(),
             status: finished.status.as_u16(),
@@ -255,6 +258,13 @@ impl Recorder {
                 }
             }
         }
+    }
+
+    /// Adds up and writes what waits now, for a process that ends.
+    pub fn settle(&self) {
+        let lines = self.take();
+        // Whoever closed standard output does not want the lines any more.
+        let _closed = std::io::Write::write_all(&mut std::io::stdout().lock(), lines.as_bytes());
     }
 
     /// Takes what waits now: adds it up, hands spans to the exporter and gives the log's lines.

@@ -14,6 +14,7 @@ use crate::config::{AccessLog, Analytics, Observe, Traces};
 fn finished(handles: &Handles) -> Finished<'_> {
     Finished {
         handles,
+        endpoint: None,
         request_id: "req_1",
         method: &Method::GET,
         host: "api.example.com",

@@ -12,7 +12,7 @@ use crate::forward::hop::Hop;
 use crate::forward::{self, Call, Unanswered, Upstream};
 use crate::identity;
 use crate::snapshot::{Compiled, End, Instead};
-use crate::{Body, Exchange, Refusal};
+use crate::{Body, Exchange, Refusal, Visit};
 
 impl Walk<'_> {
     /// Who answers.
@@ -29,7 +29,12 @@ impl Walk<'_> {
             End::Redirect(redirect) => Ok(redirect.answer(&exchange.parameters, request.uri().query())),
             End::Fixed(fixed) => Ok(fixed.answer()),
             End::Platform => match &self.shared.host {
-                Some(host) => Ok(host.answer(request, exchange.clone()).await),
+                Some(host) => {
+                    let visit = Visit::new(self.shared, self.snapshot, route.index, exchange);
+                    let answer = host.answer(request, visit.clone()).await;
+                    notes.told(visit.told());
+                    Ok(answer)
+                }
                 None => Err(Refusal::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "no_platform",

@@ -12,6 +12,9 @@ use crate::edge::Networks;
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// Others that services believe; not said here.
+const REAL: HeaderName = HeaderName::from_static("x-real-ip");
+const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 
 /// The client behind trusted proxies: the last address in `X-Forwarded-For` that is not one of them, and whether it spoke TLS.
 pub(crate) fn behind(trusted: &Networks, peer: &Peer, headers: &HeaderMap) -> (IpAddr, bool) {
@@ -54,7 +57,8 @@ pub(crate) fn tell(
     id: Option<&HeaderValue>,
     trailers: bool,
 ) {
-    let before = if !trusted.is_empty() && trusted.contains(peer.address) {
+    let believed = !trusted.is_empty() && trusted.contains(peer.address);
+    let before = if believed {
         headers.get_all(FOR).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b", "[..])
     } else {
         Vec::new()
@@ -71,6 +75,10 @@ pub(crate) fn tell(
         headers.insert(HOST, host);
     }
     headers.remove(header::FORWARDED);
+    if !believed {
+        headers.remove(REAL);
+        headers.remove(PORT);
+    }
     if let Some(id) = id {
         headers.insert(X_REQUEST_ID, id.clone());
     }
@@ -91,8 +99,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(FOR, HeaderValue::from_static("1.1.1.1, 192.0.2.9:4000, 10.0.0.2"));
         headers.insert(PROTO, HeaderValue::from_static("https"));
-        let patience = std::time::Duration::from_secs(1);
-        let peer = |text: &str| Peer::new(text.parse().unwrap(), false, patience);
+        let listener = crate::config::Listener::default();
+        let peer = |text: &str| Peer::new(text.parse().unwrap(), false, &listener);
         assert_eq!(behind(&trusted, &peer("10.0.0.1"), &headers), ("192.0.2.9".parse().unwrap(), true));
         assert_eq!(behind(&trusted, &peer("8.8.8.8"), &headers), ("8.8.8.8".parse().unwrap(), false));
         headers.insert(FOR, HeaderValue::from_static("unknown, 10.0.0.2"));

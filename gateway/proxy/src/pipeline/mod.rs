@@ -7,7 +7,8 @@ mod client;
 mod keep;
 mod normal;
 mod record;
-mod request_id;
+pub(crate) mod request_id;
+mod websocket;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,15 +19,16 @@ use http::uri::{PathAndQuery, Uri};
 use http::{HeaderName, HeaderValue, Request, Response, header};
 use hyper::body::Body as _;
 
-use crate::edge::{self, Accepted, whole};
+use crate::edge::{self, Accepted, Negotiated, whole};
 use crate::forward::Pool;
 use crate::forward::hop::{self, Hop};
 use crate::identity::{self, Around};
 use crate::observe::Trace;
 use crate::proxy::Shared;
 use crate::route::{Missed, RequestHead};
-use crate::snapshot::{Compiled, Snapshot};
-use crate::{Body, Exchange, Refusal};
+use crate::snapshot::{Compiled, End, Snapshot};
+use crate::{Body, Exchange, Refusal, config};
+pub(crate) use normal::normalise;
 pub(crate) use record::Notes;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -42,22 +44,34 @@ pub(crate) struct Peer {
     pub(crate) secure: bool,
     /// How long the client may stand still within a body.
     pub(crate) patience: std::time::Duration,
+    /// The largest head of a request, for what the listener's own reader lets through (HTTP/2).
+    pub(crate) max_head: u64,
     /// Where a client without TLS is sent.
     pub(crate) redirect_https: Option<u16>,
+    /// Whether it may ask for WebSockets over HTTP/2.
+    pub(crate) websocket_http2: bool,
 }
 
 impl Peer {
     /// A client whose connection is not TLS.
     pub(crate) fn plain(address: SocketAddr) -> Self {
-        let patience = crate::config::Listener::default().body_timeout.0;
-        Self::new(address.ip().to_canonical(), false, patience)
+        let listener = crate::config::Listener::default();
+        Self::new(address.ip().to_canonical(), false, &listener)
     }
 
     /// A client.
-    pub(crate) fn new(address: IpAddr, secure: bool, patience: std::time::Duration) -> Self {
+    pub(crate) fn new(address: IpAddr, secure: bool, listener: &config::Listener) -> Self {
         let shown = HeaderValue::from_str(&address.to_string())
             .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self { address, shown, secure, patience, redirect_https: None }
+        Self {
+            address,
+            shown,
+            secure,
+            patience: listener.body_timeout.0,
+            max_head: listener.max_head.0,
+            redirect_https: listener.redirect_https,
+            websocket_http2: listener.websocket_http2,
+        }
     }
 }
 
@@ -72,40 +86,35 @@ pub(crate) async fn answer(
     let snapshot = shared.snapshot.load_full();
     let (client, secure) = client::behind(&snapshot.trusted, peer, &head.headers);
     let (id, shown) = request_id::of(&head.headers);
-    let mut exchange = Exchange {
-        request_id: id,
-        at: Instant::now(),
-        client,
-        secure,
-        host: String::new(),
-        path: String::new(),
-        version: None,
-        parameters: Vec::new(),
-        caller: None,
-        shown: Vec::new(),
-    };
-    if let Err(refusal) = normal::normalise(&mut head, &mut exchange) {
-        let mut answer = refusal.answer(&exchange.request_id, head.uri.path());
-        // What follows on such a connection is not to be trusted either.
-        if head.version < http::Version::HTTP_2 {
-            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        return shown_as(answer, shown);
-    }
-    let recorder = &shared.lasting.recorder;
+    let mut exchange = Exchange { request_id: id, secure, ..Exchange::from(client, Instant::now()) };
     let mut notes = Notes {
         bytes_in: body.size_hint().exact().unwrap_or(0),
         trace: Some(Trace::begin(&mut head.headers, snapshot.sample)),
         ..Notes::default()
     };
-    let walk = Walk { shared, snapshot: &snapshot, pool, peer, id: shown.as_ref() };
-    let method = head.method.clone();
     let mut route = None;
-    let result = walk.walk(head, body, &mut exchange, &mut notes, &mut route).await;
-    let mut answer = result.unwrap_or_else(|refusal| told(refusal, &exchange, &mut notes));
-    if let Some(route) = route {
-        answer = record::record(answer, recorder, Arc::clone(&snapshot), route, (exchange, method, notes));
-    }
+    let arrived = normal::fits(&head, peer.max_head)
+        .and_then(|()| websocket::arrive(&mut head, peer))
+        .and_then(|websocket| normal::normalise(&mut head, &mut exchange).map(|()| websocket));
+    let method = head.method.clone();
+    let answer = match arrived {
+        Ok(websocket) => {
+            let walk = Walk { shared, snapshot: &snapshot, pool, peer, id: shown.as_ref() };
+            let result = walk.walk(head, body, &mut exchange, &mut notes, &mut route).await;
+            let result = if websocket { result.and_then(websocket::depart) } else { result };
+            result.unwrap_or_else(|refusal| told(refusal, &exchange, &mut notes))
+        }
+        Err(refusal) => {
+            head.uri.path().clone_into(&mut exchange.path);
+            let mut answer = told(refusal, &exchange, &mut notes);
+            // What follows on such a connection is not to be trusted either.
+            if head.version < http::Version::HTTP_2 {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            answer
+        }
+    };
+    let answer = record::record(answer, shared, snapshot, route, (exchange, method, notes));
     shown_as(answer, shown)
 }
 
@@ -146,7 +155,12 @@ impl Walk<'_> {
             let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
             return Ok(edge::https_redirect(&exchange.host, port, target));
         }
-        let negotiated = snapshot.versions.negotiate(&exchange.path, &head.headers)?;
+        let (negotiated, unknown) = match snapshot.versions.negotiate(&exchange.path, &head.headers) {
+            Ok(negotiated) => (negotiated, None),
+            Err(refusal) => {
+                (Negotiated { version: None, path: exchange.path.as_str().into() }, Some(refusal))
+            }
+        };
         exchange.version = negotiated.version;
         let asked = RequestHead {
             method: &head.method,
@@ -156,8 +170,16 @@ impl Walk<'_> {
             headers: &head.headers,
             version: exchange.version.as_deref(),
         };
-        let found = snapshot.table.find(&asked)?;
-        let Some(route) = snapshot.route(found.index) else { return Err(Missed::NotFound.into()) };
+        let found = snapshot.table.find(&asked);
+        let route = found.as_ref().ok().and_then(|found| snapshot.route(found.index));
+        // A version that is not known here may be one of the program around the proxy, which has its own.
+        if let Some(unknown) = unknown
+            && !route.is_some_and(|route| matches!(route.end, End::Platform))
+        {
+            return Err(unknown);
+        }
+        let found = found?;
+        let Some(route) = route else { return Err(Missed::NotFound.into()) };
         *taken = Some(found.index);
         exchange.parameters = found.parameters;
         let edge = &route.edge;
@@ -175,6 +197,7 @@ impl Walk<'_> {
         }
         let accepted = edge.compress.then(|| Accepted::of(&head.headers));
         let asked_path = edge.rewrite.as_ref().map(|_| negotiated.path.into_owned()).unwrap_or_default();
+        let body = if edge.gathers() { whole::patient(body, self.peer.patience) } else { body };
         let request = Request::from_parts(head, body);
         let result = self.guard(route, hop, &asked_path, request, exchange, notes).await;
         let mut answer = result.unwrap_or_else(|refusal| told(refusal, exchange, notes));
@@ -185,7 +208,10 @@ impl Walk<'_> {
         if let Some(decision) = &notes.limited {
             decision.tell(headers);
         }
-        snapshot.versions.answer(exchange.version.as_ref(), headers);
+        // The program around the proxy has versions of its own.
+        if !matches!(route.end, End::Platform) {
+            snapshot.versions.answer(exchange.version.as_ref(), headers);
+        }
         if let Some(deprecated) = &edge.deprecated {
             deprecated.apply(headers);
         }
@@ -219,10 +245,10 @@ impl Walk<'_> {
             access.permit(exchange)?;
         }
         identity::strip(&mut head.headers);
-        let (limiter, tiers) = (&self.shared.lasting.limiter, &self.snapshot.tiers);
-        let decision = match self.snapshot.link.as_ref().filter(|link| link.is_exact()) {
-            Some(link) => Box::pin(limiter.admit_exact(link, tiers, &edge.limit, exchange)).await,
-            None => limiter.admit(tiers, &edge.limit, exchange),
+        // Who calls the program around the proxy, and what that costs, the program finds out; it has it counted then (`Visit`).
+        let decision = match route.end {
+            End::Platform => None,
+            _ => self.shared.admit(self.snapshot, &edge.limit, exchange).await,
         };
         if let Some(decision) = decision {
             if !decision.allowed() {

@@ -8,18 +8,39 @@ use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Uri};
 use http::{HeaderValue, Method, StatusCode, Version, header};
 
+use crate::forward::hop;
 use crate::{Exchange, Refusal};
+
+/// The longest path and query, in bytes: what services and their servers take without being told to.
+const LONGEST_TARGET: usize = 8 << 10;
 
 /// Brings a request's head into its normal form, or says why it has none.
 pub(crate) fn normalise(head: &mut Parts, exchange: &mut Exchange) -> Result<(), Refusal> {
     method(&head.method)?;
+    length(&head.uri)?;
     expectation(head)?;
+    transfer_encoding(head)?;
     exchange.host = host(head)?;
     path(head, exchange)?;
     if head.version >= Version::HTTP_2 {
         join_cookies(head);
     }
     Ok(())
+}
+
+/// Refuses a head that is larger than allowed, counted as HTTP/2 does (RFC 9113, section 6.5.2). Over HTTP/1.1 the reader has counted its bytes.
+pub(crate) fn fits(head: &Parts, most: u64) -> Result<(), Refusal> {
+    if head.version < Version::HTTP_2 {
+        return Ok(());
+    }
+    let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32);
+    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let size = fields.sum::<usize>() + target;
+    if u64::try_from(size).unwrap_or(u64::MAX) <= most {
+        return Ok(());
+    }
+    let detail = "The request's head is larger than is taken here.";
+    Err(Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", detail))
 }
 
 fn bad(code: &'static str, detail: &'static str) -> Refusal {
@@ -37,6 +58,15 @@ fn method(method: &Method) -> Result<(), Refusal> {
     Ok(())
 }
 
+fn length(uri: &Uri) -> Result<(), Refusal> {
+    let length = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
+    if length > LONGEST_TARGET {
+        let detail = format!("The path and query have {length} bytes; at most {LONGEST_TARGET} are taken.");
+        return Err(Refusal::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail));
+    }
+    Ok(())
+}
+
 fn expectation(head: &Parts) -> Result<(), Refusal> {
     match head.headers.get(header::EXPECT) {
         Some(value) if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
@@ -45,6 +75,13 @@ fn expectation(head: &Parts) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
+}
+
+fn transfer_encoding(head: &Parts) -> Result<(), Refusal> {
+    if hop::has_known_coding(&head.headers) {
+        return Ok(());
+    }
+    Err(bad("transfer_encoding_unknown", "The only Transfer-Encoding that is taken is `chunked`."))
 }
 
 /// The host in lower case, without the port. `Host` holds what was asked for afterwards, whatever the protocol's version.

@@ -10,10 +10,13 @@ use http::{Method, Response, StatusCode};
 use hyper::body::{Frame, SizeHint};
 
 use crate::body::BodyError;
+use crate::config::AccessLog;
 use crate::limit::Decision;
-use crate::observe::{Finished, Recorder, Trace};
+use crate::observe::{Finished, Trace};
+use crate::proxy::Shared;
 use crate::snapshot::Snapshot;
-use crate::{Body, Exchange};
+use crate::visit::Told;
+use crate::{Body, Caller, Exchange};
 
 /// What stages leave behind for the end.
 #[derive(Debug, Default)]
@@ -32,6 +35,17 @@ pub(crate) struct Notes {
     pub(crate) trace: Option<Trace>,
     /// The size of the request's body, where its head says it.
     pub(crate) bytes_in: u64,
+    /// The endpoint of the program around the proxy, and who called it.
+    pub(crate) endpoint: Option<Arc<str>>,
+    pub(crate) caller: Option<Arc<Caller>>,
+}
+
+impl Notes {
+    /// What the program around the proxy found out.
+    pub(crate) fn told(&mut self, told: Told) {
+        let Told { endpoint, caller, code, limited } = told;
+        (self.endpoint, self.caller, self.code, self.limited) = (endpoint, caller, code, limited);
+    }
 }
 
 /// A body that tells when it has ended.
@@ -43,9 +57,10 @@ struct Recorded {
 
 #[derive(Debug)]
 struct Record {
-    recorder: Arc<Recorder>,
+    shared: Arc<Shared>,
     snapshot: Arc<Snapshot>,
-    route: usize,
+    /// None took it.
+    route: Option<usize>,
     exchange: Exchange,
     method: Method,
     status: StatusCode,
@@ -56,15 +71,15 @@ struct Record {
 /// Has an answer recorded when it ends.
 pub(crate) fn record(
     answer: Response<Body>,
-    recorder: &Arc<Recorder>,
+    shared: &Arc<Shared>,
     snapshot: Arc<Snapshot>,
-    route: usize,
+    route: Option<usize>,
     (exchange, method, notes): (Exchange, Method, Notes),
 ) -> Response<Body> {
     let (head, body) = answer.into_parts();
-    let recorder = Arc::clone(recorder);
+    let shared = Arc::clone(shared);
     let mut record =
-        Record { recorder, snapshot, route, exchange, method, status: head.status, bytes_out: 0, notes };
+        Record { shared, snapshot, route, exchange, method, status: head.status, bytes_out: 0, notes };
     if let Some(bytes) = body.at_hand() {
         // It is handed over in one piece, if it is at all.
         record.bytes_out = if record.method == Method::HEAD { 0 } else { bytes };
@@ -76,15 +91,15 @@ pub(crate) fn record(
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let Some(route) = self.snapshot.route(self.route) else { return };
-        self.recorder.record(&Finished {
-            handles: &route.handles,
+        let ended = Finished {
+            handles: self.snapshot.handles(self.route),
+            endpoint: self.notes.endpoint.as_ref(),
             request_id: &self.exchange.request_id,
             method: &self.method,
             host: &self.exchange.host,
             path: &self.exchange.path,
             client: self.exchange.client,
-            caller: self.exchange.caller.as_ref(),
+            caller: self.notes.caller.as_ref().or(self.exchange.caller.as_ref()),
             status: self.status,
             code: self.notes.code,
             target: self.notes.target.as_ref(),
@@ -94,7 +109,13 @@ impl Drop for Record {
             upstream: self.notes.upstream,
             cache: self.notes.cache,
             trace: self.notes.trace.as_ref(),
-        });
+        };
+        self.shared.lasting.recorder.record(&ended);
+        if let Some(host) = &self.shared.host
+            && self.snapshot.config.observe.access_log == AccessLog::Off
+        {
+            host.ended(&ended);
+        }
     }
 }
 

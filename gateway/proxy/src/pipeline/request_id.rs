@@ -9,7 +9,7 @@ use super::X_REQUEST_ID;
 /// The longest that is taken over from a client.
 const LONGEST: usize = 128;
 
-/// The client's, where it is 1 to 128 letters, digits, `-`, `_`, `.`; else a new one of 32 hexadecimal digits. As a text and as a header.
+/// The client's, where it is 1 to 128 letters, digits, `-`, `_`, `.`; else a new one of `req_` and 32 hexadecimal digits. As a text and as a header.
 pub(crate) fn of(headers: &HeaderMap) -> (String, Option<HeaderValue>) {
     let given = headers.get(X_REQUEST_ID);
     match given.and_then(|given| Some((given.to_str().ok()?, given))).filter(|(text, _)| well_formed(text)) {
@@ -43,16 +43,17 @@ fn fresh() -> String {
     stirred = (stirred ^ (stirred >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     stirred = (stirred ^ (stirred >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     stirred ^= stirred >> 31;
-    hexadecimal(u128::from(thread) << 64 | u128::from(stirred))
+    let mut id = String::with_capacity(36);
+    id.push_str("req_");
+    hexadecimal(&mut id, u128::from(thread) << 64 | u128::from(stirred));
+    id
 }
 
-fn hexadecimal(number: u128) -> String {
+fn hexadecimal(text: &mut String, number: u128) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(32);
     for nibble in number.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 15]) {
         text.push(DIGITS.get(usize::from(nibble)).map_or('0', |digit| char::from(*digit)));
     }
-    text
 }
 
 #[cfg(test)]
@@ -66,7 +67,7 @@ mod tests {
         assert_eq!(of(&headers).0, "req_01.A-z");
         for bad in ["", "a b", "a\"b", "{}"] {
             headers.insert(X_REQUEST_ID, HeaderValue::from_static(bad));
-            assert_eq!(of(&headers).0.len(), 32, "{bad}");
+            assert_eq!(of(&headers).0.len(), 36, "{bad}");
         }
         let mut seen = std::collections::HashSet::new();
         assert!((0..1000).all(|_| seen.insert(fresh())));

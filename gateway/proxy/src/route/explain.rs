@@ -6,7 +6,7 @@ use super::condition::Unmet;
 use super::{RequestHead, Table};
 
 /// What every route says to a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The route that takes it.
     pub route: Option<String>,

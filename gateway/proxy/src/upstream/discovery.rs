@@ -3,32 +3,28 @@
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use hickory_resolver::TokioResolver;
-use hickory_resolver::proto::rr::RData;
-
+use super::dns::{Dns, Found};
 use super::policy::Spec;
 use super::service::Service;
 use crate::body::BodyError;
 use crate::config::{self, Discovery, Target, WeightedTarget};
 
+/// After a look that failed the next one waits no longer than this.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// Looks again and again. What is wrong is said once, not each time.
 pub(super) async fn run(service: &Service) {
     let Some(discovery) = service.set().policy.discover.clone() else { return };
+    let mut looking = Looking::default();
     let mut last_error = String::new();
-    let mut resolver = None;
-    let mut seen = None;
     loop {
-        let (refresh, answer) = match &discovery {
-            Discovery::Dns(dns) => (dns.refresh, addresses(&mut resolver, dns).await.map(Some)),
-            Discovery::Srv(srv) => (srv.refresh, records(&mut resolver, srv).await.map(Some)),
-            Discovery::File(file) => (file.refresh, read(&file.path, &mut seen).await),
-        };
-        match answer {
-            Ok(found) => {
+        let pause = match looking.look(&discovery).await {
+            Ok((found, pause)) => {
                 last_error.clear();
                 if let Some(found) = found {
                     service.discovered(found, Instant::now());
                 }
+                pause
             }
             Err(error) => {
                 let error = error.to_string();
@@ -36,57 +32,51 @@ pub(super) async fn run(service: &Service) {
                     tracing::warn!(service = %service.name(), error, "discovery failed; the last targets stay");
                     last_error = error;
                 }
+                refresh(&discovery).min(AGAIN)
             }
-        }
-        tokio::time::sleep(refresh.0.max(Duration::from_millis(10))).await;
+        };
+        tokio::time::sleep(pause.max(Duration::from_millis(10))).await;
     }
 }
 
-/// The system's resolver. Its own cache is off: how often it is asked is what `refresh` says.
-fn resolver(kept: &mut Option<TokioResolver>) -> Result<&TokioResolver, BodyError> {
-    if kept.is_none() {
-        let mut builder = TokioResolver::builder_tokio()?;
-        builder.options_mut().cache_size = 0;
-        *kept = Some(builder.build()?);
+const fn refresh(discovery: &Discovery) -> Duration {
+    match discovery {
+        Discovery::Dns(dns) => dns.refresh.0,
+        Discovery::Srv(srv) => srv.refresh.0,
+        Discovery::File(file) => file.refresh.0,
     }
-    kept.as_ref().ok_or_else(|| "no resolver".into())
 }
 
-async fn addresses(
-    kept: &mut Option<TokioResolver>,
-    dns: &config::DnsDiscovery,
-) -> Result<Vec<Spec>, BodyError> {
-    let spec = Spec::new(&Target::Url(dns.url.clone())).map_err(|fault| fault.message)?;
-    let host = spec.url.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let answer = resolver(kept)?.lookup_ip(host).await?;
-    let mut found: Vec<_> =
-        answer.iter().map(|address| Spec { address: Some(address), ..spec.clone() }).collect();
-    found.sort_by_key(|spec| spec.address);
-    found.dedup();
-    if found.is_empty() { Err("the name has no address".into()) } else { Ok(found) }
+/// What one look leaves to the next.
+#[derive(Default)]
+struct Looking {
+    dns: Option<Dns>,
+    seen: Option<(SystemTime, u64)>,
 }
 
-async fn records(
-    kept: &mut Option<TokioResolver>,
-    srv: &config::SrvDiscovery,
-) -> Result<Vec<Spec>, BodyError> {
-    let answer = resolver(kept)?.srv_lookup(srv.name.as_str()).await?;
-    let mut found = Vec::new();
-    for record in answer.answers() {
-        let RData::SRV(record) = &record.data else { continue };
-        let host = record.target.to_utf8();
-        let host = host.trim_end_matches('.');
-        if host.is_empty() {
-            continue; // "not available at this domain" (RFC 2782)
-        }
-        let url = format!("{}://{host}:{}", srv.scheme, record.port);
-        // A weight of 0 means "hardly ever" in a record, and "never" here.
-        let target = Target::Weighted(WeightedTarget { url, weight: record.weight.max(1) });
-        let spec = Spec::new(&target).map_err(|fault| fault.message)?;
-        found.push(Spec { priority: record.priority, ..spec });
+impl Looking {
+    /// The targets, unless nothing changed; and when to look again.
+    async fn look(&mut self, discovery: &Discovery) -> Result<(Option<Vec<Spec>>, Duration), BodyError> {
+        let refresh = refresh(discovery);
+        let Found { targets, holds } = match discovery {
+            Discovery::Dns(config::DnsDiscovery { url, servers, .. }) => {
+                self.dns(servers)?.addresses(url).await?
+            }
+            Discovery::Srv(config::SrvDiscovery { name, scheme, servers, .. }) => {
+                self.dns(servers)?.records(name, scheme).await?
+            }
+            Discovery::File(file) => return Ok((read(&file.path, &mut self.seen).await?, refresh)),
+        };
+        Ok((Some(targets), refresh.min(holds)))
     }
-    found.sort_by_key(|spec| (spec.priority, spec.key()));
-    if found.is_empty() { Err("the name has no SRV record".into()) } else { Ok(found) }
+
+    fn dns(&mut self, servers: &[String]) -> Result<&Dns, BodyError> {
+        let dns = match self.dns.take() {
+            Some(dns) => dns,
+            None => Dns::new(servers)?,
+        };
+        Ok(self.dns.insert(dns))
+    }
 }
 
 /// The file's targets where it changed since it was `seen`.

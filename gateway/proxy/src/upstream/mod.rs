@@ -19,13 +19,15 @@
 //! | `sticky` | the signed cookie that names a target |
 //! | `health` | thresholds of our own questions, ejection of outliers |
 //! | `ask` | the asking |
-//! | `discovery` | DNS, SRV, files |
+//! | `discovery` | where targets are looked for, again and again; files |
+//! | `dns` | names and SRV records |
 //!
 //! [`config::ActiveHealth`]: crate::config::ActiveHealth
 
 mod ask;
 mod balance;
 mod discovery;
+mod dns;
 mod health;
 mod policy;
 mod service;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::Uri;
 
+use super::dns;
 use crate::config::{self, Fault};
 
 /// What was written of a service's targets and their health, checked.
@@ -134,18 +135,24 @@ fn discovered(discovery: &config::Discovery) -> Result<(), Fault> {
     let often = |refresh: config::Time| {
         if refresh.0.is_zero() { Err(Fault::at("refresh", "is none; write 10s")) } else { Ok(()) }
     };
+    let asked = |servers: &[String]| match servers.iter().position(|text| dns::server(text).is_none()) {
+        Some(index) => {
+            Err(Fault::at(index, "is no address of a DNS server; write 127.0.0.1:53").under("servers"))
+        }
+        None => Ok(()),
+    };
     match discovery {
-        config::Discovery::Dns(dns) => {
-            base(&dns.url).map_err(|fault| fault.under("url"))?;
-            often(dns.refresh).map_err(|fault| fault.under("dns"))
+        config::Discovery::Dns(dns) => base(&dns.url)
+            .map_err(|fault| fault.under("url"))
+            .and_then(|_| often(dns.refresh))
+            .and_then(|()| asked(&dns.servers))
+            .map_err(|fault| fault.under("dns")),
+        config::Discovery::Srv(srv) => match (srv.scheme.as_str(), srv.name.as_str()) {
+            (_, "") => Err(Fault::at("name", "is empty; write _http._tcp.orders.internal")),
+            ("http" | "https", _) => often(srv.refresh).and_then(|()| asked(&srv.servers)),
+            _ => Err(Fault::at("scheme", "is `http` or `https`")),
         }
-        config::Discovery::Srv(srv) if !matches!(srv.scheme.as_str(), "http" | "https") => {
-            Err(Fault::at("scheme", "is `http` or `https`").under("srv"))
-        }
-        config::Discovery::Srv(srv) if srv.name.is_empty() => {
-            Err(Fault::at("name", "is empty; write _http._tcp.orders.internal").under("srv"))
-        }
-        config::Discovery::Srv(srv) => often(srv.refresh).map_err(|fault| fault.under("srv")),
+        .map_err(|fault| fault.under("srv")),
         config::Discovery::File(file) => often(file.refresh).map_err(|fault| fault.under("file")),
     }
 }

@@ -7,9 +7,19 @@
     reason = "helpers of tests"
 )]
 
+mod cut;
+mod dns;
 mod faults;
+mod frames;
+mod guards;
+mod http2;
+mod identity;
 mod normal;
+mod redis;
+mod retry;
 mod secure;
+mod smuggle;
 mod support;
 mod swap;
+mod upstreams;
 mod wire;

@@ -1,6 +1,11 @@
 //! What clients may write in two ways, or should not write at all: each ends in one normal form or in a 4xx.
 
-use crate::support::{Act, OK, Running, Target};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::support::{Act, Custom, OK, Running, Target};
 
 async fn both() -> (Target, Running) {
     let target = Target::new(Act::Answer(OK)).await;
@@ -42,6 +47,8 @@ async fn what_has_no_normal_form_is_refused_and_reaches_no_target() {
 #[tokio::test]
 async fn what_is_no_http_is_refused_and_reaches_no_target() {
     let (target, proxy) = both().await;
+    let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(200));
+    let target_line = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(70_000));
     let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(64 << 10));
     for (request, status) in [
         ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", 400),
@@ -52,10 +59,28 @@ async fn what_is_no_http_is_refused_and_reaches_no_target() {
         ("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 400),
         ("GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: a\r\n folded: b\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\n Host: a\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\n: empty\r\n\r\n", 400),
+        ("GET / HTTP/3.7\r\nHost: a\r\n\r\n", 400),
+        ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("G\u{0}T / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("hello\r\n\r\n", 400),
+        ("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}", 400),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
         (long.as_str(), 431),
+        (many.as_str(), 431),
+        (target_line.as_str(), 431),
     ] {
         let answer = proxy.raw(request.as_bytes()).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request:.60}\n{answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{request:.60}\n{answer}");
+        for part in ["application/problem+json", "\"request_id\":\"", "x-request-id: ", "connection: close"] {
+            assert!(answer.contains(part), "{request:.60}\n{answer}");
+        }
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("content-length: {}", body.len())), "{answer}");
     }
     assert_eq!(target.count(), 0);
 }
@@ -143,4 +168,56 @@ async fn headers_of_the_targets_hop_do_not_reach_the_client() {
     let answer = proxy.raw(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
     assert!(answer.contains("x-outer: 1\r\n"), "{answer}");
     assert!(!answer.contains("x-inner") && !answer.contains("keep-alive"), "{answer}");
+}
+
+const BARE: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: Sun, 29 Nov 2026 17:59:43 GMT\r\n\r\n";
+
+#[tokio::test]
+async fn another_protocol_may_say_what_looks_like_a_bare_refusal() {
+    let target = Custom::new(|mut stream, _| async move {
+        let _ = stream.read(&mut [0; 4096]).await;
+        let head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: mine\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        // Each at once, and not only when something else is said.
+        while let Ok(1..) = stream.read(&mut [0; 1]).await {
+            stream.write_all(BARE).await.unwrap();
+        }
+    })
+    .await;
+    let proxy = Running::to(std::slice::from_ref(&target.url));
+    let mut stream = TcpStream::connect(proxy.address).await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: mine\r\n\r\n")
+        .await
+        .unwrap();
+    let mut bytes = [0; 1024];
+    let count = stream.read(&mut bytes).await.unwrap();
+    assert!(bytes[..count].starts_with(b"HTTP/1.1 101 "));
+    for _ in 0..3 {
+        stream.write_all(b"?").await.unwrap();
+        let mut said = vec![0; BARE.len()];
+        let read = stream.read_exact(&mut said);
+        tokio::time::timeout(Duration::from_millis(500), read).await.unwrap().unwrap();
+        assert_eq!(said, BARE);
+    }
+}
+
+#[tokio::test]
+async fn what_only_looks_like_a_bare_refusal_passes_as_it_is() {
+    // As the last bytes of an answer's body, after which the connection waits, ends, or brings what is no HTTP.
+    for (request, refused) in [
+        ("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", false),
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", false),
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\nno http\r\n\r\n", true),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", BARE.len()).into_bytes();
+        let answer: &'static [u8] = [answer.as_slice(), BARE].concat().leak();
+        let target = Target::new(Act::Answer(answer)).await;
+        let proxy = Running::to(std::slice::from_ref(&target.url));
+        let seen = proxy.raw(request.as_bytes()).await;
+        let bare = String::from_utf8_lossy(BARE).into_owned();
+        assert_eq!(seen.matches(&bare).count(), target.count(), "{seen}");
+        assert_eq!(seen.contains("malformed_request"), refused, "{seen}");
+    }
 }

@@ -37,6 +37,13 @@ impl Running {
         Self::new(simple(targets))
     }
 
+    /// Waits until nothing is left of any request: no client, no connection to a target that does not wait for the next request, no task but the worker's own.
+    pub(crate) async fn nothing_is_left(&self) {
+        until("no client is left", || self.counts.clients() == 0).await;
+        until("no target's connection is in use", || self.counts.targets() == self.counts.waiting()).await;
+        until("no task is left", || self.counts.tasks() <= 1).await;
+    }
+
     /// Tells it to stop, without waiting.
     pub(crate) fn stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
@@ -57,6 +64,14 @@ impl Running {
             tokio::time::timeout(Duration::from_secs(10), read).await.expect("the connection does not end");
         String::from_utf8_lossy(&answer).into_owned()
     }
+}
+
+/// A configuration with one service and one route, in which each request is one try, whatever became of those before.
+pub(crate) fn bare(targets: &[String]) -> serde_json::Value {
+    let mut config = simple(targets);
+    config["services"]["all"]["breaker"] = serde_json::json!({ "enabled": false });
+    config["services"]["all"]["retry"] = serde_json::json!({ "retries": 0 });
+    config
 }
 
 /// A configuration with one service and one route.
@@ -82,8 +97,63 @@ pub(crate) enum Act {
     Answer(&'static [u8]),
     /// Answers, and closes the connection.
     Close(&'static [u8]),
+    /// Answers, and resets the connection.
+    Reset(&'static [u8]),
     /// Answers, and says no more.
     Silent(&'static [u8]),
+}
+
+/// A target that does with each connection what a test says.
+pub(crate) struct Custom {
+    pub(crate) url: String,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Custom {
+    /// `act` gets the connection and how many there were before.
+    pub(crate) async fn new<F, A>(act: F) -> Self
+    where
+        F: Fn(TcpStream, usize) -> A + Send + 'static,
+        A: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move {
+            let mut before = 0;
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(act(stream, before));
+                before += 1;
+            }
+        });
+        Self { url, task }
+    }
+
+    /// Reads a head, writes `first`, and then `again` as long as anybody takes it.
+    pub(crate) async fn endless(first: &'static [u8], again: &'static [u8]) -> Self {
+        let many = again.repeat((16 << 10) / again.len() + 1);
+        Self::new(move |mut stream, _| {
+            let many = many.clone();
+            async move {
+                let _ = stream.read(&mut [0; 4096]).await;
+                let mut result = stream.write_all(first).await;
+                while result.is_ok() {
+                    result = stream.write_all(&many).await;
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Custom {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Ends a connection so that the other side is told at once that something is wrong.
+pub(crate) fn reset(stream: TcpStream) {
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
 pub(crate) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -95,7 +165,15 @@ impl Target {
 
     /// What it does may depend on how many requests there were before.
     pub(crate) async fn with(act: impl Fn(usize) -> Act + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0", act).await.unwrap()
+    }
+
+    /// At an address, if it is free.
+    pub(crate) async fn at(
+        address: &str,
+        act: impl Fn(usize) -> Act + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
         let act = Arc::new(act);
@@ -105,7 +183,7 @@ impl Target {
                 tokio::spawn(serve(stream, Arc::clone(&log), Arc::clone(&act)));
             }
         });
-        Self { url, seen, task }
+        Ok(Self { url, seen, task })
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -154,6 +232,10 @@ async fn serve(
             Act::Close(bytes) => {
                 let _ = stream.write_all(bytes).await;
                 return;
+            }
+            Act::Reset(bytes) => {
+                let _ = stream.write_all(bytes).await;
+                return reset(stream);
             }
             Act::Silent(bytes) => {
                 let _ = stream.write_all(bytes).await;

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use waypost_gateway::{Config, Gateway, http};
+use waypost_gateway::data_plane::{File, Plan};
+use waypost_gateway::{Config, DataPlane, Gateway, http};
 
 use super::{Ask, User};
 
@@ -17,7 +17,8 @@ pub struct App {
     pub client: reqwest::Client,
     directory: TempDir,
     stop: Option<oneshot::Sender<()>>,
-    served: tokio::task::JoinHandle<()>,
+    /// How it ended, and the data plane, which is asked once more when the gateway closes.
+    served: tokio::task::JoinHandle<(std::io::Result<()>, Arc<DataPlane>)>,
 }
 
 impl App {
@@ -33,19 +34,25 @@ impl App {
 
     async fn start_in(directory: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
+        config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         config.data_dir = directory.path().to_owned();
         config.rate_limits.enabled = false;
         config.passwords.memory_kib = 8;
         config.passwords.iterations = 1;
         change(&mut config);
+        let file = config.proxy.as_deref().map(|file| File::read(file).unwrap());
+        let plan = Plan::new(file, &config);
+        let sockets = plan.bind().unwrap();
         let gateway = Arc::new(Gateway::open(config).await.unwrap());
         let service = http::Service::new(Arc::clone(&gateway)).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let data_plane = DataPlane::new(plan, service).unwrap();
+        let listening = data_plane.proxy().at(sockets);
+        let address = listening.addresses()[0];
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(http::serve(listener, service, async {
-            stopped.await.ok();
-        }));
+        let served = tokio::spawn(async move {
+            let served = listening.serve(async { stopped.await.unwrap_or_default() }).await;
+            (served, data_plane)
+        });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { gateway, address, client, directory, stop: Some(stop), served }
     }
@@ -66,8 +73,10 @@ impl App {
         if let Some(stop) = self.stop.take() {
             stop.send(()).ok();
         }
-        (&mut self.served).await.unwrap();
-        self.gateway.store().close().await;
+        let (served, data_plane) = (&mut self.served).await.unwrap();
+        served.unwrap();
+        self.gateway.close().await;
+        drop(data_plane);
     }
 
     /// A question of nobody in particular.

@@ -12,9 +12,11 @@ mod app;
 mod ask;
 pub mod contract;
 mod program;
+mod upstream;
 pub mod user;
 
 pub use app::App;
 pub use ask::{Ask, Reply};
 pub use program::Program;
+pub use upstream::Upstream;
 pub use user::User;

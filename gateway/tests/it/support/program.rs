@@ -16,12 +16,17 @@ pub struct Program {
 impl Program {
     /// Starts it on a free port and waits until it says that it listens.
     pub fn start(data_dir: &Path, arguments: &[&str]) -> Self {
+        Self::start_logging(data_dir, arguments, Stdio::null())
+    }
+
+    /// The same, with its log going there.
+    pub fn start_logging(data_dir: &Path, arguments: &[&str], log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_waypost-gateway"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .args(arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut greeting = Vec::new();
@@ -37,6 +42,12 @@ impl Program {
         // Whatever else it says must have somewhere to go, or a full pipe would stop it.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         Self { child, url, greeting }
+    }
+
+    /// The API key that the first start on a data directory prints.
+    pub fn first_key(&self) -> String {
+        let words = self.greeting.iter().flat_map(|line| line.split([' ', '\'']));
+        words.into_iter().find(|word| word.starts_with("wp_")).unwrap().to_owned()
     }
 
     /// Sends a signal, such as `TERM`.

@@ -33,6 +33,16 @@ impl<'a> User<'a> {
         Self::login(app, email, password).await
     }
 
+    /// Somebody who may do everything, as no one becomes by registering.
+    pub async fn admin(app: &'a App) -> Self {
+        let user = Self::register(app).await;
+        let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+        let promote = sqlx::query("UPDATE users SET role = 'admin' WHERE email = $1").bind(&user.email);
+        promote.execute(tx.connection()).await.unwrap();
+        tx.commit_empty().await.unwrap();
+        Self::login(app, &user.email, PASSWORD).await
+    }
+
     pub async fn login(app: &'a App, email: &str, password: &str) -> Self {
         let login = json!({ "email": email, "password": password });
         let tokens = app.post("/v1/auth/login").json(login).send().await.expect(200);

@@ -349,17 +349,13 @@ impl Http1 {
     }
 }
 
-/// A connection that may become another protocol's: hyper's, with a future that drives it and hands the stream over.
+/// A connection that may become another protocol's: hyper's, with a future that drives it and hands the stream over. It is open for as long as the last of
+/// these is kept.
 pub(crate) async fn upgradeable(
     stream: Stream,
     open: Open,
-) -> Result<(SendRequest<Body>, impl Future<Output = hyper::Result<()>> + Send + 'static), What> {
+) -> Result<(SendRequest<Body>, impl Future<Output = hyper::Result<()>> + Send + 'static, Open), What> {
     let (send, drive) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| What::Broken(error.to_string()))?;
-    let drive = drive.with_upgrades();
-    Ok((send, async move {
-        let result = drive.await;
-        drop(open);
-        result
-    }))
+    Ok((send, drive.with_upgrades(), open))
 }

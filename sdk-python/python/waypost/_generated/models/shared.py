@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, Union
 
 from msgspec import UNSET, UnsetType
 
-from ..._model import Model
+from ..._model import Model, OpenModel
 
 __all__ = [
+    "BreakerState",
+    "BreakerStateValue",
+    "ConfigSource",
+    "ConfigSourceValue",
     "Currency",
+    "DeprecationNotice",
     "FieldError",
     "IdempotencyKey",
     "Metadata",
@@ -23,6 +28,7 @@ __all__ = [
     "SessionId",
     "Tier",
     "TierValue",
+    "TimeSpan",
     "Transaction",
     "TransactionId",
     "TransactionType",
@@ -92,6 +98,34 @@ class Tier:
     """No limit."""
 
 
+class ConfigSource:
+    """Where a part of the configuration comes from. Later ones give way: what the file defines, the
+    API cannot change. A newer server may send other values; they are the text that came.
+    """
+
+    FILE: Final = "file"
+    """The integrator's YAML file; read only here."""
+
+    API: Final = "api"
+    """Made through this API, and kept in the database."""
+
+    GATEWAY: Final = "gateway"
+    """The gateway's own settings."""
+
+
+class BreakerState:
+    """The state of a breaker. A newer server may send other values; they are the text that came."""
+
+    CLOSED: Final = "closed"
+    """Requests pass."""
+
+    OPEN: Final = "open"
+    """None passes."""
+
+    HALF_OPEN: Final = "half_open"
+    """A few pass, to find out."""
+
+
 if TYPE_CHECKING:
     TransactionTypeValue: TypeAlias = Union[
         Literal[
@@ -110,10 +144,16 @@ if TYPE_CHECKING:
     """A value of `PaymentDestinationType`, or one that this version does not know."""
     TierValue: TypeAlias = Literal["free", "basic", "premium", "enterprise", "admin"] | str
     """A value of `Tier`, or one that this version does not know."""
+    ConfigSourceValue: TypeAlias = Literal["file", "api", "gateway"] | str
+    """A value of `ConfigSource`, or one that this version does not know."""
+    BreakerStateValue: TypeAlias = Literal["closed", "open", "half_open"] | str
+    """A value of `BreakerState`, or one that this version does not know."""
 else:
     TransactionTypeValue = str
     PaymentDestinationTypeValue = str
     TierValue = str
+    ConfigSourceValue = str
+    BreakerStateValue = str
 
 
 class Problem(Model, kw_only=True, gc=False):
@@ -220,6 +260,19 @@ class Transaction(Model, kw_only=True, gc=False):
     """When the money moved. RFC 3339."""
 
 
+class DeprecationNotice(OpenModel, kw_only=True):
+    """The end of something: `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and `Link`."""
+
+    since: str
+    """Since when it is advised against, RFC 3339. RFC 3339."""
+
+    sunset: str | UnsetType = UNSET
+    """When it stops, RFC 3339. RFC 3339."""
+
+    link: str | UnsetType = UNSET
+    """Where that is explained. At most 256 characters."""
+
+
 IdempotencyKey: TypeAlias = str
 """A key of the caller's making, 1 to 255 visible ASCII characters. 1 to 255 characters; matches
 `^[\\x21-\\x7e]+$`.
@@ -269,4 +322,9 @@ Permission: TypeAlias = str
 """What a caller may do - a resource and a verb (`wallets:read`), all verbs of a resource
 (`wallets:*`), or everything (`*`). 1 to 64 characters; matches
 `^(\\*|[a-z][a-z_]*:(\\*|[a-z][a-z_]*))$`.
+"""
+
+TimeSpan: TypeAlias = str
+"""A duration: a whole number and `ms`, `s`, `m`, `h` or `d`. At most 18 characters; matches
+`^[0-9]{1,15}(ms|s|m|h|d)$`.
 """

@@ -10,12 +10,19 @@ from ..._lazy import lazy
 
 if TYPE_CHECKING:
     from ..._call import AsyncCaller, Caller
+    from .analytics import Analytics, AsyncAnalytics
     from .api_keys import ApiKeys, AsyncApiKeys
     from .auth import AsyncAuth, Auth
+    from .breakers import AsyncBreakers, Breakers
+    from .config import AsyncConfig, Config
     from .payments import AsyncPayments, Payments
+    from .rate_limits import AsyncRateLimits, RateLimits
+    from .routes import AsyncRoutes, Routes
+    from .services import AsyncServices, Services
     from .sessions import AsyncSessions, Sessions
     from .system import AsyncSystem, System
     from .transactions import AsyncTransactions, Transactions
+    from .versions import AsyncVersions, Versions
     from .wallets import AsyncWallets, Wallets
 
 __all__ = ["AsyncResources", "Resources"]
@@ -83,6 +90,61 @@ class Resources:
 
         return Payments(self._caller)
 
+    @lazy
+    def services(self) -> Services:
+        """What the data plane forwards requests to, each with its targets, how they are balanced
+        and how they are.
+        """
+        from .services import Services
+
+        return Services(self._caller)
+
+    @lazy
+    def routes(self) -> Routes:
+        """Which request goes to which service, and what is done with it on the way."""
+        from .routes import Routes
+
+        return Routes(self._caller)
+
+    @lazy
+    def breakers(self) -> Breakers:
+        """What keeps a failing service from being asked, as this node sees it; to be opened and
+        closed by hand.
+        """
+        from .breakers import Breakers
+
+        return Breakers(self._caller)
+
+    @lazy
+    def rate_limits(self) -> RateLimits:
+        """How often the callers of each tier may call, and what a caller used of it."""
+        from .rate_limits import RateLimits
+
+        return RateLimits(self._caller)
+
+    @lazy
+    def versions(self) -> Versions:
+        """The API versions that the data plane knows."""
+        from .versions import Versions
+
+        return Versions(self._caller)
+
+    @lazy
+    def config(self) -> Config:
+        """The configuration of the data plane as a whole - what holds, where it comes from, and
+        replacing the part that was made through the API.
+        """
+        from .config import Config
+
+        return Config(self._caller)
+
+    @lazy
+    def analytics(self) -> Analytics:
+        """Who calls what, how often and how fast, added up by minute and kept over restarts."""
+        from .analytics import Analytics
+
+        return Analytics(self._caller)
+
 
 class AsyncResources:
     """The resources of an async client. Each is imported when it is first used."""
@@ -145,3 +207,58 @@ class AsyncResources:
         from .payments import AsyncPayments
 
         return AsyncPayments(self._caller)
+
+    @lazy
+    def services(self) -> AsyncServices:
+        """What the data plane forwards requests to, each with its targets, how they are balanced
+        and how they are.
+        """
+        from .services import AsyncServices
+
+        return AsyncServices(self._caller)
+
+    @lazy
+    def routes(self) -> AsyncRoutes:
+        """Which request goes to which service, and what is done with it on the way."""
+        from .routes import AsyncRoutes
+
+        return AsyncRoutes(self._caller)
+
+    @lazy
+    def breakers(self) -> AsyncBreakers:
+        """What keeps a failing service from being asked, as this node sees it; to be opened and
+        closed by hand.
+        """
+        from .breakers import AsyncBreakers
+
+        return AsyncBreakers(self._caller)
+
+    @lazy
+    def rate_limits(self) -> AsyncRateLimits:
+        """How often the callers of each tier may call, and what a caller used of it."""
+        from .rate_limits import AsyncRateLimits
+
+        return AsyncRateLimits(self._caller)
+
+    @lazy
+    def versions(self) -> AsyncVersions:
+        """The API versions that the data plane knows."""
+        from .versions import AsyncVersions
+
+        return AsyncVersions(self._caller)
+
+    @lazy
+    def config(self) -> AsyncConfig:
+        """The configuration of the data plane as a whole - what holds, where it comes from, and
+        replacing the part that was made through the API.
+        """
+        from .config import AsyncConfig
+
+        return AsyncConfig(self._caller)
+
+    @lazy
+    def analytics(self) -> AsyncAnalytics:
+        """Who calls what, how often and how fast, added up by minute and kept over restarts."""
+        from .analytics import AsyncAnalytics
+
+        return AsyncAnalytics(self._caller)

@@ -1,8 +1,10 @@
-//! Calls on the thread of their event loop. The loop watches one descriptor of ours, an epoll set that holds every socket and an eventfd; when there is
-//! something in it, or a call begins, the loop's own thread runs what can go on. So a request is written by the thread that makes the call and its answer read
-//! by the thread that waits for it: waking another thread, twice a call, costs more than all the rest.
+//! Calls on the thread of an event loop that is the language's own: asyncio's in Python, libuv's in Node. The loop watches one descriptor of ours, an epoll set
+//! that holds every socket and an eventfd; when there is something in it, or a call begins, the loop's own thread runs what can go on. So a request is written
+//! by the thread that makes the call and its answer read by the thread that waits for it: waking another thread, twice a call, costs more than all the rest.
 //!
-//! Timers, name look-ups and the opening of connections stay with the thread of `runtime`; what they wake is run here.
+//! Timers, name look-ups and the opening of connections stay with a tokio runtime on a thread of its own; what they wake is run here.
+//!
+//! Only where there is epoll.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -19,9 +21,11 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Handle;
-use waypost::transport::{Adopted, Place};
 
-type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+use crate::transport::{Adopted, Place};
+
+/// What a task does.
+pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The eventfd's number among the sockets'.
 const WAKE: u64 = 0;
@@ -36,7 +40,7 @@ const STEPS: usize = 1024;
 const PIECE: usize = 64 * 1024;
 
 /// What runs on one loop's thread.
-pub(crate) struct Turns {
+pub struct Turns {
     epoll: OwnedFd,
     wake: OwnedFd,
     next: AtomicU64,
@@ -52,7 +56,7 @@ pub(crate) struct Turns {
 }
 
 /// Something that runs until it ends or is dropped.
-pub(crate) struct Task {
+pub struct Task {
     id: u64,
     turns: Weak<Turns>,
     queued: AtomicBool,
@@ -60,7 +64,11 @@ pub(crate) struct Task {
 }
 
 impl Turns {
-    pub(crate) fn new() -> io::Result<Arc<Self>> {
+    /// Nothing yet.
+    ///
+    /// # Errors
+    /// When the process may have no further descriptors.
+    pub fn new() -> io::Result<Arc<Self>> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         // Told of at each writing, so that nobody has to read it.
@@ -78,12 +86,13 @@ impl Turns {
         }))
     }
 
-    pub(crate) fn fd(&self) -> i32 {
+    /// What the loop is to watch: it is readable when there is something to run.
+    pub fn fd(&self) -> i32 {
         self.epoll.as_raw_fd()
     }
 
     /// Makes the loop's thread take a turn, unless it is taking one.
-    pub(crate) fn wake(&self) {
+    pub fn wake(&self) {
         if !self.turning.load(Ordering::SeqCst) {
             // A counter that is full is readable as well.
             let _full = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
@@ -91,7 +100,7 @@ impl Turns {
     }
 
     /// Begins with the next turn, which is the caller's to take or to ask for.
-    pub(crate) fn start(self: &Arc<Self>, work: Work) -> Arc<Task> {
+    pub fn start(self: &Arc<Self>, work: Work) -> Arc<Task> {
         let task = Arc::new(Task {
             id: self.number(),
             turns: Arc::downgrade(self),
@@ -104,7 +113,7 @@ impl Turns {
     }
 
     /// Runs what can go on. `look`: also what the sockets have to say, which is done in any case after a while without.
-    pub(crate) fn turn(&self, runtime: &Handle, look: bool) {
+    pub fn turn(&self, runtime: &Handle, look: bool) {
         let mut looked = match self.turn.try_lock() {
             Ok(looked) => looked,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -137,7 +146,7 @@ impl Turns {
     }
 
     /// Drops everything that runs.
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         let tasks = std::mem::take(&mut *lock(&self.tasks));
         for task in tasks.into_values() {
             task.end();
@@ -146,7 +155,7 @@ impl Turns {
     }
 
     /// Takes note of what the sockets have to say.
-    pub(crate) fn look(&self) {
+    pub fn look(&self) {
         let mut events = Vec::<Event>::with_capacity(128);
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         if epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&at_once)).is_err() {
@@ -193,7 +202,7 @@ impl Drop for Turning<'_> {
 
 impl Task {
     /// Drops it where it stands.
-    pub(crate) fn end(&self) {
+    pub fn end(&self) {
         let work = lock(&self.work).take();
         drop(work);
         if let Some(turns) = self.turns.upgrade() {
@@ -224,12 +233,19 @@ impl Wake for Task {
     }
 }
 
-/// The loop's thread as the engine's transport knows it.
-pub(crate) struct Here(pub(crate) Arc<Turns>);
-
-impl fmt::Debug for Here {
+impl fmt::Debug for Task {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Here").field(&self.0.fd()).finish()
+        formatter.debug_struct("Task").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// The loop's thread as the engine's transport knows it.
+#[derive(Debug)]
+pub struct Here(pub Arc<Turns>);
+
+impl fmt::Debug for Turns {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Turns").field("fd", &self.fd()).finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,3 @@
+//! The API versions that the data plane knows.
+
+mod handler;
