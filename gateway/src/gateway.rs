@@ -9,14 +9,17 @@ use ::http::HeaderMap;
 
 use crate::analytics::Keeper;
 use crate::api_keys::Usage;
+use crate::audit::Noted;
 use crate::auth::{Auth, AuthError};
 use crate::config::Config;
 use crate::control::{self, Control};
 use crate::data_plane::DataPlane;
 use crate::generated::OPERATIONS;
 use crate::http::{Caller, Error};
+use crate::oauth::{KeyError, OAuth};
+use crate::outbound::Outbound;
 use crate::secrets::{Secrets, SecretsError};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, System};
 use crate::system::Probes;
 use crate::telemetry::Metrics;
 
@@ -37,9 +40,12 @@ pub struct Gateway {
     pub(crate) secrets: Secrets,
     pub(crate) auth: Auth,
     pub(crate) api_key_usage: Usage,
+    pub(crate) refusals: Noted,
     pub(crate) metrics: Metrics,
     pub(crate) serving: Serving,
     pub(crate) probes: Probes,
+    pub(crate) outbound: Outbound,
+    pub(crate) oauth: OAuth,
     pub(crate) control: Control,
     pub(crate) analytics: Keeper,
     /// It holds the gateway; so the gateway does not hold it.
@@ -67,6 +73,12 @@ pub enum StartError {
     /// Passwords or tokens cannot be made with this configuration.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// There is no client to ask others with: the system has no certificates, say.
+    #[error("the client for addresses of others cannot be made: {0}")]
+    Outbound(#[from] reqwest::Error),
+    /// The keys for access tokens cannot be had.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
 }
 
 impl Gateway {
@@ -75,13 +87,16 @@ impl Gateway {
         let secrets = Secrets::open(&config)?;
         let store = Store::open(&config.store(), secrets.sealer().clone()).await?;
         let auth = Auth::new(&config, &secrets)?;
-        let revision = control::storage::revision(store.read()).await?;
-        let control = Control::new(control::storage::parts(store.read()).await?, revision);
+        let outbound = Outbound::new(&config.outbound)?;
+        let oauth = OAuth::open(&config, &store, &secrets, &outbound).await?;
+        let revision = control::storage::revision(store.system(System::DataPlane)).await?;
+        let control = Control::new(control::storage::parts(store.system(System::DataPlane)).await?, revision);
         Ok(Self {
             auth,
             secrets,
             store,
             api_key_usage: Usage::default(),
+            refusals: Noted::default(),
             metrics: Metrics::new(OPERATIONS.iter().map(|operation| operation.id)),
             serving: Serving {
                 started: Instant::now(),
@@ -89,6 +104,8 @@ impl Gateway {
                 draining: AtomicBool::new(false),
             },
             probes: Probes::default(),
+            outbound,
+            oauth,
             control,
             analytics: Keeper::new(),
             data_plane: OnceLock::new(),
@@ -110,6 +127,35 @@ impl Gateway {
     /// Without either the caller is `Anonymous`; with a bad one, or with both, it is an error and never `Anonymous`.
     pub async fn authenticate(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Caller, Error> {
         crate::auth::authenticate(self, headers, peer).await
+    }
+
+    /// Who issues tokens: the configured address, or else where it listens. `iss` of every access token of a grant, and what pages of browsers belong to.
+    pub(crate) fn issuer(&self) -> String {
+        match &self.config.oauth.issuer {
+            Some(issuer) => issuer.clone(),
+            None => format!("http://{}", self.serving.address.get().unwrap_or(&self.config.listen)),
+        }
+    }
+
+    /// Publishes a new key for access tokens of grants; it signs from ten minutes later on. Done by itself every `tokens.key_lifetime`.
+    ///
+    /// # Errors
+    /// The database, or no randomness.
+    pub async fn rotate_signing_key(&self) -> Result<(), KeyError> {
+        self.oauth.tokens.keys.rotate(&self.store, &self.secrets).await
+    }
+
+    /// Takes over keys that another process made, and makes the next one if it is time. Done by itself with the other housekeeping.
+    ///
+    /// # Errors
+    /// The database, or a key that cannot be opened.
+    pub async fn reload_signing_keys(&self) -> Result<(), KeyError> {
+        self.oauth.tokens.keys.refresh(&self.store, &self.secrets).await
+    }
+
+    /// How many password hashes have been computed: what tells whether two ways of being refused are the same work.
+    pub fn password_hashes(&self) -> u64 {
+        self.auth.passwords.computed()
     }
 
     /// The data plane that stands in front of this gateway; none where a gateway is asked without one.
@@ -145,7 +191,7 @@ impl Gateway {
         loop {
             let done = tokio::select! {
                 _ = flush.tick() => self.flush().await,
-                _ = follow.tick() => self.follow_config().await,
+                _ = follow.tick() => self.follow().await,
                 _ = prune.tick() => self.prune().await,
             };
             if let Err(error) = done {
@@ -154,8 +200,15 @@ impl Gateway {
         }
     }
 
+    /// Takes over what other processes changed.
+    async fn follow(&self) -> Result<(), StoreError> {
+        self.auth.follow(&self.store).await?;
+        self.follow_config().await
+    }
+
     async fn flush(&self) -> Result<(), StoreError> {
         self.api_key_usage.flush(&self.store).await?;
+        self.refusals.flush(&self.store).await?;
         self.keep_analytics().await
     }
 
@@ -163,10 +216,16 @@ impl Gateway {
         self.prune_analytics().await?;
         let answers = self.store.prune(self.store.now()).await?;
         tracing::debug!(answers, "removed recorded answers that have expired");
+        if let Err(error) = self.reload_signing_keys().await {
+            tracing::error!(%error, "the keys for access tokens could not be looked after; the present ones stay");
+        }
         loop {
-            let mut tx = self.store.begin_unrecorded().await?;
+            let mut tx = self.store.begin_system(System::Housekeeping).await?;
             let now = tx.now();
-            let more = crate::auth::storage::prune(tx.connection(), now).await?;
+            let mut more = crate::auth::storage::prune(tx.connection(), now).await?;
+            more |= crate::oauth::prune(tx.connection(), now).await?;
+            more |= crate::browser::forget_expired(tx.connection(), now).await? >= 1_000;
+            crate::auth::changes::prune(&mut tx).await?;
             tx.commit_empty().await?;
             if !more {
                 return Ok(());
@@ -176,8 +235,8 @@ impl Gateway {
 
     /// Writes what is kept in memory and closes the database. Call it when no request is in flight any more.
     pub async fn close(&self) {
-        if let Err(error) = self.api_key_usage.flush(&self.store).await {
-            tracing::warn!(%error, "the last uses of API keys could not be written");
+        if let Err(error) = self.flush().await {
+            tracing::warn!(%error, "the last uses of API keys, or the last refusals, could not be written");
         }
         self.end_analytics().await;
         self.store.close().await;

@@ -9,26 +9,37 @@ pub mod config;
 pub mod data_plane;
 pub mod gateway;
 pub mod http;
+pub mod outbound;
 pub mod secrets;
 pub mod store;
 pub mod telemetry;
 
 pub mod ledger;
 
+pub mod oauth;
+
 mod analytics;
 mod api_keys;
+mod audit;
 mod auth;
 mod breakers;
+mod browser;
 mod configuration;
 mod control;
 mod metadata;
+mod oauth_clients;
 mod payments;
+mod permissions;
 mod rate_limits;
+mod roles;
 mod routes;
+mod service_tokens;
 mod services;
 mod sessions;
 mod system;
+mod tenants;
 mod transactions;
+mod users;
 mod versions;
 mod wallets;
 

@@ -7,9 +7,8 @@
 use std::ffi::{c_int, c_uint, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use libloading::os::unix::Library;
 use napi::Env;
@@ -30,6 +29,8 @@ struct Handle {
 type Loop = sys::uv_loop_s;
 type OnPoll = unsafe extern "C" fn(*mut Handle, status: c_int, events: c_int);
 type OnClose = unsafe extern "C" fn(*mut Handle);
+/// What is called on readiness.
+type Ready = Box<dyn Fn(&Env)>;
 
 /// What is used of libuv. Its names and types are kept within a major version.
 struct Libuv {
@@ -90,7 +91,7 @@ struct Watched {
     hook: sys::napi_async_cleanup_hook_handle,
     over: Arc<AtomicBool>,
     /// Nothing once the environment ends.
-    ready: Option<Box<dyn Fn(&Env)>>,
+    ready: Option<Ready>,
 }
 
 impl Watch {

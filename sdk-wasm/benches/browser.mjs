@@ -1,4 +1,4 @@
-// What the engine adds to a call in Chromium: the median of its calls less that of bare `fetch`, in turn, against one small server.
+// What the engine adds to a call in Chromium, over bare `fetch` of the same against one small server: the median of the differences, calls taking turns one by one.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";

@@ -31,6 +31,8 @@ pub mod edge;
 pub mod exchange;
 mod explain;
 mod forward;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub mod identity;
 pub mod limit;
 mod listener;
@@ -38,6 +40,7 @@ pub mod observe;
 mod pipeline;
 pub mod problem;
 mod proxy;
+mod reread;
 pub mod route;
 mod snapshot;
 pub mod upstream;

@@ -45,6 +45,14 @@ impl Refusal {
         self
     }
 
+    /// The same under another status and code, for a protocol that has its own.
+    #[must_use]
+    pub fn renamed(mut self, status: StatusCode, code: &'static str) -> Self {
+        self.0.status = status;
+        self.0.code = code;
+        self
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.0.status

@@ -19,9 +19,10 @@ use crate::explain::{self, Explained};
 use crate::forward::{Asking, Fetcher, Pool};
 use crate::identity::Memory;
 use crate::limit::{Decision, Link, RoutePolicy, Usage};
-use crate::listener::{Counts, Listening, Sockets};
+use crate::listener::{Changes, Counts, Listening, Sockets};
 use crate::observe::{Recorder, Seen};
 use crate::pipeline::{self, Peer};
+use crate::reread;
 use crate::snapshot::{self, Lasting, Snapshot};
 use crate::upstream::{Asker, Service, ServiceStatus, Services};
 use crate::{Body, Caller, Config, Exchange, Host};
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     /// The connections of requests that came without a socket.
     pool: Arc<Pool>,
     background: Mutex<Background>,
+    pub(crate) listeners: Changes,
     applying: Mutex<()>,
 }
 
@@ -67,6 +69,7 @@ struct Background {
     runtime: Option<Handle>,
     tasks: HashMap<Arc<str>, Tended>,
     recorder: Option<AbortHandle>,
+    files: Option<AbortHandle>,
     link: Option<(Arc<Link>, AbortHandle)>,
 }
 
@@ -88,7 +91,11 @@ impl Drop for Tended {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        self.recorder.iter().chain(self.link.iter().map(|(_, task)| task)).for_each(AbortHandle::abort);
+        self.recorder
+            .iter()
+            .chain(&self.files)
+            .chain(self.link.iter().map(|(_, task)| task))
+            .for_each(AbortHandle::abort);
     }
 }
 
@@ -99,6 +106,15 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
+    /// Compiles anew what is written, since files that it names have changed. What is new in them holds from the next request on.
+    pub(crate) fn reread(&self) -> Result<(), Vec<Fault>> {
+        let _turn = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.snapshot.load_full();
+        let snapshot = Snapshot::new(Config::clone(&before.config), Some(&before), &self.lasting)?;
+        self.snapshot.store(Arc::new(snapshot));
+        Ok(())
+    }
+
     /// Whether a caller may call, as often as a route and their tier say; nothing where nobody is counted.
     pub(crate) async fn admit(
         &self,
@@ -138,23 +154,27 @@ impl Proxy {
             counts: Arc::default(),
             pool: Arc::new(Pool::default()),
             background: Mutex::default(),
+            listeners: Changes::default(),
             applying: Mutex::default(),
         }));
         proxy.tend();
         Ok(proxy)
     }
 
-    /// Puts a configuration in the place of the one before. Requests under way end as they began. Addresses of listeners are those that [`Proxy::bind`]
-    /// found; all else holds from the next request on.
+    /// Puts a configuration in the place of the one before: it holds from the next request on, and requests under way end as they began. While
+    /// [`Listening::serve`] runs, listeners that are new are listened on, and those that are gone are not any more.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the configuration; then the one before stays.
+    /// Everything that is wrong with the configuration, or an address that cannot be taken; then the one before stays.
     pub fn apply(&self, config: Config) -> Result<(), Vec<Fault>> {
         // One at a time: what outlives snapshots is brought to one configuration before the next.
         let _turn = self.0.applying.lock().unwrap_or_else(PoisonError::into_inner);
-        let snapshot = Snapshot::new(config, Some(&self.0.snapshot.load()), &self.0.lasting)?;
+        let before = self.0.snapshot.load_full();
+        let change = self.0.listeners.prepare(&before.config, &config)?;
+        let snapshot = Snapshot::new(config, Some(&before), &self.0.lasting)?;
         self.0.snapshot.store(Arc::new(snapshot));
+        change.into_iter().for_each(|change| self.0.listeners.carry_out(change));
         self.tend();
         Ok(())
     }
@@ -170,6 +190,9 @@ impl Proxy {
         background
             .recorder
             .get_or_insert_with(|| runtime.spawn(Arc::clone(&lasting.recorder).run()).abort_handle());
+        background
+            .files
+            .get_or_insert_with(|| runtime.spawn(reread::run(Arc::downgrade(&self.0))).abort_handle());
         let link = self.0.snapshot.load().link.clone();
         if background.link.as_ref().map(|(link, _)| Arc::as_ptr(link)) != link.as_ref().map(Arc::as_ptr) {
             if let Some((_, task)) = background.link.take() {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::Config;
 use crate::breaker::{Breaker, Breakers};
 use crate::cache::Cache;
+use crate::config::files::{Looks, looks};
 use crate::config::{self, Fault, Level};
 use crate::edge::{Addresses, Changes, Cors, Deprecation, HeaderChanges, Networks, Validation, Versions};
 use crate::forward::{Draft, Upstream};
@@ -36,6 +37,8 @@ pub(crate) struct Snapshot {
     pub(crate) link: Option<Arc<Link>>,
     /// Which part of the traces that begin here is kept.
     pub(crate) sample: f64,
+    /// The files that it was made of, as they looked before they were read.
+    pub(crate) files: Looks,
     routes: Vec<Compiled>,
     /// What is counted of requests that no route took.
     unrouted: Handles,
@@ -137,7 +140,8 @@ pub(crate) fn faults(config: &Config) -> Vec<Fault> {
     }
     let tiers = Tiers::new(&config.limits).err().unwrap_or_default();
     faults.extend(tiers.into_iter().map(|fault| fault.under("limits")));
-    keep(observe::Policy::new(&config.observe), &mut faults, "observe");
+    let observe = observe::Policy::new(&config.observe).err().unwrap_or_default();
+    faults.extend(observe.into_iter().map(|fault| fault.under("observe")));
     if let Some(redis) = &config.limits.redis {
         keep(Link::new(redis).map_err(|fault| fault.under("redis")), &mut faults, "limits");
     }
@@ -168,6 +172,7 @@ impl Snapshot {
     /// Compiles a configuration. What outlives snapshots is only touched if nothing is wrong.
     pub(crate) fn new(config: Config, before: Option<&Self>, lasting: &Lasting) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
+        let files = looks(&config);
         let mut services = BTreeMap::new();
         for (name, service) in &config.services {
             match Draft::new(service) {
@@ -187,7 +192,9 @@ impl Snapshot {
         let tiers = Tiers::new(&config.limits)
             .map_err(|found| faults.extend(found.into_iter().map(|fault| fault.under("limits"))))
             .ok();
-        let observe = keep(observe::Policy::new(&config.observe), &mut faults, "observe");
+        let observe = observe::Policy::new(&config.observe)
+            .map_err(|found| faults.extend(found.into_iter().map(|fault| fault.under("observe"))))
+            .ok();
         let known = before.filter(|before| before.config.limits.redis == config.limits.redis);
         let link = match (known, &config.limits.redis) {
             (Some(known), _) => known.link.clone(),
@@ -237,6 +244,7 @@ impl Snapshot {
             tiers,
             link,
             sample,
+            files,
             routes,
             unrouted: lasting.recorder.handles(UNROUTED, None),
             upstreams,
@@ -248,7 +256,7 @@ fn keep<T>(result: Result<T, Fault>, faults: &mut Vec<Fault>, step: &str) -> Opt
     result.map_err(|fault| faults.push(fault.under(step))).ok()
 }
 
-/// Brings what outlives snapshots to what a configuration says. A service that is written as before keeps its connections.
+/// Brings what outlives snapshots to what a configuration says. A service that is written as before, in files that are as before, keeps its connections.
 fn put_to_work(
     config: &Config,
     drafts: BTreeMap<String, Draft>,
@@ -260,13 +268,13 @@ fn put_to_work(
     for (name, draft) in drafts {
         let Some(written) = config.services.get(&name) else { continue };
         let known = before.and_then(|before| before.upstreams.get(&name));
-        let upstream = match known.filter(|known| known.written == *written) {
+        let upstream = match known.filter(|known| known.is_made_of(written, &draft)) {
             Some(known) => Arc::clone(known),
             None => {
-                let tls = draft.tls();
+                let read = draft.read();
                 let (service, _) = lasting.services.of(&name, draft.targets, now);
                 let breaker = lasting.breakers.of(&name, draft.breaker, now);
-                Arc::new(Upstream::new(service, breaker, written, tls))
+                Arc::new(Upstream::new(service, breaker, written, read))
             }
         };
         upstreams.insert(name, upstream);

@@ -9,7 +9,7 @@ use waypost_proxy::observe::analytics::Step;
 use super::storage;
 use crate::Gateway;
 use crate::secrets::id;
-use crate::store::StoreError;
+use crate::store::{StoreError, System};
 
 /// Steps that may wait for the database: two hours of minutes.
 const WAITING: usize = 120;
@@ -64,7 +64,7 @@ impl Gateway {
         if steps.is_empty() {
             return Ok(());
         }
-        let mut tx = self.store.begin_unrecorded().await?;
+        let mut tx = self.store.begin_system(System::DataPlane).await?;
         for step in &steps {
             storage::save(tx.connection(), &self.analytics.node, step).await?;
         }
@@ -91,7 +91,7 @@ impl Gateway {
     pub(crate) async fn prune_analytics(&self) -> Result<(), StoreError> {
         let kept = i64::try_from(self.config.analytics.retention.as_millis()).unwrap_or(i64::MAX);
         let before = (self.store.now() / 1_000).saturating_sub(kept);
-        let mut tx = self.store.begin_unrecorded().await?;
+        let mut tx = self.store.begin_system(System::DataPlane).await?;
         storage::prune(tx.connection(), before).await?;
         tx.commit_empty().await
     }
@@ -110,7 +110,7 @@ impl Gateway {
         let mut stored: BTreeSet<u64> = BTreeSet::new();
         let mut after = (from, String::new());
         loop {
-            let rows = storage::steps(self.store.read(), &after, to, CHUNK).await?;
+            let rows = storage::steps(self.store.system(System::DataPlane), &after, to, CHUNK).await?;
             let Some(last) = rows.last() else { break };
             after = (last.at, last.node.clone());
             for row in &rows {

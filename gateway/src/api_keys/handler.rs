@@ -1,11 +1,14 @@
 //! The operations of `api_keys`.
 
 use waypost_types::params::ApiKeysListParams;
-use waypost_types::{ApiKey, ApiKeyPage, ApiKeyStatus, ApiKeyWithSecret, CreateApiKey, RotateApiKey};
+use waypost_types::{
+    ApiKey, ApiKeyPage, ApiKeyStatus, ApiKeyWithSecret, AuditType, CreateApiKey, RotateApiKey,
+};
 
 use super::storage::KeyRow;
 use super::{rules, storage};
 use crate::Gateway;
+use crate::audit;
 use crate::auth::storage::user_by_id;
 use crate::generated::{ApiKeysApi, Created, NoContent, Success};
 use crate::http::{Context, Error};
@@ -66,8 +69,9 @@ impl ApiKeysApi<Context, Error> for Gateway {
             return Err(Error::invalid(wrong));
         }
         rules::check_subset(&caller.permissions, &body.permissions)?;
-        let owner =
-            user_by_id(self.store.read(), &caller.user_id).await?.ok_or_else(Error::unauthenticated)?;
+        let owner = user_by_id(self.store.tenant(&context)?, &caller.user_id)
+            .await?
+            .ok_or_else(Error::unauthenticated)?;
         // A key may be of a lower tier than its tenant, and makes no better one than itself.
         let ceiling = rules::lower_tier(&caller.tier, &owner.tenant_tier);
         let tier = rules::tier(body.tier.as_ref().map(|tier| tier.as_str()), ceiling)?;
@@ -82,7 +86,8 @@ impl ApiKeysApi<Context, Error> for Gateway {
             expires_at: expires_at.unwrap_or_default(),
         };
         let (row, secret) = key.make(&self.secrets, now)?;
-        storage::insert(tx.connection(), &row).await?;
+        storage::insert(&mut tx, &row).await?;
+        audit::record(&mut tx, &context, audit::Entry::new(AuditType::ApiKeyCreated, &row.id)).await?;
         let answer = ApiKeyWithSecret::new(row.api_key(now), secret);
         tx.commit(&answer).await?;
         Ok(Created(answer))
@@ -102,15 +107,9 @@ impl ApiKeysApi<Context, Error> for Gateway {
         let limit = params.limit.unwrap_or(20);
         let now = self.store.now();
         // One more than asked for says whether there is a next page.
-        let mut rows = storage::list(
-            self.store.read(),
-            &caller.tenant_id,
-            &params.status,
-            after.as_ref(),
-            limit + 1,
-            now,
-        )
-        .await?;
+        let mut rows =
+            storage::list(self.store.tenant(&context)?, &params.status, after.as_ref(), limit + 1, now)
+                .await?;
         let page = usize::try_from(limit).unwrap_or(20);
         let has_more = rows.len() > page;
         rows.truncate(page);
@@ -121,8 +120,7 @@ impl ApiKeysApi<Context, Error> for Gateway {
     }
 
     async fn api_keys_get(&self, context: Context, api_key_id: String) -> Result<Success<ApiKey>, Error> {
-        let caller = context.identity()?;
-        let row = storage::get(self.store.read(), &caller.tenant_id, &api_key_id).await?;
+        let row = storage::get(self.store.tenant(&context)?, &api_key_id).await?;
         let row = row.ok_or_else(|| Error::not_found("API key", &api_key_id))?;
         Ok(Success(row.api_key(self.store.now())))
     }
@@ -136,7 +134,7 @@ impl ApiKeysApi<Context, Error> for Gateway {
         let caller = context.identity()?;
         let mut tx = self.store.begin(&context).await?;
         let now = tx.now();
-        let row = storage::get(&mut *tx.connection(), &caller.tenant_id, &api_key_id).await?;
+        let row = storage::get(&mut tx, &api_key_id).await?;
         let mut row = row.ok_or_else(|| Error::not_found("API key", &api_key_id))?;
         match rules::status(&row, now) {
             ApiKeyStatus::Revoked => {
@@ -162,21 +160,21 @@ impl ApiKeysApi<Context, Error> for Gateway {
         };
         row.hint = hint;
         row.rotated_at = Some(now);
-        storage::update_secret(tx.connection(), &row).await?;
+        storage::update_secret(&mut tx, &row).await?;
+        audit::record(&mut tx, &context, audit::Entry::new(AuditType::ApiKeyRotated, &row.id)).await?;
         let answer = ApiKeyWithSecret::new(row.api_key(now), secret.to_string());
-        self.auth.api_keys.changed(&row.id);
+        self.auth.changed(&mut tx, &row.id).await?;
         tx.commit(&answer).await?;
         Ok(Success(answer))
     }
 
     async fn api_keys_revoke(&self, context: Context, api_key_id: String) -> Result<NoContent, Error> {
-        let caller = context.identity()?;
         let mut tx = self.store.begin(&context).await?;
-        let now = tx.now();
-        let row = storage::get(&mut *tx.connection(), &caller.tenant_id, &api_key_id).await?;
+        let row = storage::get(&mut tx, &api_key_id).await?;
         let row = row.ok_or_else(|| Error::not_found("API key", &api_key_id))?;
-        storage::revoke(tx.connection(), &row.id, now).await?;
-        self.auth.api_keys.changed(&row.id);
+        storage::revoke(&mut tx, &row.id).await?;
+        audit::record(&mut tx, &context, audit::Entry::new(AuditType::ApiKeyRevoked, &row.id)).await?;
+        self.auth.changed(&mut tx, &row.id).await?;
         tx.commit_empty().await?;
         Ok(NoContent)
     }

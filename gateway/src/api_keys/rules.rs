@@ -25,10 +25,15 @@ pub(crate) struct Presented {
 impl Presented {
     /// Takes the identifier out of `wp_<32 hexadecimal digits>_<43 characters>`.
     pub(crate) fn parse(secret: &str) -> Option<Self> {
-        let (id, random) = secret.strip_prefix(PREFIX)?.split_once('_')?;
-        let id = ["key_", id].concat();
-        (crate::secrets::id::is("key", &id) && random.len() == RANDOM).then_some(Self { id })
+        parse(PREFIX, "key", secret).map(|id| Self { id })
     }
+}
+
+/// The identifier of this kind that a secret with this prefix names.
+pub(crate) fn parse(prefix: &str, kind: &str, secret: &str) -> Option<String> {
+    let (id, random) = secret.strip_prefix(prefix)?.split_once('_')?;
+    let id = [kind, "_", id].concat();
+    (crate::secrets::id::is(kind, &id) && random.len() == RANDOM).then_some(id)
 }
 
 /// What is stored of a secret.
@@ -38,9 +43,15 @@ pub(crate) fn hash(hasher: &TokenHasher, secret: &str) -> TokenHash {
 
 /// A new secret for this key, and the hint that tells it apart.
 pub(crate) fn new_secret(id: &str) -> Result<(Zeroizing<String>, String), getrandom::Error> {
+    make(PREFIX, id)
+}
+
+/// A new secret with this prefix for what has this identifier, and the hint that tells it apart.
+pub(crate) fn make(prefix: &str, id: &str) -> Result<(Zeroizing<String>, String), getrandom::Error> {
     let random = random::token()?;
     let hint = random.get(RANDOM - 4..).unwrap_or_default().to_owned();
-    Ok((Zeroizing::new(format!("{PREFIX}{}_{}", id.trim_start_matches("key_"), *random)), hint))
+    let digits = id.split_once('_').map_or(id, |(_, digits)| digits);
+    Ok((Zeroizing::new(format!("{prefix}{digits}_{}", *random)), hint))
 }
 
 impl KeyRecord {
@@ -145,6 +156,7 @@ mod tests {
             expires_at: None,
             revoked: false,
             touched: Default::default(),
+            platform: false,
         }
     }
 

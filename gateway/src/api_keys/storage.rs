@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use sqlx::FromRow;
-use sqlx::sqlite::SqliteConnection;
 use waypost_types::{ApiKey, ApiKeyStatus};
 
 use super::rules;
-use crate::store::Readers;
 use crate::store::clock::to_rfc3339;
 use crate::store::cursor::Position;
+use crate::store::{Readers, SystemTx, TenantExecutor, TenantReader, WriteTx, sql};
 
 /// What a key is good for: kept in the cache.
 #[derive(Debug)]
@@ -27,6 +26,8 @@ pub(crate) struct KeyRecord {
     pub(crate) revoked: bool,
     /// When its use was last noted.
     pub(crate) touched: AtomicI64,
+    /// Whether its tenant is that of those who run the gateway.
+    pub(crate) platform: bool,
 }
 
 /// A key as it is stored.
@@ -76,8 +77,8 @@ impl KeyRow {
     }
 }
 
-impl From<KeyRow> for KeyRecord {
-    fn from(row: KeyRow) -> Self {
+impl KeyRecord {
+    fn new(row: KeyRow, platform: bool) -> Self {
         Self {
             permissions: row.permissions().into(),
             previous: row.previous_hash.zip(row.previous_expires_at),
@@ -89,36 +90,40 @@ impl From<KeyRow> for KeyRecord {
             expires_at: row.expires_at,
             revoked: row.revoked_at.is_some(),
             touched: AtomicI64::new(row.last_used_at.unwrap_or(0)),
+            platform,
         }
     }
 }
 
-const KEY: &str =
-    "SELECT id, tenant_id, user_id, name, hint, permissions, tier, hash, previous_hash, previous_expires_at,
-    created_at, expires_at, rotated_at, revoked_at, last_used_at FROM api_keys";
+/// The text that reads whole keys, and which.
+macro_rules! key {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, tenant_id, user_id, name, hint, permissions, tier, hash, previous_hash, previous_expires_at,
+             created_at, expires_at, rotated_at, revoked_at, last_used_at FROM api_keys ",
+            $which
+        )
+    };
+}
 
 /// Whatever tenant it belongs to: for finding out who calls.
 pub(crate) async fn record(readers: &Readers, id: &str) -> Result<Option<KeyRecord>, sqlx::Error> {
-    let row = sqlx::query_as::<_, KeyRow>(sqlx::AssertSqlSafe(format!("{KEY} WHERE id = $1")));
-    row.bind(id).fetch_optional(readers).await.map(|row| row.map(KeyRecord::from))
+    let row = sqlx::query_as::<_, KeyRow>(key!("WHERE id = $1")).bind(id).fetch_optional(readers).await?;
+    let Some(row) = row else { return Ok(None) };
+    let platform = crate::auth::storage::is_platform(readers, &row.tenant_id).await?;
+    Ok(Some(KeyRecord::new(row, platform)))
 }
 
-pub(crate) async fn get(
-    executor: impl sqlx::SqliteExecutor<'_>,
-    tenant_id: &str,
+pub(crate) async fn get<'q>(
+    tenant: impl TenantExecutor<'q>,
     id: &str,
 ) -> Result<Option<KeyRow>, sqlx::Error> {
-    sqlx::query_as(sqlx::AssertSqlSafe(format!("{KEY} WHERE tenant_id = $1 AND id = $2")))
-        .bind(tenant_id)
-        .bind(id)
-        .fetch_optional(executor)
-        .await
+    tenant.query(sql!(key!("WHERE tenant_id = $1 AND id = $2"))).bind(id).fetch_optional_as().await
 }
 
 /// The tenant's keys, newest first, after a position; of these states at `now`, or of all.
 pub(crate) async fn list(
-    readers: &Readers,
-    tenant_id: &str,
+    tenant: TenantReader<'_>,
     states: &[ApiKeyStatus],
     after: Option<&Position>,
     limit: i64,
@@ -126,32 +131,32 @@ pub(crate) async fn list(
 ) -> Result<Vec<KeyRow>, sqlx::Error> {
     let (time, id) = after.map_or((i64::MAX, ""), |position| (position.created_at, position.id.as_str()));
     let wanted = |state: &ApiKeyStatus| states.is_empty() || states.contains(state);
-    sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "{KEY} WHERE tenant_id = $1 AND (created_at, id) < ($2, $3) AND (
+    let query = tenant.query(sql!(key!(
+        "WHERE tenant_id = $1 AND (created_at, id) < ($2, $3) AND (
            ($4 AND revoked_at IS NOT NULL) OR
            ($5 AND revoked_at IS NULL AND expires_at <= $7) OR
            ($6 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $7)))
          ORDER BY created_at DESC, id DESC LIMIT $8"
-    )))
-    .bind(tenant_id)
-    .bind(time)
-    .bind(id)
-    .bind(wanted(&ApiKeyStatus::Revoked))
-    .bind(wanted(&ApiKeyStatus::Expired))
-    .bind(wanted(&ApiKeyStatus::Active))
-    .bind(now)
-    .bind(limit)
-    .fetch_all(readers)
-    .await
+    )));
+    query
+        .bind(time)
+        .bind(id)
+        .bind(wanted(&ApiKeyStatus::Revoked))
+        .bind(wanted(&ApiKeyStatus::Expired))
+        .bind(wanted(&ApiKeyStatus::Active))
+        .bind(now)
+        .bind(limit)
+        .fetch_all_as()
+        .await
 }
 
-pub(crate) async fn insert(connection: &mut SqliteConnection, row: &KeyRow) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO api_keys (id, tenant_id, user_id, name, hint, permissions, tier, hash, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-    )
+/// Writes a new key of the row's tenant, which is the transaction's.
+pub(crate) async fn insert(tx: &mut WriteTx, row: &KeyRow) -> Result<(), sqlx::Error> {
+    tx.query(sql!(
+        "INSERT INTO api_keys (tenant_id, id, user_id, name, hint, permissions, tier, hash, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+    ))
     .bind(&row.id)
-    .bind(&row.tenant_id)
     .bind(&row.user_id)
     .bind(&row.name)
     .bind(&row.hint)
@@ -160,53 +165,45 @@ pub(crate) async fn insert(connection: &mut SqliteConnection, row: &KeyRow) -> R
     .bind(&row.hash)
     .bind(row.created_at)
     .bind(row.expires_at)
-    .execute(connection)
+    .execute()
     .await
     .map(drop)
 }
 
 /// Writes what a rotation changes.
-pub(crate) async fn update_secret(
-    connection: &mut SqliteConnection,
-    row: &KeyRow,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE api_keys SET hash = $1, hint = $2, previous_hash = $3, previous_expires_at = $4, rotated_at = $5
-         WHERE id = $6",
-    )
+pub(crate) async fn update_secret(tx: &mut WriteTx, row: &KeyRow) -> Result<(), sqlx::Error> {
+    tx.query(sql!(
+        "UPDATE api_keys SET hash = $2, hint = $3, previous_hash = $4, previous_expires_at = $5, rotated_at = $6
+         WHERE tenant_id = $1 AND id = $7"
+    ))
     .bind(&row.hash)
     .bind(&row.hint)
     .bind(&row.previous_hash)
     .bind(row.previous_expires_at)
     .bind(row.rotated_at)
     .bind(&row.id)
-    .execute(connection)
+    .execute()
     .await
     .map(drop)
 }
 
 /// Revokes a key that is not revoked yet.
-pub(crate) async fn revoke(connection: &mut SqliteConnection, id: &str, now: i64) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL")
-        .bind(now)
-        .bind(id)
-        .execute(connection)
-        .await
-        .map(drop)
+pub(crate) async fn revoke(tx: &mut WriteTx, id: &str) -> Result<(), sqlx::Error> {
+    let now = tx.now();
+    let revoke =
+        sql!("UPDATE api_keys SET revoked_at = $2 WHERE tenant_id = $1 AND id = $3 AND revoked_at IS NULL");
+    tx.query(revoke).bind(now).bind(id).execute().await.map(drop)
 }
 
-/// Notes when a key was last used; never backwards.
-pub(crate) async fn set_last_used(
-    connection: &mut SqliteConnection,
-    id: &str,
-    time: i64,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)",
-    )
-    .bind(time)
-    .bind(id)
-    .execute(connection)
-    .await
-    .map(drop)
+/// Notes when a key or a service token was last used, whosever it is; never backwards.
+pub(crate) async fn set_last_used(tx: &mut SystemTx, id: &str, time: i64) -> Result<(), sqlx::Error> {
+    let note = match id.starts_with("key_") {
+        true => {
+            "UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)"
+        }
+        false => {
+            "UPDATE service_tokens SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at < $1)"
+        }
+    };
+    sqlx::query(note).bind(time).bind(id).execute(tx.connection()).await.map(drop)
 }

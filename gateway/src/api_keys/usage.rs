@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use super::storage::{self, KeyRecord};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, System};
 
 /// Uses of one key within this time are one: 10 seconds.
 const COARSE: i64 = 10_000_000;
@@ -48,9 +48,9 @@ impl Usage {
 }
 
 async fn write(store: &Store, noted: &HashMap<String, i64>) -> Result<(), StoreError> {
-    let mut tx = store.begin_unrecorded().await?;
+    let mut tx = store.begin_system(System::Housekeeping).await?;
     for (id, time) in noted {
-        storage::set_last_used(tx.connection(), id, *time).await?;
+        storage::set_last_used(&mut tx, id, *time).await?;
     }
     tx.commit_empty().await
 }

@@ -6,10 +6,15 @@ use std::sync::Arc;
 use ::http::header::AUTHORIZATION;
 use ::http::{HeaderMap, HeaderName};
 
+use super::TokenError;
 use super::storage::{self, SessionRecord};
 use crate::Gateway;
+use crate::api_keys::storage::KeyRecord;
 use crate::api_keys::{self, rules::Presented};
 use crate::http::{Caller, Error, Identity};
+use crate::secrets::TokenHash;
+use crate::service_tokens;
+use crate::store::System;
 
 /// The header of an API key.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -21,7 +26,10 @@ pub(crate) async fn authenticate(
     peer: IpAddr,
 ) -> Result<Caller, Error> {
     let identity = match (one(headers, AUTHORIZATION)?, one(headers, API_KEY)?) {
-        (None, None) => return Ok(Caller::Anonymous { address: peer }),
+        (None, None) => {
+            let browser = gateway.browser_caller(headers).await?;
+            return Ok(browser.unwrap_or(Caller::Anonymous { address: peer }));
+        }
         (Some(_), Some(_)) => {
             return Err(refused(
                 "The request has both an Authorization and an X-API-Key header. Send one of them.",
@@ -31,7 +39,10 @@ pub(crate) async fn authenticate(
             let token = bearer(authorization).ok_or_else(|| {
                 refused("The Authorization header is not of the form `Bearer <access token>`.")
             })?;
-            session(gateway, token).await?
+            match token.starts_with(service_tokens::rules::PREFIX) {
+                true => service_token(gateway, token).await?,
+                false => session(gateway, token).await?,
+            }
         }
         (None, Some(key)) => api_key(gateway, key).await?,
     };
@@ -70,6 +81,8 @@ async fn session(gateway: &Gateway, token: &str) -> Result<Option<Identity>, Err
     let now = gateway.store.now();
     let claims = match gateway.auth.tokens.verify(token, now.div_euclid(1_000_000)) {
         Ok(claims) => claims,
+        // Not of a session: of a grant, if of anything.
+        Err(TokenError::UnknownKey) => return gateway.oauth_caller(token).await,
         Err(error) => {
             tracing::debug!(%error, "access token refused");
             return Ok(None);
@@ -82,6 +95,7 @@ async fn session(gateway: &Gateway, token: &str) -> Result<Option<Identity>, Err
         credential_id: claims.sid.clone(),
         permissions: Arc::clone(&record.permissions),
         tier: record.tier.clone(),
+        platform: record.platform,
     }))
 }
 
@@ -90,7 +104,8 @@ async fn session_record(gateway: &Gateway, id: &str, now: i64) -> Result<Option<
     if let Some(record) = gateway.auth.sessions.get(id).filter(|record| now < record.expires_at) {
         return Ok(Some(record));
     }
-    let record = storage::session_record(gateway.store.read(), id, now).await?.map(Arc::new);
+    let record =
+        storage::session_record(gateway.store.system(System::Authentication), id, now).await?.map(Arc::new);
     if let Some(record) = &record {
         gateway.auth.sessions.put(id, record);
     }
@@ -102,31 +117,55 @@ async fn api_key(gateway: &Gateway, secret: &str) -> Result<Option<Identity>, Er
         tracing::debug!("API key refused: not of the form of one");
         return Ok(None);
     };
-    let record = match gateway.auth.api_keys.get(&presented.id) {
-        Some(record) => record,
-        None => match api_keys::storage::record(gateway.store.read(), &presented.id).await? {
-            Some(record) => {
-                let record = Arc::new(record);
-                gateway.auth.api_keys.put(&presented.id, &record);
-                record
-            }
-            None => return Ok(None),
-        },
-    };
-    let now = gateway.store.now();
     let hash = api_keys::rules::hash(gateway.secrets.tokens(), secret);
-    if !record.opens(&hash, now) {
-        tracing::debug!(api_key_id = presented.id, "API key refused");
+    let record = match gateway.auth.api_keys.get(&presented.id) {
+        Some(record) => Some(record),
+        None => {
+            let readers = gateway.store.system(System::Authentication);
+            remember(gateway, api_keys::storage::record(readers, &presented.id).await?)
+        }
+    };
+    Ok(record.and_then(|record| program(gateway, &record, &hash)))
+}
+
+async fn service_token(gateway: &Gateway, secret: &str) -> Result<Option<Identity>, Error> {
+    let Some(id) = service_tokens::rules::parse(secret) else {
+        tracing::debug!("service token refused: not of the form of one");
         return Ok(None);
+    };
+    let hash = service_tokens::rules::hash(gateway.secrets.tokens(), secret);
+    let record = match gateway.auth.api_keys.get(&id) {
+        Some(record) => Some(record),
+        None => {
+            let readers = gateway.store.system(System::Authentication);
+            remember(gateway, service_tokens::storage::record(readers, &id).await?)
+        }
+    };
+    Ok(record.and_then(|record| program(gateway, &record, &hash)))
+}
+
+fn remember(gateway: &Gateway, record: Option<KeyRecord>) -> Option<Arc<KeyRecord>> {
+    let record = Arc::new(record?);
+    gateway.auth.api_keys.put(&record.id, &record);
+    Some(record)
+}
+
+/// The program whose key or token has this hash.
+fn program(gateway: &Gateway, record: &Arc<KeyRecord>, hash: &TokenHash) -> Option<Identity> {
+    let now = gateway.store.now();
+    if !record.opens(hash, now) {
+        tracing::debug!(credential_id = record.id, "credential refused");
+        return None;
     }
-    gateway.api_key_usage.touch(&record, now);
-    Ok(Some(Identity {
+    gateway.api_key_usage.touch(record, now);
+    Some(Identity {
         tenant_id: record.tenant_id.clone(),
         user_id: record.user_id.clone(),
         credential_id: record.id.clone(),
         permissions: Arc::clone(&record.permissions),
         tier: record.tier.clone(),
-    }))
+        platform: record.platform,
+    })
 }
 
 #[cfg(test)]

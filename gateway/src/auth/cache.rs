@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
-/// How long an entry is served without another look. Bounds how late a change made by another process (the command
-/// line) is seen; a change made by this one is seen at once.
-const FRESH: Duration = Duration::from_secs(30);
+/// How long an entry is served without another look. A change is seen before: one made by this process at once, one made by another (a node, the command
+/// line) within seconds ([`super::changes`]). This bounds what no change was written of.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// Longer than a look-up can take: that is bounded by the request timeout, an hour at most.
 const MARKED: Duration = Duration::from_secs(2 * 3_600);
 
-const CAPACITY: u64 = 100_000;
+const CAPACITY: u64 = 200_000;
 
 /// Entries by the credential's identifier.
 pub(crate) struct CredentialCache<V> {

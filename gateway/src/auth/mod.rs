@@ -1,24 +1,30 @@
 //! Who calls: accounts, sign-in, tokens, and from a request's headers to its caller.
 //!
-//! Two credentials exist. An *access token* is a short JWT of a session; it is verified by signature and then by its session, so an ended
-//! session is refused at once and not when its token expires. An *API key* names itself and is compared with a keyed hash.
-//! Both look-ups are cached; a change of a session or a key takes effect with the answer that acknowledges it ([`cache`]).
+//! Three credentials exist. An *access token* is a short JWT of a session; it is verified by signature and then by its session, so an ended
+//! session is refused at once and not when its token expires. An *API key* and a *service token* name themselves and are compared with a keyed hash.
+//! Both look-ups are cached; a change of a session or a key takes effect with the answer that acknowledges it ([`cache`]), and
+//! within seconds in other processes ([`changes`]).
 //!
 //! What does not live here: managing sessions (`sessions`) and API keys (`api_keys`), and whether a caller may do what it
 //! asks for (`http::permits`, by the contract's `x-permission`).
 
+mod attempts;
 mod authenticate;
 pub(crate) mod cache;
+pub(crate) mod changes;
 mod handler;
 pub(crate) mod roles;
-mod rules;
+pub(crate) mod rules;
 pub(crate) mod storage;
 mod tokens;
+
+use std::sync::atomic::AtomicI64;
 
 use crate::config::Config;
 use crate::secrets::Secrets;
 use crate::secrets::password::{PasswordError, Passwords};
 
+use attempts::Attempts;
 pub(crate) use authenticate::authenticate;
 use cache::CredentialCache;
 pub(crate) use tokens::{AccessTokens, TokenError};
@@ -31,7 +37,11 @@ pub(crate) struct Auth {
     pub(crate) passwords: Passwords,
     pub(crate) tokens: AccessTokens,
     pub(crate) sessions: CredentialCache<storage::SessionRecord>,
+    /// API keys and service tokens.
     pub(crate) api_keys: CredentialCache<KeyRecord>,
+    attempts: Attempts,
+    /// When the newest change of a credential was made that this process knows of.
+    seen: AtomicI64,
 }
 
 /// Why authentication could not be set up.
@@ -54,6 +64,9 @@ impl Auth {
             tokens: AccessTokens::new(&secrets.signing_seed(), config.tokens.access_lifetime)?,
             sessions: CredentialCache::new(),
             api_keys: CredentialCache::new(),
+            attempts: Attempts::default(),
+            // Nothing is remembered yet.
+            seen: AtomicI64::new(jiff::Timestamp::now().as_microsecond()),
         })
     }
 }

@@ -11,10 +11,15 @@ pub(crate) fn permissions(role: &str) -> &'static [&'static str] {
         "admin" => &["*"],
         "manager" => &[
             "api_keys:*",
+            "oauth_clients:*",
             "payments:*",
             "rate_limits:read",
+            "roles:read",
+            "service_tokens:*",
             "sessions:*",
+            "tenants:read",
             "transactions:*",
+            "users:read",
             "versions:read",
             "wallets:*",
         ],
@@ -23,12 +28,38 @@ pub(crate) fn permissions(role: &str) -> &'static [&'static str] {
             "payments:read",
             "rate_limits:read",
             "sessions:*",
+            "tenants:read",
             "transactions:read",
             "versions:read",
             "wallets:read",
         ],
         _ => &[],
     }
+}
+
+/// All that a built-in role and a tenant's own roles may do together, each once. The contract shows 50 at most, more than it has areas.
+pub(crate) fn union(role: &str, custom: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut all: Vec<String> = permissions(role).iter().map(|permission| (*permission).to_owned()).collect();
+    all.extend(custom);
+    all.sort_unstable();
+    all.dedup();
+    // What a wildcard covers needs no mention of its own.
+    let wide: Vec<String> = all.iter().filter(|permission| permission.ends_with('*')).cloned().collect();
+    all.retain(|permission| {
+        !wide
+            .iter()
+            .any(|wide| wide != permission && crate::http::permits(std::slice::from_ref(wide), permission))
+    });
+    all
+}
+
+/// Areas of the whole platform: where its services are, who calls them, what is configured.
+const PLATFORM: [&str; 5] = ["analytics:", "breakers:", "config:", "routes:", "services:"];
+
+/// Whether a permission is about the whole platform and not about one tenant. Only those who run the gateway may use it, whatever their roles say: a
+/// tenant's admin may do everything in the tenant.
+pub(crate) fn is_platform(permission: &str) -> bool {
+    permission == "rate_limits:write" || PLATFORM.iter().any(|area| permission.starts_with(area))
 }
 
 /// The place of a tier in the order; `None` for one that this version does not know.
@@ -77,6 +108,25 @@ mod tests {
         }
         for unknown in ["wallets:fly", "wallet:*", "", "wallets", "**"] {
             assert!(!is_known(unknown), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn roles_add_up_and_a_wildcard_says_it_all() {
+        let custom =
+            |permissions: &[&str]| permissions.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        assert_eq!(union("service", custom(&["wallets:read", "wallets:*", "wallets:read"])), ["wallets:*"]);
+        assert_eq!(union("admin", custom(&["wallets:read", "payments:*"])), ["*"]);
+        assert!(union("user", custom(&["payments:write"])).contains(&"payments:write".to_owned()));
+    }
+
+    #[test]
+    fn what_is_every_tenants_is_for_the_platform_alone() {
+        for platform in ["services:read", "config:write", "rate_limits:write"] {
+            assert!(is_platform(platform), "{platform}");
+        }
+        for own in ["rate_limits:read", "service_tokens:write", "wallets:read", "roles:write"] {
+            assert!(!is_platform(own), "{own}");
         }
     }
 

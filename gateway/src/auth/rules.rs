@@ -8,12 +8,12 @@ const PASSWORD: std::ops::RangeInclusive<usize> = 12..=128;
 /// The form under which an address is stored and found: without surrounding space, in lower case.
 ///
 /// By RFC 5321 the part before the `@` may tell capitals apart; no provider does, and users do not remember what they typed.
-pub(super) fn normal_email(email: &str) -> String {
+pub(crate) fn normal_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
 /// Whether the address could be one. Only sending to it would prove more.
-pub(super) fn check_email(pointer: &str, email: &str) -> Result<(), FieldError> {
+pub(crate) fn check_email(pointer: &str, email: &str) -> Result<(), FieldError> {
     let plausible = email.len() <= 254
         && !email.chars().any(|letter| letter.is_whitespace() || letter.is_control())
         && email.rsplit_once('@').is_some_and(|(local, domain)| {
@@ -36,7 +36,7 @@ pub(super) fn check_email(pointer: &str, email: &str) -> Result<(), FieldError> 
 /// Whether the password may be used: long enough, and not the address that everybody can guess.
 ///
 /// There are no rules about kinds of characters; NIST SP 800-63B advises against them.
-pub(super) fn check_password(pointer: &str, password: &str, email: &str) -> Result<(), FieldError> {
+pub(crate) fn check_password(pointer: &str, password: &str, email: &str) -> Result<(), FieldError> {
     let refused = |code: &'static str, detail: String| {
         Err(FieldError { pointer: pointer.to_owned(), code: code.into(), detail })
     };

@@ -1,6 +1,7 @@
 //! Tenants, users, sessions and refresh tokens in the database.
 //!
-//! Functions that change something take the connection of a write transaction; the caller commits.
+//! Who is not signed in yet has no tenant: what signing in needs is the gateway's own work and takes [`Readers`] or a [`SystemTx`]. All else
+//! is of the caller's tenant. Functions that change something take a write transaction; the caller commits.
 
 use std::sync::Arc;
 
@@ -8,8 +9,8 @@ use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
 use waypost_types::{Tenant, User};
 
-use crate::store::Readers;
 use crate::store::clock::to_rfc3339;
+use crate::store::{Readers, TenantExecutor as _, TenantReader, WriteTx, sql};
 
 /// A user with the tenant that it belongs to.
 #[derive(Debug, Clone, FromRow)]
@@ -22,6 +23,8 @@ pub(crate) struct UserRow {
     pub(crate) password_hash: Option<String>,
     pub(crate) created_at: i64,
     pub(crate) tenant_name: String,
+    pub(crate) tenant_description: Option<String>,
+    pub(crate) tenant_parent_id: Option<String>,
     pub(crate) tenant_tier: String,
     pub(crate) tenant_created_at: i64,
 }
@@ -40,12 +43,15 @@ impl UserRow {
 
     pub(crate) fn tenant(&self) -> Tenant {
         let tier = self.tenant_tier.as_str().into();
-        Tenant::new(
+        let mut tenant = Tenant::new(
             self.tenant_id.as_str(),
             self.tenant_name.as_str(),
             tier,
             to_rfc3339(self.tenant_created_at),
-        )
+        );
+        tenant.description = self.tenant_description.clone();
+        tenant.parent_id = self.tenant_parent_id.clone();
+        tenant
     }
 }
 
@@ -57,11 +63,14 @@ pub(crate) struct SessionRecord {
     pub(crate) permissions: Arc<[String]>,
     pub(crate) tier: String,
     pub(crate) expires_at: i64,
+    /// Whether its tenant is that of those who run the gateway.
+    pub(crate) platform: bool,
 }
 
 /// A refresh token as it was issued, with its session.
 #[derive(Debug, FromRow)]
 pub(crate) struct RefreshRow {
+    pub(crate) tenant_id: String,
     pub(crate) session_id: String,
     pub(crate) user_id: String,
     pub(crate) expires_at: i64,
@@ -80,33 +89,39 @@ pub(crate) struct NewSession<'a> {
     pub(crate) expires_at: i64,
 }
 
-const USER: &str = "SELECT u.id, u.tenant_id, u.email, u.name, u.role, u.password_hash, u.created_at,
-    t.name AS tenant_name, t.tier AS tenant_tier, t.created_at AS tenant_created_at
-    FROM users u JOIN tenants t ON t.id = u.tenant_id";
+/// The text that reads users with their tenants, and which.
+macro_rules! user {
+    ($which:literal) => {
+        concat!(
+            "SELECT u.id, u.tenant_id, u.email, u.name, u.role, u.password_hash, u.created_at,
+             t.name AS tenant_name, t.description AS tenant_description, t.parent_id AS tenant_parent_id,
+             t.tier AS tenant_tier, t.created_at AS tenant_created_at
+             FROM users u JOIN tenants t ON t.id = u.tenant_id ",
+            $which
+        )
+    };
+}
 
 pub(crate) async fn user_by_email(readers: &Readers, email: &str) -> Result<Option<UserRow>, sqlx::Error> {
-    sqlx::query_as(sqlx::AssertSqlSafe(format!("{USER} WHERE u.email = $1")))
-        .bind(email)
-        .fetch_optional(readers)
-        .await
+    sqlx::query_as(user!("WHERE u.email = $1")).bind(email).fetch_optional(readers).await
 }
 
-pub(crate) async fn user_by_id(readers: &Readers, id: &str) -> Result<Option<UserRow>, sqlx::Error> {
-    sqlx::query_as(sqlx::AssertSqlSafe(format!("{USER} WHERE u.id = $1")))
-        .bind(id)
-        .fetch_optional(readers)
-        .await
+pub(crate) async fn user_by_id(tenant: TenantReader<'_>, id: &str) -> Result<Option<UserRow>, sqlx::Error> {
+    tenant.query(sql!(user!("WHERE u.tenant_id = $1 AND u.id = $2"))).bind(id).fetch_optional_as().await
 }
 
+/// `platform`: whether it is that of those who run the gateway.
 pub(crate) async fn insert_tenant(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
+    platform: bool,
     now: i64,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO tenants (id, name, tier, created_at) VALUES ($1, $2, $3, $4)")
+    sqlx::query("INSERT INTO tenants (id, name, tier, platform, created_at) VALUES ($1, $2, $3, $4, $5)")
         .bind(&tenant.id)
         .bind(&tenant.name)
         .bind(tenant.tier.as_str())
+        .bind(i64::from(platform))
         .bind(now)
         .execute(connection)
         .await
@@ -139,20 +154,17 @@ pub(crate) async fn insert_user(
 
 /// Sets the password if the present hash is still `expected`; says whether it was.
 pub(crate) async fn replace_password(
-    connection: &mut SqliteConnection,
+    tx: &mut WriteTx,
     user_id: &str,
     expected: &str,
     hash: &str,
-    now: i64,
 ) -> Result<bool, sqlx::Error> {
-    sqlx::query("UPDATE users SET password_hash = $1, updated_at = $2 WHERE id = $3 AND password_hash = $4")
-        .bind(hash)
-        .bind(now)
-        .bind(user_id)
-        .bind(expected)
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected() == 1)
+    let now = tx.now();
+    let replace = tx.query(sql!(
+        "UPDATE users SET password_hash = $2, updated_at = $3
+         WHERE tenant_id = $1 AND id = $4 AND password_hash = $5"
+    ));
+    Ok(replace.bind(hash).bind(now).bind(user_id).bind(expected).execute().await? == 1)
 }
 
 /// Whether the user's password hash is still this one: a login that was checked before the transaction holds only then.
@@ -193,8 +205,8 @@ pub(crate) async fn session_record(
     session_id: &str,
     now: i64,
 ) -> Result<Option<SessionRecord>, sqlx::Error> {
-    let row: Option<(String, String, String, String, i64)> = sqlx::query_as(
-        "SELECT s.tenant_id, s.user_id, u.role, t.tier, s.expires_at
+    let row: Option<(String, String, String, String, i64, i64)> = sqlx::query_as(
+        "SELECT s.tenant_id, s.user_id, u.role, t.tier, t.platform, s.expires_at
          FROM sessions s JOIN users u ON u.id = s.user_id JOIN tenants t ON t.id = s.tenant_id
          WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $2",
     )
@@ -202,16 +214,48 @@ pub(crate) async fn session_record(
     .bind(now)
     .fetch_optional(readers)
     .await?;
-    Ok(row.map(|(tenant_id, user_id, role, tier, expires_at)| SessionRecord {
-        tenant_id,
-        user_id,
-        permissions: super::roles::permissions(&role)
-            .iter()
-            .map(|permission| (*permission).to_owned())
-            .collect(),
-        tier,
-        expires_at,
-    }))
+    let Some((tenant_id, user_id, role, tier, platform, expires_at)) = row else { return Ok(None) };
+    let custom: Vec<String> = sqlx::query_scalar(
+        "SELECT r.permissions FROM user_roles ur
+         JOIN roles r ON r.tenant_id = ur.tenant_id AND r.name = ur.role_name WHERE ur.user_id = $1",
+    )
+    .bind(&user_id)
+    .fetch_all(readers)
+    .await?;
+    let custom = custom.iter().flat_map(|permissions| crate::roles::permissions(permissions));
+    let permissions = super::roles::union(&role, custom).into();
+    let platform = platform != 0;
+    Ok(Some(SessionRecord { tenant_id, user_id, permissions, tier, expires_at, platform }))
+}
+
+/// Whether a tenant is that of those who run the gateway.
+pub(crate) async fn is_platform(readers: &Readers, tenant_id: &str) -> Result<bool, sqlx::Error> {
+    let platform = sqlx::query_scalar::<_, i64>("SELECT platform FROM tenants WHERE id = $1");
+    Ok(platform.bind(tenant_id).fetch_optional(readers).await?.is_some_and(|platform| platform != 0))
+}
+
+/// The tier of a user's tenant, whosever it is: for those who run the gateway.
+pub(crate) async fn tier_of(readers: &Readers, user_id: &str) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT t.tier FROM users u JOIN tenants t ON t.id = u.tenant_id WHERE u.id = $1")
+        .bind(user_id)
+        .fetch_optional(readers)
+        .await
+}
+
+/// Whether the user with this address has been signed in from here. The same work whether there is such a user or not.
+pub(crate) async fn is_known_place(
+    readers: &Readers,
+    email: &str,
+    address: &str,
+) -> Result<bool, sqlx::Error> {
+    let found: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = $1 AND s.ip_address = $2 LIMIT 1",
+    )
+    .bind(email)
+    .bind(address)
+    .fetch_optional(readers)
+    .await?;
+    Ok(found.is_some())
 }
 
 pub(crate) async fn insert_refresh_token(
@@ -238,7 +282,7 @@ pub(crate) async fn refresh_token(
     hash: &[u8; 32],
 ) -> Result<Option<RefreshRow>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT r.session_id, s.user_id, r.expires_at, r.used_at, s.ended_at
+        "SELECT s.tenant_id, r.session_id, s.user_id, r.expires_at, r.used_at, s.ended_at
          FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id WHERE r.hash = $1",
     )
     .bind(hash.as_slice())
@@ -270,38 +314,31 @@ pub(crate) async fn use_refresh_token(
 
 /// Ends a session of this user; says whether there was one to end.
 pub(crate) async fn end_session(
-    connection: &mut SqliteConnection,
+    tx: &mut WriteTx,
     user_id: &str,
     session_id: &str,
-    now: i64,
 ) -> Result<bool, sqlx::Error> {
-    sqlx::query(
-        "UPDATE sessions SET ended_at = $1 WHERE id = $2 AND user_id = $3 AND ended_at IS NULL AND expires_at > $4",
-    )
-    .bind(now)
-    .bind(session_id)
-    .bind(user_id)
-    .bind(now)
-    .execute(connection)
-    .await
-    .map(|done| done.rows_affected() == 1)
+    let now = tx.now();
+    let end = tx.query(sql!(
+        "UPDATE sessions SET ended_at = $2
+         WHERE tenant_id = $1 AND id = $3 AND user_id = $4 AND ended_at IS NULL AND expires_at > $2"
+    ));
+    Ok(end.bind(now).bind(session_id).bind(user_id).execute().await? == 1)
 }
 
 /// Ends the user's sessions but this one, and says which they were.
 pub(crate) async fn end_sessions_but(
-    connection: &mut SqliteConnection,
+    tx: &mut WriteTx,
     user_id: &str,
     kept: &str,
-    now: i64,
 ) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(
-        "UPDATE sessions SET ended_at = $1 WHERE user_id = $2 AND id <> $3 AND ended_at IS NULL RETURNING id",
-    )
-    .bind(now)
-    .bind(user_id)
-    .bind(kept)
-    .fetch_all(connection)
-    .await
+    let now = tx.now();
+    let end = tx.query(sql!(
+        "UPDATE sessions SET ended_at = $2
+         WHERE tenant_id = $1 AND user_id = $3 AND id <> $4 AND ended_at IS NULL RETURNING id"
+    ));
+    let ended: Vec<(String,)> = end.bind(now).bind(user_id).bind(kept).fetch_all_as().await?;
+    Ok(ended.into_iter().map(|(id,)| id).collect())
 }
 
 /// Removes some of the refresh tokens and sessions that have expired at `now`, and says whether there may be more: so that requests

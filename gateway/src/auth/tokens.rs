@@ -4,21 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
+
+use crate::secrets::SigningKey;
 
 /// `iss` and `aud` of every token of ours.
 const ISSUER: &str = "waypost-gateway";
 
 /// Tokens whose signature is remembered: 100,000 callers at once take some 20 MB.
 const REMEMBERED: u64 = 100_000;
-
-/// What an Ed25519 seed is wrapped in to be PKCS#8 (RFC 8410, section 7).
-const PKCS8: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// What an access token says. Permissions are not in it: they are read with the session, so a change takes effect at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,12 +65,7 @@ pub(crate) struct AccessTokens {
 
 impl AccessTokens {
     pub(crate) fn new(seed: &[u8; 32], lifetime: Duration) -> Result<Self, TokenError> {
-        let der = Zeroizing::new([PKCS8.as_slice(), seed].concat());
-        let signing = EncodingKey::from_ed_der(&der);
-        let public = Jwk::from_encoding_key(&signing, Algorithm::EdDSA)?;
-        let verifying = DecodingKey::from_jwk(&public)?;
-        // The thumbprint names the key by what it is, so a changed master key changes the name too.
-        let kid = public.thumbprint(jsonwebtoken::jwk::ThumbprintHash::SHA256)?;
+        let SigningKey { kid, signing, verifying, .. } = SigningKey::new(seed)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[ISSUER]);

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::configuration::rules;
 use crate::control::{Author, storage};
 use crate::data_plane::{File, Plan};
+use crate::store::System;
 
 /// Who the change is recorded as.
 const AUTHOR: Author<'static> = Author { name: "waypost-gateway config apply", request_id: None };
@@ -37,7 +38,7 @@ async fn put(
     check: bool,
 ) -> Result<String, CliError> {
     plan.begin(gateway).map_err(|faults| CliError::Proxy(plan.faulty(faults)))?;
-    let mut tx = gateway.store.begin_unrecorded().await?;
+    let mut tx = gateway.store.begin_system(System::Operator).await?;
     let view = gateway.control.view();
     let (after, found) = rules::checked(part, &view, tx.now());
     let found: Vec<Fault> = found

@@ -14,7 +14,7 @@ use crate::config::{Config, value::parse_duration};
 use crate::http::Error;
 use crate::secrets::{Secrets, id};
 use crate::store::clock::to_rfc3339;
-use crate::store::{Store, WriteTx};
+use crate::store::{Store, System, SystemTx};
 
 /// The user that the keys of the command line belong to. The domain can have no mailbox (RFC 2606), and there is no password.
 const OPERATOR: &str = "operator@waypost.invalid";
@@ -37,7 +37,7 @@ fn sql(error: sqlx::Error) -> CliError {
 
 /// Makes a key for the first start; `None` if anybody is there already, who can make one.
 pub(super) async fn first(gateway: &Gateway) -> Result<Option<String>, CliError> {
-    let mut tx = gateway.store.begin_unrecorded().await?;
+    let mut tx = gateway.store.begin_system(System::Operator).await?;
     let tenants = sqlx::query_scalar::<_, i64>("SELECT 1 FROM tenants LIMIT 1");
     if tenants.fetch_optional(tx.connection()).await.map_err(sql)?.is_some() {
         return Ok(None);
@@ -53,7 +53,8 @@ pub(super) async fn first(gateway: &Gateway) -> Result<Option<String>, CliError>
         expires_at: None,
     };
     let (row, secret) = key.make(&gateway.secrets, tx.now()).map_err(failed)?;
-    storage::insert(tx.connection(), &row).await.map_err(sql)?;
+    let mut tx = tx.in_tenant(owner.tenant_id.as_str());
+    storage::insert(&mut tx, &row).await.map_err(sql)?;
     tx.commit_empty().await?;
     Ok(Some(secret))
 }
@@ -131,7 +132,7 @@ async fn make(
     arguments: &KeyArguments,
     lifetime: Option<i64>,
 ) -> Result<(ApiKeyWithSecret, String), CliError> {
-    let mut tx = store.begin_unrecorded().await?;
+    let mut tx = store.begin_system(System::Operator).await?;
     let owner = owner(&mut tx, arguments.tenant.as_deref()).await?;
     let tier = rules::tier(arguments.tier.as_deref(), &owner.tier)
         .map_err(|error| CliError::Arguments(vec![format!("--tier: {}", error.detail)]))?;
@@ -145,13 +146,14 @@ async fn make(
     };
     let now = tx.now();
     let (row, secret) = key.make(secrets, now).map_err(failed)?;
-    storage::insert(tx.connection(), &row).await.map_err(sql)?;
+    let mut tx = tx.in_tenant(owner.tenant_id.as_str());
+    storage::insert(&mut tx, &row).await.map_err(sql)?;
     tx.commit_empty().await?;
     Ok((ApiKeyWithSecret::new(row.api_key(now), secret), owner.tenant_id))
 }
 
 /// The first user of this tenant, or of the first tenant, which is made if there is none.
-async fn owner(tx: &mut WriteTx, tenant: Option<&str>) -> Result<Owner, CliError> {
+async fn owner(tx: &mut SystemTx, tenant: Option<&str>) -> Result<Owner, CliError> {
     let found: Option<Owner> = sqlx::query_as(
         "SELECT t.id AS tenant_id, u.id AS user_id, t.tier FROM tenants t JOIN users u ON u.tenant_id = t.id
          WHERE $1 IS NULL OR t.id = $1 ORDER BY t.created_at, t.id, u.created_at, u.id LIMIT 1",
@@ -169,11 +171,11 @@ async fn owner(tx: &mut WriteTx, tenant: Option<&str>) -> Result<Owner, CliError
     }
 }
 
-async fn make_owner(tx: &mut WriteTx) -> Result<Owner, CliError> {
+async fn make_owner(tx: &mut SystemTx) -> Result<Owner, CliError> {
     let (now, made) = (tx.now(), to_rfc3339(tx.now()));
     let tenant = Tenant::new(id::new("ten"), "Default", Tier::Admin, made.as_str());
     let user = User::new(id::new("usr"), tenant.id.as_str(), OPERATOR, "Operator", Role::Admin, made);
-    insert_tenant(tx.connection(), &tenant, now).await.map_err(sql)?;
+    insert_tenant(tx.connection(), &tenant, true, now).await.map_err(sql)?;
     insert_user(tx.connection(), &user, None, now).await.map_err(sql)?;
     Ok(Owner { tenant_id: tenant.id, user_id: user.id, tier: tenant.tier.as_str().to_owned() })
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::providers;
 use super::settings::{self, SETTINGS, Setting};
 use super::value::Input;
 use super::{Config, MASTER_KEY, PREFIX};
@@ -86,9 +87,12 @@ impl Config {
         }
         reader.environment(&sources.environment);
         for Flag { name, key, value } in &sources.flags {
-            match settings::find(key) {
-                Some(setting) => reader.set(setting, &Input::Word(value), name.clone()),
-                None => reader.unknown(name.clone(), key),
+            match (settings::find(key), providers::parts(key)) {
+                (Some(setting), _) => reader.set(setting, &Input::Word(value), name.clone()),
+                (None, Some((provider, own))) => {
+                    reader.set_provider(provider, own, &Input::Word(value), name.clone())
+                }
+                (None, None) => reader.unknown(name.clone(), key),
             }
         }
         reader.finish()
@@ -103,7 +107,10 @@ struct Reader {
 }
 
 impl Reader {
-    fn finish(self) -> Result<Loaded, ConfigError> {
+    fn finish(mut self) -> Result<Loaded, ConfigError> {
+        for (setting, why) in providers::missing(&self.config.oauth.providers) {
+            self.mistake(setting.clone(), format!("`{setting}` {why}"));
+        }
         if self.mistakes.is_empty() {
             Ok(Loaded { config: self.config, origins: self.origins })
         } else {
@@ -126,6 +133,12 @@ impl Reader {
                 self.origins.insert(setting.key, place);
             }
             Err(what) => self.mistake(place, format!("`{}`: {what}", setting.key)),
+        }
+    }
+
+    fn set_provider(&mut self, provider: &str, key: &str, input: &Input<'_>, place: String) {
+        if let Err(what) = providers::set(&mut self.config, provider, key, input) {
+            self.mistake(place, format!("`{}{provider}.{key}`: {what}", providers::PREFIX));
         }
     }
 
@@ -157,6 +170,12 @@ impl Reader {
             let at_key = || place(name, text, key.span().start);
             match (settings::find(&path), value.get_ref()) {
                 (Some(setting), _) => self.set(setting, &input(value), place(name, text, value.span().start)),
+                (None, DeValue::Table(inner)) if is_provider(&path) => self.table(name, text, &path, inner),
+                (None, _) if providers::parts(&path).is_some() => {
+                    if let Some((provider, own)) = providers::parts(&path) {
+                        self.set_provider(provider, own, &input(value), place(name, text, value.span().start));
+                    }
+                }
                 (None, DeValue::Table(inner)) if is_table(&path) => self.table(name, text, &path, inner),
                 (None, _) if path == "master_key" => self.mistake(
                     at_key(),
@@ -181,12 +200,24 @@ impl Reader {
                 }
             } else if let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == *name) {
                 self.set(setting, &Input::Word(value), name.clone());
+            } else if let Some((provider, key)) =
+                name.strip_prefix(PROVIDER_VARIABLE).and_then(providers::variable_parts)
+            {
+                self.set_provider(&provider, key, &Input::Word(value), name.clone());
             } else if name != super::CONFIG_FILE {
                 let hint = suggestion(name, SETTINGS.iter().map(Setting::variable));
                 self.mistake(name.clone(), format!("there is no setting of this name{hint}"));
             }
         }
     }
+}
+
+/// What the variables of providers begin with: `WAYPOST_GATEWAY_OAUTH_PROVIDERS_GOOGLE_CLIENT_SECRET`.
+const PROVIDER_VARIABLE: &str = "WAYPOST_GATEWAY_OAUTH_PROVIDERS_";
+
+/// `oauth.providers`, and each provider's own table.
+fn is_provider(path: &str) -> bool {
+    path == "oauth.providers" || path.strip_prefix(providers::PREFIX).is_some_and(providers::is_name)
 }
 
 fn is_table(path: &str) -> bool {

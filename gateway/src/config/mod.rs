@@ -4,13 +4,17 @@
 //! at the first mistake: every unknown key, wrong type and wrong bound is reported at once, each with its place.
 
 mod load;
+mod providers;
 mod settings;
 mod show;
 pub(crate) mod value;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 pub use crate::store::Durability;
 pub use load::{ConfigError, Flag, Loaded, Mistake, Sources};
@@ -59,6 +63,94 @@ pub struct Config {
     pub rate_limits: RateLimitsConfig,
     /// Pages of other origins.
     pub cors: CorsConfig,
+    /// Addresses that users and providers gave.
+    pub outbound: OutboundConfig,
+    /// Sessions of browsers.
+    pub sessions: SessionsConfig,
+    /// OAuth both ways.
+    pub oauth: OAuthConfig,
+}
+
+/// `[sessions]`: people who are signed in in a browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionsConfig {
+    /// How long a session lives that is not used.
+    pub idle_lifetime: Duration,
+    /// How long a session lives, however much it is used.
+    pub absolute_lifetime: Duration,
+}
+
+/// `[oauth]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OAuthConfig {
+    /// How others reach this gateway: `https://id.example`. The address that it listens at when not set.
+    pub issuer: Option<String>,
+    /// `[oauth.providers.<name>]`: who people can sign in with.
+    pub providers: BTreeMap<String, ProviderConfig>,
+}
+
+/// One provider. Of `google`, `microsoft`, `github`, `linkedin` and `x` all but the client is known; any other has an `issuer`.
+#[derive(Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProviderConfig {
+    /// What the provider calls this gateway.
+    pub client_id: String,
+    /// The secret that goes with it.
+    pub client_secret: Option<String>,
+    /// Its name for people.
+    pub label: Option<String>,
+    /// Who signs its ID tokens (OpenID Connect).
+    pub issuer: Option<String>,
+    /// What is asked for, separated by spaces.
+    pub scopes: Option<String>,
+    /// Where people are asked, of a provider of plain OAuth 2.
+    pub authorization_endpoint: Option<String>,
+    /// Where it gives tokens, of a provider of plain OAuth 2.
+    pub token_endpoint: Option<String>,
+    /// Its API, of a provider of plain OAuth 2.
+    pub api: Option<String>,
+    /// Whether the secret goes into the `Authorization` header instead of the form.
+    pub basic: bool,
+    /// Whether its e-mail addresses count as verified though it does not say so: where all of its accounts are the organisation's own.
+    pub trust_email: bool,
+}
+
+impl std::fmt::Debug for ProviderConfig {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { client_id, issuer, .. } = self;
+        formatter
+            .debug_struct("ProviderConfig")
+            .field("client_id", client_id)
+            .field("issuer", issuer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `[outbound]`: how addresses that a user or a provider gave are asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutboundConfig {
+    /// Networks that are not public and may be asked nevertheless.
+    pub allow_networks: Vec<IpNet>,
+    /// Whether `http` may be asked, and not only `https`.
+    pub allow_http: bool,
+    /// How long one question may take, from the look-up of the name to the last byte.
+    pub timeout: Duration,
+    /// The largest answer that is taken, in bytes.
+    pub answer_bytes: u32,
+}
+
+impl Default for OutboundConfig {
+    fn default() -> Self {
+        Self {
+            allow_networks: Vec::new(),
+            allow_http: false,
+            timeout: Duration::from_secs(10),
+            answer_bytes: 1024 * 1024,
+        }
+    }
 }
 
 /// `[cors]`.
@@ -139,6 +231,8 @@ pub struct TokensConfig {
     pub access_lifetime: Duration,
     /// Lifetime of a refresh token; each refresh starts it again.
     pub refresh_lifetime: Duration,
+    /// How long a key signs access tokens of grants before the next one does.
+    pub key_lifetime: Duration,
 }
 
 /// `[passwords]`: argon2id. The defaults are OWASP's first choice.
@@ -259,6 +353,7 @@ impl Default for Config {
             tokens: TokensConfig {
                 access_lifetime: Duration::from_secs(15 * 60),
                 refresh_lifetime: Duration::from_secs(30 * 24 * 3600),
+                key_lifetime: Duration::from_secs(90 * 24 * 3600),
             },
             passwords: PasswordsConfig {
                 memory_kib: 19 * 1024,
@@ -292,6 +387,12 @@ impl Default for Config {
                 admin: Rates { per_second: None, per_minute: None, per_hour: None, per_day: None },
             },
             cors: CorsConfig::default(),
+            outbound: OutboundConfig::default(),
+            sessions: SessionsConfig {
+                idle_lifetime: Duration::from_secs(2 * 3600),
+                absolute_lifetime: Duration::from_secs(7 * 24 * 3600),
+            },
+            oauth: OAuthConfig::default(),
         }
     }
 }

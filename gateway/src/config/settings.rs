@@ -6,8 +6,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::value::{
-    Input, boolean, bytes, choice, duration, integer, origins, quoted, rate, show_bytes, show_duration, text,
+    Input, boolean, bytes, choice, duration, integer, issuer, networks, origins, quoted, rate, show_bytes,
+    show_duration, text,
 };
 use super::{Config, Durability, LogFormat, Origins};
 
@@ -203,6 +206,13 @@ pub(super) static SETTINGS: &[Setting] = &[
         SECOND,
         Duration::from_secs(400 * 86_400)
     ),
+    span!(
+        "tokens.key_lifetime",
+        "How long a key signs access tokens of grants before the next one does.",
+        tokens.key_lifetime,
+        HOUR,
+        Duration::from_secs(400 * 86_400)
+    ),
     number!("passwords.memory_kib", "argon2id: memory of one hash in KiB.", passwords.memory_kib, 8, 4 << 20),
     number!("passwords.iterations", "argon2id: passes over the memory.", passwords.iterations, 1, 100),
     number!("passwords.parallelism", "argon2id: lanes.", passwords.parallelism, 1, 64),
@@ -250,6 +260,56 @@ pub(super) static SETTINGS: &[Setting] = &[
             Origins::Any => "*".to_owned(),
             Origins::Listed(origins) => origins.join(", "),
         }))
+    ),
+    setting!(
+        "outbound.allow_networks",
+        "Networks that are not public and that addresses of users may lead to: \"10.0.0.0/8, 127.0.0.1\".",
+        outbound.allow_networks,
+        networks,
+        |value: &Vec<IpNet>| (!value.is_empty())
+            .then(|| quoted(&value.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")))
+    ),
+    setting!(
+        "outbound.allow_http",
+        "Let addresses of users be http, and not only https.",
+        outbound.allow_http,
+        boolean,
+        |value: &bool| Some(value.to_string())
+    ),
+    span!(
+        "outbound.timeout",
+        "How long a question to an address of a user may take.",
+        outbound.timeout,
+        MILLISECOND,
+        MINUTE
+    ),
+    size!(
+        "outbound.answer_bytes",
+        "Largest answer that is taken from such an address.",
+        outbound.answer_bytes,
+        1 << 10,
+        1 << 26
+    ),
+    span!(
+        "sessions.idle_lifetime",
+        "How long a browser's session lives that is not used.",
+        sessions.idle_lifetime,
+        MINUTE,
+        Duration::from_secs(30 * 86_400)
+    ),
+    span!(
+        "sessions.absolute_lifetime",
+        "How long a browser's session lives, however much it is used.",
+        sessions.absolute_lifetime,
+        MINUTE,
+        Duration::from_secs(400 * 86_400)
+    ),
+    setting!(
+        "oauth.issuer",
+        "How others reach this gateway: \"https://id.example\"; the address that it listens at unless set.",
+        oauth.issuer,
+        |input| issuer(input).map(Some),
+        |value: &Option<String>| value.as_ref().map(|value| quoted(value))
     ),
 ];
 

@@ -29,6 +29,7 @@ impl Loaded {
                 None => writeln!(text, "{:<44} # not set: {}", format!("# {key} ="), setting.help),
             };
         }
+        text.push_str(&super::providers::show(&self.config.oauth.providers));
         text
     }
 }

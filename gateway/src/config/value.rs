@@ -2,7 +2,10 @@
 //!
 //! An error says what was expected; the place is added by the reader.
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use super::Origins;
 
@@ -65,6 +68,38 @@ pub(super) fn origins(input: &Input<'_>) -> Result<Origins, String> {
         None => Ok(Origins::Listed(listed)),
         Some(origin) => Err(format!(
             "expected origins such as \"https://app.example, http://localhost:5173\" in lower case, without a path, or \"*\", found `{origin}`"
+        )),
+    }
+}
+
+/// Networks, such as `10.0.0.0/8, fd00::/8`; a single address is a network of one.
+pub(super) fn networks(input: &Input<'_>) -> Result<Vec<IpNet>, String> {
+    let written = text(input)?;
+    let network =
+        |text: &str| text.parse::<IpNet>().ok().or_else(|| Some(text.parse::<IpAddr>().ok()?.into()));
+    written
+        .split(',')
+        .map(|text| network(text.trim()))
+        .collect::<Option<_>>()
+        .ok_or_else(|| format!("expected networks such as \"10.0.0.0/8, fd00::/8\", found `{written}`"))
+}
+
+/// An issuer (RFC 8414, section 2): an origin, and a path without a slash at its end. Plain http is for trying out on one machine.
+pub(super) fn issuer(input: &Input<'_>) -> Result<String, String> {
+    let written = text(input)?;
+    let url = url::Url::parse(&written).ok();
+    let fits = url.as_ref().is_some_and(|url| {
+        let loopback = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+        (url.scheme() == "https" || (url.scheme() == "http" && loopback))
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+    });
+    match fits && !written.ends_with('/') {
+        true => Ok(written),
+        false => Err(format!(
+            "expected an address such as \"https://id.example\", without a path, and http only on this machine, found `{written}`"
         )),
     }
 }

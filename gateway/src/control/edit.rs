@@ -7,7 +7,7 @@ use super::layers::{ApiLayer, Kind};
 use super::{Compiled, Revision, Source, View, faults, storage};
 use crate::Gateway;
 use crate::http::{Context, Error};
-use crate::store::StoreError;
+use crate::store::{StoreError, System};
 
 /// Who changes something, for the record.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +62,7 @@ impl Gateway {
     ) -> Result<T, Error> {
         let identity = context.identity()?;
         let author = Author { name: &identity.user_id, request_id: Some(context.request_id()) };
-        let mut tx = self.store.begin(context).await?;
+        let mut tx = self.store.begin_system_for(context, System::DataPlane).await?;
         let before = storage::parts(tx.connection()).await?;
         let revision = storage::revision(tx.connection()).await?;
         permit(&revision)?;
@@ -94,12 +94,12 @@ impl Gateway {
     /// Takes over what other processes changed.
     pub(crate) async fn follow_config(&self) -> Result<(), StoreError> {
         let known = self.control.view().revision.number;
-        if storage::revision(self.store.read()).await?.number <= known {
+        if storage::revision(self.store.system(System::DataPlane)).await?.number <= known {
             return Ok(());
         }
         // Both from one connection and in this order: parts that are newer than their revision are adopted again with the next.
-        let revision = storage::revision(self.store.read()).await?;
-        let parts = storage::parts(self.store.read()).await?;
+        let revision = storage::revision(self.store.system(System::DataPlane)).await?;
+        let parts = storage::parts(self.store.system(System::DataPlane)).await?;
         self.control.adopt(parts, revision, self.proxy().ok().as_ref());
         Ok(())
     }

@@ -61,6 +61,6 @@ mod tests {
         let fault = Fault::at(2, "x").under("a/b~c").under("services");
         assert_eq!(pointer(&fault.place), "/services/a~1b~0c/2");
         let error = invalid(&[fault], 1);
-        assert_eq!((error.code.as_ref(), error.fields[0].pointer.as_str()), ("invalid_config", "/a~1b~0c/2"));
+        assert_eq!((error.code, error.fields[0].pointer.as_str()), ("invalid_config", "/a~1b~0c/2"));
     }
 }

@@ -5,7 +5,7 @@ use sqlx::{Row as _, SqliteExecutor};
 
 use super::layers::Record;
 use super::{ApiLayer, Author, Kind, Revision};
-use crate::store::{StoreError, WriteTx};
+use crate::store::{StoreError, SystemTx};
 
 fn record_of(row: &SqliteRow) -> Result<Record, StoreError> {
     let kind: &str = row.try_get(0)?;
@@ -43,7 +43,7 @@ pub(crate) async fn parts(executor: impl SqliteExecutor<'_>) -> Result<ApiLayer,
 
 /// Writes what differs from before, and that somebody did it. Gives the new revision.
 pub(crate) async fn save(
-    tx: &mut WriteTx,
+    tx: &mut SystemTx,
     before: &ApiLayer,
     after: &ApiLayer,
     revision: i64,

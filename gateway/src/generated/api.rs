@@ -5,7 +5,7 @@
 
 use std::future::Future;
 #[allow(unused_imports)]
-use super::outcome::{Accepted, Created, NoContent, Streamed, Success, Text};
+use super::outcome::{Accepted, Created, NoContent, Page, Streamed, Success, Text};
 
 /// Is the gateway well, what does it measure, and what does it serve: health, metrics, this contract and its reference.
 pub trait SystemApi<C, E>: Send + Sync + 'static {
@@ -94,10 +94,12 @@ pub trait AuthApi<C, E>: Send + Sync + 'static {
     ///
     /// `POST /v1/auth/register`
     ///
-    /// Makes a user and a tenant of its own; the user is its `manager`. It does not sign the user in: `auth_login` does.
+    /// Makes a user and a tenant of its own; the user is its `admin`. It does not sign the user in: `auth_login` does.
     ///
-    /// Refused with 409 `email_taken` if there is an account with that address, and with 422 `validation_failed` for a password of fewer than 12
-    /// characters.
+    /// An address that has an account already is answered alike, and nothing is made: nobody learns who has one. Then only the password that the account has
+    /// signs in.
+    ///
+    /// Refused with 422 `validation_failed` for a password of fewer than 12 characters.
     fn auth_register(
         &self,
         context: C,
@@ -109,7 +111,9 @@ pub trait AuthApi<C, E>: Send + Sync + 'static {
     ///
     /// Checks the password and starts a session: a short-lived access token, and a refresh token to get the next one with.
     ///
-    /// Refused with 401 `invalid_credentials`, which is the same, and takes as long, for a wrong password and for an address that has no account.
+    /// Refused with 401 `invalid_credentials`, which is the same, and takes as long, for a wrong password and for an address that has no account. After a few
+    /// wrong ones, with 429 `too_many_attempts` until `Retry-After` is over; each further one makes that longer. Where the user was signed in before, others'
+    /// attempts change nothing.
     fn auth_login(
         &self,
         context: C,
@@ -265,6 +269,502 @@ pub trait ApiKeysApi<C, E>: Send + Sync + 'static {
     ) -> impl Future<
         Output = Result<Success<::waypost_types::ApiKeyWithSecret>, E>,
     > + Send;
+}
+
+/// Credentials of services, which belong to the tenant, have scopes and always expire. The secret is shown once.
+pub trait ServiceTokensApi<C, E>: Send + Sync + 'static {
+    /// Make a service token
+    ///
+    /// `POST /v1/service_tokens`
+    ///
+    /// Makes a credential for a service that belongs to the tenant and not to a person's work. Its scopes are `permissions`, and it always expires. The answer is the
+    /// only time that the token is shown; send it as `Authorization: Bearer <token>`.
+    ///
+    /// Refused with 403 `permission_denied` for a permission that the caller does not hold, and with 422 `validation_failed` if `expires_at` is not in the future
+    /// or more than 366 days away.
+    fn service_tokens_create(
+        &self,
+        context: C,
+        body: ::waypost_types::CreateServiceToken,
+    ) -> impl Future<
+        Output = Result<Created<::waypost_types::ServiceTokenWithSecret>, E>,
+    > + Send;
+    /// List service tokens
+    ///
+    /// `GET /v1/service_tokens`
+    ///
+    /// Lists the service tokens of the caller's tenant, newest first, without their secrets; expired and revoked ones included.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    fn service_tokens_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::ServiceTokensListParams,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::ServiceTokenPage>, E>,
+    > + Send;
+    /// Revoke a service token
+    ///
+    /// `DELETE /v1/service_tokens/{service_token_id}`
+    ///
+    /// Takes a token back for good: from now on it opens nothing. Revoking a revoked token changes nothing.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such token.
+    fn service_tokens_revoke(
+        &self,
+        context: C,
+        service_token_id: String,
+    ) -> impl Future<Output = Result<NoContent, E>> + Send;
+}
+
+/// The people of the caller's tenant, and the roles that they have.
+pub trait UsersApi<C, E>: Send + Sync + 'static {
+    /// List users
+    ///
+    /// `GET /v1/users`
+    ///
+    /// Lists the people of the caller's tenant, newest first.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    fn users_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::UsersListParams,
+    ) -> impl Future<Output = Result<Success<::waypost_types::UserPage>, E>> + Send;
+    /// Get a user
+    ///
+    /// `GET /v1/users/{user_id}`
+    ///
+    /// Reads one person of the caller's tenant.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such user.
+    fn users_get(
+        &self,
+        context: C,
+        user_id: String,
+    ) -> impl Future<Output = Result<Success<::waypost_types::User>, E>> + Send;
+    /// Set the roles of a user
+    ///
+    /// `PUT /v1/users/{user_id}/roles`
+    ///
+    /// Gives a user this role, and these of the tenant's own roles, in place of those that the user has. It takes effect with the answer, for sessions that are signed in as well.
+    ///
+    /// Refused with 403 `permission_denied` if a role that is given or taken holds a permission that the caller does not, with 409 `last_admin` if the tenant would be left
+    /// without an admin, with 422 `validation_failed` for a role that the tenant does not have, and with 404 `not_found` if it has no such user.
+    fn users_set_roles(
+        &self,
+        context: C,
+        user_id: String,
+        body: ::waypost_types::SetUserRoles,
+    ) -> impl Future<Output = Result<Success<::waypost_types::User>, E>> + Send;
+}
+
+/// What people may do - the built-in roles, and the tenant's own.
+pub trait RolesApi<C, E>: Send + Sync + 'static {
+    /// List roles
+    ///
+    /// `GET /v1/roles`
+    ///
+    /// Lists the built-in roles and the tenant's own, by name.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    fn roles_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::RolesListParams,
+    ) -> impl Future<Output = Result<Success<::waypost_types::RolePage>, E>> + Send;
+    /// Get a role
+    ///
+    /// `GET /v1/roles/{role_name}`
+    ///
+    /// Reads one role, built in or the tenant's own.
+    ///
+    /// Refused with 404 `not_found` if there is no such role.
+    fn roles_get(
+        &self,
+        context: C,
+        role_name: String,
+    ) -> impl Future<Output = Result<Success<::waypost_types::RoleDetail>, E>> + Send;
+    /// Make or change a role
+    ///
+    /// `PUT /v1/roles/{role_name}`
+    ///
+    /// Makes one of the tenant's own roles, or replaces what it may do. Whoever has the role may do the new and not the old as soon as this is answered.
+    ///
+    /// Refused with 403 `permission_denied` if the role holds, or is to hold, a permission that the caller does not, with 409 `role_built_in` for the name of a built-in role,
+    /// with 409 `too_many_roles` beyond 100 roles, and with 422 `validation_failed` for a permission that does not exist.
+    fn roles_put(
+        &self,
+        context: C,
+        role_name: String,
+        body: ::waypost_types::PutRole,
+    ) -> impl Future<Output = Result<Success<::waypost_types::RoleDetail>, E>> + Send;
+}
+
+/// Whether somebody may do something, without trying it.
+pub trait PermissionsApi<C, E>: Send + Sync + 'static {
+    /// Check permissions
+    ///
+    /// `POST /v1/permissions/check`
+    ///
+    /// Says which of some permissions the caller holds, or a user of the tenant would hold when signed in. It changes nothing.
+    ///
+    /// Refused with 403 `permission_denied` if `user_id` is another user and the caller does not hold `users:read`, and with 404 `not_found` if the tenant has no such user.
+    fn permissions_check(
+        &self,
+        context: C,
+        body: ::waypost_types::CheckPermissions,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::PermissionCheck>, E>,
+    > + Send;
+}
+
+/// The caller's organisation, and those that it made.
+pub trait TenantsApi<C, E>: Send + Sync + 'static {
+    /// Make a tenant
+    ///
+    /// `POST /v1/tenants`
+    ///
+    /// Makes a tenant under the caller's, with its first user, who is its admin. What is in it belongs to it: the caller's tenant may see and rename it, and not look inside.
+    ///
+    /// Refused with 409 `email_taken` if the owner's address has an account, with 422 `tier_not_allowed` for a tier above the caller's, and with 422 `validation_failed` for a
+    /// password that may not be used.
+    fn tenants_create(
+        &self,
+        context: C,
+        body: ::waypost_types::CreateTenant,
+    ) -> impl Future<Output = Result<Created<::waypost_types::Tenant>, E>> + Send;
+    /// List tenants
+    ///
+    /// `GET /v1/tenants`
+    ///
+    /// Lists the caller's tenant and those that it made, newest first. For the platform's own tenant: every tenant.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    fn tenants_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::TenantsListParams,
+    ) -> impl Future<Output = Result<Success<::waypost_types::TenantPage>, E>> + Send;
+    /// Get a tenant
+    ///
+    /// `GET /v1/tenants/{tenant_id}`
+    ///
+    /// Reads the caller's tenant, or one that it made.
+    ///
+    /// Refused with 404 `not_found` for any other.
+    fn tenants_get(
+        &self,
+        context: C,
+        tenant_id: String,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Tenant>, E>> + Send;
+    /// Change a tenant
+    ///
+    /// `PATCH /v1/tenants/{tenant_id}`
+    ///
+    /// Changes the name or the description of the caller's tenant or of one that it made, or its tier. What is left out stays; `description: null` removes it.
+    ///
+    /// Refused with 404 `not_found` for any other tenant, and with 422 `tier_not_allowed` for a tier above the caller's.
+    fn tenants_update(
+        &self,
+        context: C,
+        tenant_id: String,
+        body: ::waypost_types::UpdateTenant,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Tenant>, E>> + Send;
+}
+
+/// What happened that somebody may have to answer for - sign-ins, changes of credentials and roles, denied calls.
+pub trait AuditApi<C, E>: Send + Sync + 'static {
+    /// List audit events
+    ///
+    /// `GET /v1/audit`
+    ///
+    /// Lists what happened in the caller's tenant that somebody may have to answer for, newest first: sign-ins and failed ones, changes of keys, tokens, roles and tenants, and calls
+    /// that were denied. Denied calls that are alike and follow each other closely are one event.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list under the same filters.
+    fn audit_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::AuditListParams,
+    ) -> impl Future<Output = Result<Success<::waypost_types::AuditPage>, E>> + Send;
+}
+
+/// The programs that may ask people of this gateway for access, or get tokens by themselves.
+pub trait OauthClientsApi<C, E>: Send + Sync + 'static {
+    /// Register a client
+    ///
+    /// `POST /v1/oauth_clients`
+    ///
+    /// Registers a program that asks people of this gateway for access, or that acts by itself. A confidential client that authenticates by a secret
+    /// is shown it in this answer only.
+    ///
+    /// Redirect addresses are compared character by character; of `http://127.0.0.1` and `http://[::1]` the port is free, as programs on a person's
+    /// own machine take the one that they get (RFC 8252, section 7.3). Refused with 403 `permission_denied` for a scope that the caller does not hold,
+    /// and with 422 `validation_failed` for addresses, keys or grants that do not fit the client.
+    fn oauth_clients_create(
+        &self,
+        context: C,
+        body: ::waypost_types::CreateOAuthClient,
+    ) -> impl Future<
+        Output = Result<Created<::waypost_types::OAuthClientWithSecret>, E>,
+    > + Send;
+    /// List clients
+    ///
+    /// `GET /v1/oauth_clients`
+    ///
+    /// Lists the clients of the caller's tenant, newest first, without their secrets.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    fn oauth_clients_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::OauthClientsListParams,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::OAuthClientPage>, E>,
+    > + Send;
+    /// Get a client
+    ///
+    /// `GET /v1/oauth_clients/{oauth_client_id}`
+    ///
+    /// Reads one client, without its secret.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such client.
+    fn oauth_clients_get(
+        &self,
+        context: C,
+        oauth_client_id: String,
+    ) -> impl Future<Output = Result<Success<::waypost_types::OAuthClient>, E>> + Send;
+    /// Delete a client
+    ///
+    /// `DELETE /v1/oauth_clients/{oauth_client_id}`
+    ///
+    /// Takes a client away: everything that was granted to it ends at once, its tokens with it.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such client.
+    fn oauth_clients_delete(
+        &self,
+        context: C,
+        oauth_client_id: String,
+    ) -> impl Future<Output = Result<NoContent, E>> + Send;
+}
+
+/// OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC provider, and this gateway as an authorization server.
+pub trait OauthApi<C, E>: Send + Sync + 'static {
+    /// List who people can sign in with
+    ///
+    /// `GET /v1/oauth/providers`
+    ///
+    /// Lists the providers that this gateway is configured for, each with the address that begins a sign-in in a browser.
+    fn oauth_providers(
+        &self,
+        context: C,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::SignInProviderList>, E>,
+    > + Send;
+    /// Begin a sign-in with a provider
+    ///
+    /// `GET /v1/oauth/{provider}/authorize`
+    ///
+    /// Sends the browser to the provider, with a fresh `state` and `nonce` that are bound to this browser and a PKCE challenge. With `link=true` the
+    /// account of the browser's session gets one more way to sign in; that is taken only from a page of this gateway or from the address bar.
+    ///
+    /// A browser shows what goes wrong as a page: 404 for a provider that is not configured, 403 if linking was asked for by another site or without
+    /// a session, 502 if the provider cannot be asked.
+    fn oauth_authorize(
+        &self,
+        context: C,
+        provider: String,
+        params: ::waypost_types::params::OauthAuthorizeParams,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Finish a sign-in with a provider
+    ///
+    /// `GET /v1/oauth/{provider}/callback`
+    ///
+    /// Where the provider sends the browser back to. The `state` must be of this browser, unused and at most ten minutes old; the code is exchanged, the ID token and
+    /// its `nonce` are verified, and the person is signed in. A person who is new here gets an account if the provider vouches for the e-mail address. An account that
+    /// has this address already is not taken over: its owner signs in and links the provider.
+    ///
+    /// A browser shows what goes wrong as a page, and then nobody is signed in and no account is made.
+    fn oauth_callback(
+        &self,
+        context: C,
+        provider: String,
+        params: ::waypost_types::params::OauthCallbackParams,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// List linked providers
+    ///
+    /// `GET /v1/oauth/identities`
+    ///
+    /// Lists the caller's own accounts at providers that can be signed in with, oldest first.
+    fn oauth_identities(
+        &self,
+        context: C,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::LinkedIdentityList>, E>,
+    > + Send;
+    /// Unlink a provider
+    ///
+    /// `DELETE /v1/oauth/identities/{identity_id}`
+    ///
+    /// Takes a way to sign in away from the caller's account.
+    ///
+    /// Refused with 404 `not_found` if the caller has no such identity, and with 409 `last_sign_in_method` if the account would have neither a password nor
+    /// another provider.
+    fn oauth_unlink(
+        &self,
+        context: C,
+        identity_id: String,
+    ) -> impl Future<Output = Result<NoContent, E>> + Send;
+    /// Ask a person for access
+    ///
+    /// `GET /oauth/authorize`
+    ///
+    /// The authorization endpoint (RFC 6749, section 3.1), for a browser: shows who asks for what, after the person has signed in. Only `code` with PKCE is answered.
+    /// An unknown client or a redirect address that is not the client's is told on a page; everything else goes back to the client as `error`, with `state` and `iss`
+    /// (RFC 9207).
+    fn oauth_consent(
+        &self,
+        context: C,
+        params: ::waypost_types::params::OauthConsentParams,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Grant or deny access
+    ///
+    /// `POST /oauth/authorize`
+    ///
+    /// What the consent page sends. The browser goes back to the client with a code that works once, for a minute; or with `access_denied`.
+    ///
+    /// The form must come from the page that this gateway showed in the same session.
+    fn oauth_decide(
+        &self,
+        context: C,
+        body: ::waypost_types::OAuthDecision,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Sign in, in a browser
+    ///
+    /// `GET /oauth/sign_in`
+    ///
+    /// The page on which a person signs in with a password or with a configured provider. It needs no script.
+    fn oauth_sign_in(
+        &self,
+        context: C,
+        params: ::waypost_types::params::OauthSignInParams,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Check a password, for a browser
+    ///
+    /// `POST /oauth/sign_in`
+    ///
+    /// What the sign-in page sends. Starts a session and sets its cookie anew; the session that the browser had before ends.
+    fn oauth_sign_in_submit(
+        &self,
+        context: C,
+        body: ::waypost_types::BrowserSignIn,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Sign out, in a browser
+    ///
+    /// `POST /oauth/sign_out`
+    ///
+    /// Ends the browser's session and takes its cookie away. The form must come from a page of this gateway.
+    fn oauth_sign_out(
+        &self,
+        context: C,
+        body: ::waypost_types::BrowserSignOut,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Get tokens
+    ///
+    /// `POST /oauth/token`
+    ///
+    /// The token endpoint (RFC 6749, section 3.2): `authorization_code` with its verifier, `refresh_token`, `client_credentials`, and
+    /// `urn:ietf:params:oauth:grant-type:device_code` (RFC 8628). A client authenticates by HTTP Basic or in the form with its secret, or by a signed
+    /// assertion (`private_key_jwt`, RFC 7523); a public one names itself by `client_id`.
+    ///
+    /// A refresh token works once: its successor comes with the answer. One that comes back a second time has leaked, and everything that was granted with it ends.
+    /// The scope of an access token is at most what the client is registered for, what the person granted, and what the person may do at the time.
+    fn oauth_token(
+        &self,
+        context: C,
+        body: ::waypost_types::OAuthTokenRequest,
+    ) -> impl Future<Output = Result<Success<::waypost_types::OAuthTokens>, E>> + Send;
+    /// Begin on a device without a browser
+    ///
+    /// `POST /oauth/device_authorization`
+    ///
+    /// The device authorization endpoint (RFC 8628): gives a code that the person types on another machine at `verification_uri`, and one that the device asks
+    /// `oauth_token` with.
+    fn oauth_device_authorization(
+        &self,
+        context: C,
+        body: ::waypost_types::OAuthDeviceRequest,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::OAuthDeviceCodes>, E>,
+    > + Send;
+    /// Type in a devices code
+    ///
+    /// `GET /oauth/device`
+    ///
+    /// The page on which a person types the code that a device shows, and sees who asks for what, after signing in.
+    fn oauth_device(
+        &self,
+        context: C,
+        params: ::waypost_types::params::OauthDeviceParams,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Grant or deny access to a device
+    ///
+    /// `POST /oauth/device`
+    ///
+    /// What the page of `oauth_device` sends. A person may try ten wrong codes in ten minutes.
+    fn oauth_device_decide(
+        &self,
+        context: C,
+        body: ::waypost_types::OAuthDeviceDecision,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
+    /// Revoke a token
+    ///
+    /// `POST /oauth/revoke`
+    ///
+    /// Token revocation (RFC 7009): ends what the token was granted with, so its access tokens and refresh tokens stop working at once. A token that is unknown, expired
+    /// or another client's changes nothing and is answered alike.
+    fn oauth_revoke(
+        &self,
+        context: C,
+        body: ::waypost_types::OAuthRevokeRequest,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::OAuthRevocation>, E>,
+    > + Send;
+    /// Ask what a token is good for
+    ///
+    /// `POST /oauth/introspect`
+    ///
+    /// Token introspection (RFC 7662), for confidential clients: what an access or refresh token is good for now. Of a token that does not work, or that belongs to another
+    /// tenant, nothing is said but `active: false`.
+    fn oauth_introspect(
+        &self,
+        context: C,
+        body: ::waypost_types::OAuthIntrospectRequest,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::OAuthIntrospection>, E>,
+    > + Send;
+    /// The authorization servers metadata
+    ///
+    /// `GET /.well-known/oauth-authorization-server`
+    ///
+    /// What this authorization server can do and where (RFC 8414). For client libraries, which need nothing but the issuer.
+    fn oauth_metadata(
+        &self,
+        context: C,
+    ) -> impl Future<
+        Output = Result<Success<::waypost_types::OAuthServerMetadata>, E>,
+    > + Send;
+    /// The keys that access tokens are signed with
+    ///
+    /// `GET /.well-known/jwks.json`
+    ///
+    /// The public keys (RFC 7517). A key is shown before it signs, and until the last token that it signed has expired: so a reader that fetches them now and then, and
+    /// once more for a `kid` that it does not know, never refuses a good token.
+    fn oauth_jwks(
+        &self,
+        context: C,
+    ) -> impl Future<Output = Result<Success<::waypost_types::JsonWebKeySet>, E>> + Send;
 }
 
 /// Accounts that hold money of one currency. Every movement is a balanced posting on a double-entry ledger; no balance is ever negative.
@@ -939,6 +1439,30 @@ pub trait Api<
     > + ApiKeysApi<
         C,
         E,
+    > + ServiceTokensApi<
+        C,
+        E,
+    > + UsersApi<
+        C,
+        E,
+    > + RolesApi<
+        C,
+        E,
+    > + PermissionsApi<
+        C,
+        E,
+    > + TenantsApi<
+        C,
+        E,
+    > + AuditApi<
+        C,
+        E,
+    > + OauthClientsApi<
+        C,
+        E,
+    > + OauthApi<
+        C,
+        E,
     > + WalletsApi<
         C,
         E,
@@ -968,6 +1492,8 @@ pub trait Api<
 impl<T, C, E> Api<C, E> for T
 where
     T: SystemApi<C, E> + AuthApi<C, E> + SessionsApi<C, E> + ApiKeysApi<C, E>
+        + ServiceTokensApi<C, E> + UsersApi<C, E> + RolesApi<C, E> + PermissionsApi<C, E>
+        + TenantsApi<C, E> + AuditApi<C, E> + OauthClientsApi<C, E> + OauthApi<C, E>
         + WalletsApi<C, E> + TransactionsApi<C, E> + PaymentsApi<C, E>
         + ServicesApi<C, E> + RoutesApi<C, E> + BreakersApi<C, E> + RateLimitsApi<C, E>
         + VersionsApi<C, E> + ConfigApi<C, E> + AnalyticsApi<C, E> + Send + Sync

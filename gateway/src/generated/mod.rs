@@ -17,6 +17,6 @@ pub use gate::{Call, Failure, Gate, Running, Unrouted};
 pub use input::{FieldError, Input, Rejection};
 pub use operation::Operation;
 pub use operations::{API_VERSION, OPERATIONS};
-pub use outcome::{Accepted, Answer, Content, Created, NoContent, Outcome, Streamed, Success, Text};
+pub use outcome::{Accepted, Answer, Content, Created, NoContent, Outcome, Page, Streamed, Success, Text};
 pub use router::router;
 pub use validate::SchemaError;

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -38,6 +38,38 @@ pub struct Streamed {
     pub media_type: Cow<'static, str>,
     /// The body.
     pub body: Body,
+}
+
+/// What a browser is answered: a page, or where to go instead. Its status is its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// 200 of a page, 303 of a redirect, 4xx of a page that says what is wrong.
+    pub status: StatusCode,
+    /// Besides `Content-Type`.
+    pub headers: HeaderMap,
+    /// The page; empty where there is only somewhere else to go.
+    pub html: String,
+}
+
+impl Page {
+    /// A page.
+    pub fn new(status: StatusCode, html: impl Into<String>) -> Self {
+        Self { status, headers: HeaderMap::new(), html: html.into() }
+    }
+
+    /// 303: go there, with a GET.
+    pub fn see_other(location: &str) -> Self {
+        Self::new(StatusCode::SEE_OTHER, "").header(header::LOCATION, location)
+    }
+
+    /// With one more header; a value that cannot be one is left out.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.append(name, value);
+        }
+        self
+    }
 }
 
 impl Text {
@@ -92,7 +124,7 @@ impl Outcome for NoContent {
     }
 
     fn answer(self, _operation: &'static Operation) -> Result<Answer, serde_json::Error> {
-        Ok(Answer { status: 204, media_type: Cow::Borrowed(""), content: Content::Empty })
+        Ok(Answer::new(204, "", Content::Empty))
     }
 }
 
@@ -113,7 +145,7 @@ impl Outcome for Text {
             text if text.contains("charset") => Cow::Borrowed(text),
             text => Cow::Owned(format!("{text}; charset=utf-8")),
         };
-        Ok(Answer { status: 200, media_type, content: Content::Full(bytes) })
+        Ok(Answer::new(200, media_type, Content::Full(bytes)))
     }
 }
 
@@ -125,7 +157,23 @@ impl Outcome for Streamed {
     }
 
     fn answer(self, _operation: &'static Operation) -> Result<Answer, serde_json::Error> {
-        Ok(Answer { status: 200, media_type: self.media_type, content: Content::Stream(self.body) })
+        Ok(Answer::new(200, self.media_type, Content::Stream(self.body)))
+    }
+}
+
+impl Outcome for Page {
+    const STATUS: u16 = 200;
+
+    fn json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        Ok(Vec::new())
+    }
+
+    fn answer(self, _operation: &'static Operation) -> Result<Answer, serde_json::Error> {
+        let (media_type, content) = match self.html.is_empty() {
+            true => ("", Content::Empty),
+            false => ("text/html; charset=utf-8", Content::Full(self.html.into())),
+        };
+        Ok(Answer { headers: self.headers, ..Answer::new(self.status.as_u16(), media_type, content) })
     }
 }
 
@@ -136,6 +184,8 @@ pub struct Answer {
     pub status: u16,
     /// The `Content-Type`; empty where there is no body.
     pub media_type: Cow<'static, str>,
+    /// Other headers.
+    pub headers: HeaderMap,
     /// The body.
     pub content: Content,
 }
@@ -152,9 +202,14 @@ pub enum Content {
 }
 
 impl Answer {
+    /// Without other headers.
+    pub fn new(status: u16, media_type: impl Into<Cow<'static, str>>, content: Content) -> Self {
+        Self { status, media_type: media_type.into(), headers: HeaderMap::new(), content }
+    }
+
     /// JSON that is already written.
     pub fn json(status: u16, body: impl Into<Bytes>) -> Self {
-        Self { status, media_type: Cow::Borrowed("application/json"), content: Content::Full(body.into()) }
+        Self::new(status, "application/json", Content::Full(body.into()))
     }
 }
 
@@ -167,6 +222,7 @@ impl IntoResponse for Answer {
         };
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.headers_mut() = self.headers;
         let media_type = match self.media_type {
             Cow::Borrowed("") => None,
             Cow::Borrowed(text) => Some(HeaderValue::from_static(text)),

@@ -389,6 +389,673 @@ where
         );
     routes
         .add(
+            &operations::SERVICE_TOKENS_CREATE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .service_tokens_create(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::SERVICE_TOKENS_CREATE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::SERVICE_TOKENS_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .service_tokens_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::SERVICE_TOKENS_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::SERVICE_TOKENS_REVOKE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let service_token_id = input.path();
+                        let outcome = api
+                            .service_tokens_revoke(context, service_token_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::SERVICE_TOKENS_REVOKE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::USERS_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .users_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::USERS_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::USERS_GET,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let user_id = input.path();
+                        let outcome = api
+                            .users_get(context, user_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::USERS_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::USERS_SET_ROLES,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let user_id = input.path();
+                        let body = input.body()?;
+                        let outcome = api
+                            .users_set_roles(context, user_id, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::USERS_SET_ROLES)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ROLES_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .roles_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ROLES_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ROLES_GET,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let role_name = input.path();
+                        let outcome = api
+                            .roles_get(context, role_name)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ROLES_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::ROLES_PUT,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let role_name = input.path();
+                        let body = input.body()?;
+                        let outcome = api
+                            .roles_put(context, role_name, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::ROLES_PUT)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::PERMISSIONS_CHECK,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .permissions_check(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::PERMISSIONS_CHECK)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::TENANTS_CREATE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .tenants_create(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::TENANTS_CREATE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::TENANTS_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .tenants_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::TENANTS_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::TENANTS_GET,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let tenant_id = input.path();
+                        let outcome = api
+                            .tenants_get(context, tenant_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::TENANTS_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::TENANTS_UPDATE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let tenant_id = input.path();
+                        let body = input.body()?;
+                        let outcome = api
+                            .tenants_update(context, tenant_id, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::TENANTS_UPDATE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::AUDIT_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .audit_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::AUDIT_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_CLIENTS_CREATE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_clients_create(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_CLIENTS_CREATE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_CLIENTS_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .oauth_clients_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_CLIENTS_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_CLIENTS_GET,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let oauth_client_id = input.path();
+                        let outcome = api
+                            .oauth_clients_get(context, oauth_client_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_CLIENTS_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_CLIENTS_DELETE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let oauth_client_id = input.path();
+                        let outcome = api
+                            .oauth_clients_delete(context, oauth_client_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_CLIENTS_DELETE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_PROVIDERS,
+            {
+                let api = Arc::clone(&api);
+                move |context, _input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let outcome = api
+                            .oauth_providers(context)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_PROVIDERS)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_AUTHORIZE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let provider = input.path();
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .oauth_authorize(context, provider, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_AUTHORIZE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_CALLBACK,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let provider = input.path();
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .oauth_callback(context, provider, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_CALLBACK)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_IDENTITIES,
+            {
+                let api = Arc::clone(&api);
+                move |context, _input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let outcome = api
+                            .oauth_identities(context)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_IDENTITIES)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_UNLINK,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let identity_id = input.path();
+                        let outcome = api
+                            .oauth_unlink(context, identity_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_UNLINK)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_CONSENT,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .oauth_consent(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_CONSENT)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_DECIDE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_decide(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_DECIDE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_SIGN_IN,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .oauth_sign_in(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_SIGN_IN)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_SIGN_IN_SUBMIT,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_sign_in_submit(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_SIGN_IN_SUBMIT)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_SIGN_OUT,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_sign_out(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_SIGN_OUT)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_TOKEN,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_token(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_TOKEN)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_DEVICE_AUTHORIZATION,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_device_authorization(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_DEVICE_AUTHORIZATION)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_DEVICE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .oauth_device(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_DEVICE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_DEVICE_DECIDE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_device_decide(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_DEVICE_DECIDE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_REVOKE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_revoke(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_REVOKE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_INTROSPECT,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .oauth_introspect(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_INTROSPECT)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_METADATA,
+            {
+                let api = Arc::clone(&api);
+                move |context, _input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let outcome = api
+                            .oauth_metadata(context)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_METADATA)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::OAUTH_JWKS,
+            {
+                let api = Arc::clone(&api);
+                move |context, _input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let outcome = api
+                            .oauth_jwks(context)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::OAUTH_JWKS)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
             &operations::WALLETS_CREATE,
             {
                 let api = Arc::clone(&api);

@@ -1,5 +1,6 @@
 //! Who calls, and what the pipeline knows about the request: the first argument of every handler.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, header};
@@ -16,6 +17,8 @@ struct Inner {
     caller: Caller,
     idempotency: Option<Idempotency>,
     user_agent: Option<HeaderValue>,
+    headers: HeaderMap,
+    peer: Option<IpAddr>,
 }
 
 /// Who calls.
@@ -37,12 +40,22 @@ pub struct Identity {
     pub tenant_id: String,
     /// `usr_…`: the user behind the token or the key.
     pub user_id: String,
-    /// `key_…` or `ses_…`: what was presented.
+    /// `ses_…`, `key_…` or `stk_…`: what was presented.
     pub credential_id: String,
     /// What the caller may do: `wallets:write`, `wallets:*`, `*`.
     pub permissions: Arc<[String]>,
     /// `free`, `basic`, `premium`, `enterprise` or `admin`.
     pub tier: String,
+    /// Whether the tenant is that of those who run the gateway, who alone may use what is every tenant's.
+    pub platform: bool,
+}
+
+impl Identity {
+    /// Whether the caller may do what this permission stands for.
+    pub fn may(&self, permission: &str) -> bool {
+        super::permits(&self.permissions, permission)
+            && (self.platform || !crate::auth::roles::is_platform(permission))
+    }
 }
 
 /// A POST's idempotency key, to be recorded in the transaction that makes the change.
@@ -59,7 +72,16 @@ pub struct Idempotency {
 impl Context {
     /// Used by the pipeline only.
     pub fn new(request_id: String, caller: Caller, idempotency: Option<Idempotency>) -> Self {
-        Self { inner: Arc::new(Inner { request_id, caller, idempotency, user_agent: None }) }
+        Self {
+            inner: Arc::new(Inner {
+                request_id,
+                caller,
+                idempotency,
+                user_agent: None,
+                headers: HeaderMap::new(),
+                peer: None,
+            }),
+        }
     }
 
     /// Takes the caller's program from its `User-Agent`. Used by the pipeline only, before the context is cloned.
@@ -69,6 +91,39 @@ impl Context {
             inner.user_agent = headers.get(header::USER_AGENT).cloned();
         }
         self
+    }
+
+    /// Keeps the request's headers, for an operation that reads cookies or a client's credentials itself. Used by the pipeline only, before the context
+    /// is cloned.
+    #[must_use]
+    pub fn with_all_headers(mut self, headers: &HeaderMap) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.headers = headers.clone();
+        }
+        self
+    }
+
+    /// Takes the address that the request came from. Used by the pipeline only, before the context is cloned.
+    #[must_use]
+    pub fn with_peer(mut self, peer: IpAddr) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.peer = Some(peer);
+        }
+        self
+    }
+
+    /// The request's headers where the operation is one of browsers or takes a form; otherwise none.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.inner.headers
+    }
+
+    /// The address that the request came from, if it came over a network.
+    pub fn peer(&self) -> Option<IpAddr> {
+        let anonymous = match &self.inner.caller {
+            Caller::Anonymous { address } => Some(*address),
+            Caller::Known(_) => None,
+        };
+        self.inner.peer.or(anonymous).map(|peer| peer.to_canonical())
     }
 
     /// The caller's program, as it names itself.

@@ -40,7 +40,8 @@ impl Common {
             .get(header::CONTENT_TYPE)
             .is_some_and(|content| content.as_bytes().starts_with(b"text/html"))
         {
-            headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
+            // A page with a stricter policy of its own keeps it.
+            headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(PAGE_POLICY);
             headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         }
         let deprecation = operation.and_then(|operation| self.deprecations.get(operation.index));

@@ -47,11 +47,11 @@ impl Hashes {
         match caller {
             Caller::Anonymous { address } => part(&mut scope, address.to_string().as_bytes()),
             // A user's sessions may do the same and are one caller: what is sent again after signing in again is known. A user's
-            // API keys are programs of their own, and one that may do less must not be given the answers of one that may do more.
+            // API keys, service tokens and grants are programs of their own, and one that may do less must not be given the answers of one that may do more.
             Caller::Known(identity) => {
                 part(&mut scope, identity.tenant_id.as_bytes());
                 part(&mut scope, identity.user_id.as_bytes());
-                let program = Some(&identity.credential_id).filter(|id| crate::secrets::id::is("key", id));
+                let program = Some(&identity.credential_id).filter(|id| !crate::secrets::id::is("ses", id));
                 part(&mut scope, program.map_or(&[], |id| id.as_bytes()));
             }
         }

@@ -1,8 +1,8 @@
 //! Errors of handlers as the data plane's refusals: problems have one form, whoever refuses.
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Value, json};
-use waypost_proxy::Refusal;
+use waypost_proxy::{Body, Refusal};
 
 use super::{Error, FieldError};
 
@@ -31,6 +31,64 @@ pub(crate) fn refusal(error: &Error) -> Refusal {
 fn field(field: &FieldError) -> Value {
     let (pointer, detail) = (shortened(&field.pointer, 1024), shortened(&field.detail, 1000));
     json!({ "pointer": pointer, "code": field.code, "detail": detail })
+}
+
+/// The answer of an operation whose errors have this media type. Those of OAuth's own endpoints are plain JSON with `error` and `error_description` in it, and
+/// have the status 400 but for a client that could not be told (401), limits and our own faults (RFC 6749, section 5.2).
+pub(super) fn answer(refusal: Refusal, errors: Option<&str>, request_id: &str, path: &str) -> Response<Body> {
+    if errors != Some("application/json") {
+        return refusal.answer(request_id, path);
+    }
+    let status = match refusal.status().as_u16() {
+        401 | 429 | 500.. => refusal.status(),
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let word = oauth_code(status.as_u16(), refusal.code());
+    // What programs read is one word for one thing; only a limit and a fault of ours have words that OAuth does not know.
+    let code = if [400, 401].contains(&status.as_u16()) { word } else { refusal.code() };
+    let description = plain(refusal.detail());
+    let refusal =
+        refusal.renamed(status, code).member("error", word).member("error_description", description);
+    let mut answer = refusal.answer(request_id, path);
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"waypost\""));
+    }
+    answer
+}
+
+/// OAuth's own word for an error (RFC 6749, sections 4.1.2.1 and 5.2; RFC 8628, section 3.5).
+fn oauth_code(status: u16, code: &'static str) -> &'static str {
+    match (status, code) {
+        (
+            _,
+            "invalid_client"
+            | "invalid_grant"
+            | "unauthorized_client"
+            | "unsupported_grant_type"
+            | "invalid_scope"
+            | "authorization_pending"
+            | "slow_down"
+            | "access_denied"
+            | "expired_token",
+        ) => code,
+        (401, _) => "invalid_client",
+        (429 | 503, _) => "temporarily_unavailable",
+        (500.., _) => "server_error",
+        _ => "invalid_request",
+    }
+}
+
+/// `error_description` has printable ASCII without quotes and backslashes.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|letter| match letter {
+            '"' | '\\' => '\'',
+            ' '..='~' => letter,
+            _ => '?',
+        })
+        .collect()
 }
 
 /// A recorded document, told under the id of the request that it answers now.

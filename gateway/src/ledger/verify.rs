@@ -5,7 +5,7 @@
 
 use sqlx::{Connection as _, Row as _};
 
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, System};
 
 /// One row that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +97,7 @@ const RULES: [(&str, &str); 8] = [
 
 /// Checks every rule in one snapshot.
 pub async fn verify(store: &Store) -> Result<Report, StoreError> {
-    let mut reader = store.read().lend().await?;
+    let mut reader = store.system(System::Proof).lend().await?;
     let mut snapshot = reader.connection()?.begin().await?;
     let entries = sqlx::query_scalar("SELECT COUNT(*) FROM ledger_entries").fetch_one(&mut *snapshot).await?;
     let accounts =

@@ -68,18 +68,17 @@ fn destination_of(destination: PaymentDestination) -> Result<Destination, Error>
 /// The payer's wallet, and the destination's if it is one.
 async fn sides(
     tx: &mut WriteTx,
-    tenant_id: &str,
     payer_id: &str,
     destination: &Destination,
 ) -> Result<(Wallet, Option<Wallet>), Error> {
     let missing = |wallet_id: &str| Error::not_found("wallet", wallet_id);
     match destination.wallet_id() {
         None => {
-            let payer = wallet(tx.connection(), tenant_id, payer_id).await?;
+            let payer = wallet(tx, payer_id).await?;
             Ok((payer.ok_or_else(|| missing(payer_id))?, None))
         }
         Some(destination_id) => {
-            let (payer, receiver) = wallet_pair(tx.connection(), tenant_id, payer_id, destination_id).await?;
+            let (payer, receiver) = wallet_pair(tx, payer_id, destination_id).await?;
             let payer = payer.ok_or_else(|| missing(payer_id))?;
             Ok((payer, Some(receiver.ok_or_else(|| missing(destination_id))?)))
         }
@@ -98,21 +97,18 @@ impl Gateway {
         reason: Option<&str>,
         rules: impl FnOnce(Progress, &Wallet, Option<&Wallet>) -> Result<Step, Error> + Send,
     ) -> Result<Success<Payment>, Error> {
-        let tenant_id = &context.identity()?.tenant_id;
         let mut tx = self.store.begin(context).await?;
-        let mut payment = storage::find(tx.connection(), tenant_id, payment_id)
+        let mut payment = storage::find(&mut tx, payment_id)
             .await?
             .ok_or_else(|| Error::not_found("payment", payment_id))?;
-        let (payer, destination) =
-            sides(&mut tx, tenant_id, &payment.payer_wallet_id, &payment.destination).await?;
+        let (payer, destination) = sides(&mut tx, &payment.payer_wallet_id, &payment.destination).await?;
         let (progress, plan) = rules(payment.progress, &payer, destination.as_ref())?;
         let description = reason.or(payment.description.as_deref());
         let note = Note { payment_id: Some(payment_id), description, metadata: None };
-        post(&mut tx, tenant_id, plan, note).await?;
-        let now = tx.now();
-        storage::update(tx.connection(), payment_id, progress, now).await?;
+        post(&mut tx, plan, note).await?;
+        storage::update(&mut tx, payment_id, progress).await?;
         payment.progress = progress;
-        payment.updated_at = now;
+        payment.updated_at = tx.now();
         let answer = Payment::try_from(payment)?;
         tx.commit(&answer).await?;
         Ok(Success(answer))
@@ -125,12 +121,11 @@ impl PaymentsApi<Context, Error> for Gateway {
         context: Context,
         body: CreatePayment,
     ) -> Result<Created<Payment>, Error> {
-        let tenant_id = &context.identity()?.tenant_id;
         let metadata = metadata::to_json(body.metadata.as_ref())?;
         let destination = destination_of(body.destination)?;
         let method = body.capture_method.unwrap_or(CaptureMethod::Automatic);
         let mut tx = self.store.begin(&context).await?;
-        let (payer, receiver) = sides(&mut tx, tenant_id, &body.payer_wallet_id, &destination).await?;
+        let (payer, receiver) = sides(&mut tx, &body.payer_wallet_id, &destination).await?;
         if payer.currency != body.currency {
             let detail =
                 format!("The payment is in {}, the payer's wallet holds {}.", body.currency, payer.currency);
@@ -154,13 +149,13 @@ impl PaymentsApi<Context, Error> for Gateway {
             created_at: tx.now(),
             updated_at: tx.now(),
         };
-        storage::insert(tx.connection(), tenant_id, &payment).await?;
+        storage::insert(&mut tx, &payment).await?;
         let note = Note {
             payment_id: Some(&payment.id),
             description: payment.description.as_deref(),
             metadata: None,
         };
-        post(&mut tx, tenant_id, plan, note).await?;
+        post(&mut tx, plan, note).await?;
         let answer = Payment::try_from(payment)?;
         tx.commit(&answer).await?;
         Ok(Created(answer))
@@ -171,10 +166,10 @@ impl PaymentsApi<Context, Error> for Gateway {
         context: Context,
         params: PaymentsListParams,
     ) -> Result<Success<PaymentPage>, Error> {
-        let tenant_id = &context.identity()?.tenant_id;
+        let tenant = self.store.tenant(&context)?;
         let statuses: Vec<&str> = params.status.iter().map(PaymentStatus::as_str).collect();
         let scope = Scope::new("payments")
-            .with(Some(tenant_id))
+            .with(Some(tenant.tenant_id()))
             .with(Some(&statuses.join(",")))
             .with(params.payer_wallet_id.as_deref())
             .with(params.currency.as_deref());
@@ -186,20 +181,18 @@ impl PaymentsApi<Context, Error> for Gateway {
             params.created_before.as_deref(),
         )?;
         let filter = Filter {
-            tenant_id,
             statuses: &statuses,
             payer_wallet_id: params.payer_wallet_id.as_deref(),
             currency: params.currency.as_deref(),
         };
-        let page = storage::list(self.store.read(), filter, &window).await?;
+        let page = storage::list(tenant, filter, &window).await?;
         let data = page.rows.into_iter().map(Payment::try_from).collect::<Result<Vec<_>, _>>()?;
         let has_more = page.next_cursor.is_some();
         Ok(Success(PaymentPage { data, next_cursor: page.next_cursor, has_more, ..PaymentPage::default() }))
     }
 
     async fn payments_get(&self, context: Context, payment_id: String) -> Result<Success<Payment>, Error> {
-        let tenant_id = &context.identity()?.tenant_id;
-        let record = storage::find(self.store.read(), tenant_id, &payment_id)
+        let record = storage::find(self.store.tenant(&context)?, &payment_id)
             .await?
             .ok_or_else(|| Error::not_found("payment", &payment_id))?;
         Ok(Success(record.try_into()?))

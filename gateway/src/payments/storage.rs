@@ -1,10 +1,12 @@
 //! The payments' SQL.
 
+use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteExecutor};
 
 use super::rules::{Progress, Status};
 use crate::store::list::{Page, Window, any_of};
+use crate::store::statement::{Listing, Statement};
+use crate::store::{TenantExecutor, TenantReader, WriteTx, listing, sql};
 
 /// Where the money goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,21 +43,24 @@ pub(super) struct Record {
 /// What a list of payments is narrowed by.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Filter<'a> {
-    pub(super) tenant_id: &'a str,
     pub(super) statuses: &'a [&'a str],
     pub(super) payer_wallet_id: Option<&'a str>,
     pub(super) currency: Option<&'a str>,
 }
 
-const SELECT_ONE: &str = "SELECT p.id, p.status, p.payer_wallet_id, p.destination_wallet_id, p.destination_reference,
+const SELECT_ONE: Statement = sql!(
+    "SELECT p.id, p.status, p.payer_wallet_id, p.destination_wallet_id, p.destination_reference,
     p.destination_name, p.currency, p.amount, p.captured_amount, p.refunded_amount, p.capture_method, p.description,
     p.metadata, p.created_at, p.updated_at
-  FROM payments p WHERE p.tenant_id = $1 AND p.id = $2";
+  FROM payments p WHERE p.tenant_id = $1 AND p.id = $2"
+);
 
-const SELECT_MANY: &str = "SELECT p.id, p.status, p.payer_wallet_id, p.destination_wallet_id, p.destination_reference,
+const SELECT_MANY: Listing = listing!(
+    "SELECT p.id, p.status, p.payer_wallet_id, p.destination_wallet_id, p.destination_reference,
     p.destination_name, p.currency, p.amount, p.captured_amount, p.refunded_amount, p.capture_method, p.description,
     p.metadata, p.created_at, p.updated_at
-  FROM payments p WHERE p.tenant_id = ";
+  FROM payments p WHERE p.tenant_id = "
+);
 
 fn record_of(row: &SqliteRow) -> Result<Record, sqlx::Error> {
     let unreadable = |what: &str| sqlx::Error::Decode(what.into());
@@ -86,23 +91,18 @@ fn record_of(row: &SqliteRow) -> Result<Record, sqlx::Error> {
 }
 
 /// Writes a new payment.
-pub(super) async fn insert(
-    executor: impl SqliteExecutor<'_>,
-    tenant_id: &str,
-    payment: &Record,
-) -> Result<(), sqlx::Error> {
+pub(super) async fn insert(tx: &mut WriteTx, payment: &Record) -> Result<(), sqlx::Error> {
     let (wallet_id, reference, name) = match &payment.destination {
         Destination::Wallet(wallet_id) => (Some(wallet_id.as_str()), None, None),
         Destination::External { reference, name } => (None, Some(reference.as_str()), name.as_deref()),
     };
-    sqlx::query(
-        "INSERT INTO payments (id, tenant_id, status, payer_wallet_id, destination_wallet_id, destination_reference,
+    tx.query(sql!(
+        "INSERT INTO payments (tenant_id, id, status, payer_wallet_id, destination_wallet_id, destination_reference,
            destination_name, currency, amount, captured_amount, refunded_amount, capture_method, description, metadata,
            created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-    )
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+    ))
     .bind(payment.id.as_str())
-    .bind(tenant_id)
     .bind(payment.progress.status.as_str())
     .bind(payment.payer_wallet_id.as_str())
     .bind(wallet_id)
@@ -117,54 +117,53 @@ pub(super) async fn insert(
     .bind(payment.metadata.as_deref())
     .bind(payment.created_at)
     .bind(payment.updated_at)
-    .execute(executor)
+    .execute()
     .await
     .map(drop)
 }
 
 /// Writes how far a payment has come.
 pub(super) async fn update(
-    executor: impl SqliteExecutor<'_>,
+    tx: &mut WriteTx,
     payment_id: &str,
     progress: Progress,
-    now: i64,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE payments SET status = $2, captured_amount = $3, refunded_amount = $4, updated_at = $5 WHERE id = $1",
-    )
+    let now = tx.now();
+    tx.query(sql!(
+        "UPDATE payments SET status = $3, captured_amount = $4, refunded_amount = $5, updated_at = $6
+         WHERE tenant_id = $1 AND id = $2"
+    ))
     .bind(payment_id)
     .bind(progress.status.as_str())
     .bind(progress.captured)
     .bind(progress.refunded)
     .bind(now)
-    .execute(executor)
+    .execute()
     .await
     .map(drop)
 }
 
 /// The tenant's payment, if it has one with this id.
-pub(super) async fn find(
-    executor: impl SqliteExecutor<'_>,
-    tenant_id: &str,
+pub(super) async fn find<'q>(
+    tenant: impl TenantExecutor<'q>,
     payment_id: &str,
 ) -> Result<Option<Record>, sqlx::Error> {
-    let row = sqlx::query(SELECT_ONE).bind(tenant_id).bind(payment_id).fetch_optional(executor).await?;
+    let row = tenant.query(SELECT_ONE).bind(payment_id).fetch_optional().await?;
     row.as_ref().map(record_of).transpose()
 }
 
 /// One page of the tenant's payments, newest first.
 pub(super) async fn list(
-    executor: impl SqliteExecutor<'_>,
+    tenant: TenantReader<'_>,
     filter: Filter<'_>,
     window: &Window,
 ) -> Result<Page<Record>, sqlx::Error> {
-    let mut query = QueryBuilder::<Sqlite>::new(SELECT_MANY);
-    query.push_bind(filter.tenant_id.to_owned());
-    any_of(&mut query, "p.status", filter.statuses.iter().copied());
-    any_of(&mut query, "p.payer_wallet_id", filter.payer_wallet_id);
-    any_of(&mut query, "p.currency", filter.currency);
-    window.finish(&mut query, "p");
-    let rows = query.build().fetch_all(executor).await?;
+    let mut list = tenant.list(SELECT_MANY);
+    any_of(list.filter(), "p.status", filter.statuses.iter().copied());
+    any_of(list.filter(), "p.payer_wallet_id", filter.payer_wallet_id);
+    any_of(list.filter(), "p.currency", filter.currency);
+    window.finish(list.filter(), "p");
+    let rows = list.fetch_all().await?;
     let records = rows.iter().map(record_of).collect::<Result<Vec<_>, _>>()?;
     Ok(window.page(records, |record| (record.created_at, &record.id)))
 }

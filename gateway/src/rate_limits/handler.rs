@@ -10,7 +10,8 @@ use waypost_types::{PutRateLimitTier, RateLimitTier, RateLimitTiers, RateLimitUs
 use crate::Gateway;
 use crate::control::{Change, Kind, View, form};
 use crate::generated::{RateLimitsApi, Success};
-use crate::http::{Context, Error, permits};
+use crate::http::{Context, Error};
+use crate::store::System;
 
 fn tier(view: &View, name: &str, rates: &Rates) -> RateLimitTier {
     let source = view.source(Kind::Tier, name).map_or("gateway", crate::control::Source::name);
@@ -64,7 +65,7 @@ impl RateLimitsApi<Context, Error> for Gateway {
         let identity = context.identity()?;
         let who = params.caller.as_deref().unwrap_or(&identity.user_id);
         let own = who == identity.user_id;
-        if !own && !permits(&identity.permissions, "rate_limits:write") {
+        if !own && !identity.may("rate_limits:write") {
             return Err(Error::permission_denied("rate_limits:write"));
         }
         let address: Option<IpAddr> = who.parse().ok();
@@ -73,8 +74,9 @@ impl RateLimitsApi<Context, Error> for Gateway {
             (Some(tier), None) => tier,
             (None, None) if own => identity.tier.clone(),
             (None, None) => {
-                let user = crate::auth::storage::user_by_id(self.store.read(), who).await?;
-                user.map_or_else(|| "free".to_owned(), |user| user.tenant_tier)
+                let readers = self.store.system(System::DataPlane);
+                let tier = crate::auth::storage::tier_of(readers, who).await?;
+                tier.unwrap_or_else(|| "free".to_owned())
             }
         };
         let caller = address.is_none().then(|| Caller {

@@ -12,6 +12,7 @@ mod master;
 pub mod password;
 pub mod random;
 mod sealer;
+mod signing_key;
 mod token_hash;
 
 use zeroize::Zeroizing;
@@ -19,6 +20,7 @@ use zeroize::Zeroizing;
 pub(crate) use master::create_private_directory;
 pub use master::{MasterKey, SecretsError};
 pub use sealer::{SealError, Sealer};
+pub(crate) use signing_key::SigningKey;
 pub use token_hash::{TokenHash, TokenHasher};
 
 use crate::config::Config;

@@ -4,6 +4,7 @@
 //! while it runs. Requests over the bound wait their turn.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
@@ -18,6 +19,7 @@ pub struct Passwords {
     argon2: Argon2<'static>,
     running: Arc<Semaphore>,
     dummy: Arc<str>,
+    computed: Arc<AtomicU64>,
 }
 
 /// Why a password was neither hashed nor verified.
@@ -39,7 +41,8 @@ impl Passwords {
             .map_err(|error| PasswordError::Hash(error.to_string()))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let dummy = hash(&argon2, "nobody has this password")?.into();
-        Ok(Self { argon2, running: Arc::new(Semaphore::new(config.concurrency.max(1) as usize)), dummy })
+        let running = Arc::new(Semaphore::new(config.concurrency.max(1) as usize));
+        Ok(Self { argon2, running, dummy, computed: Arc::default() })
     }
 
     /// The hash of a new password, as a PHC string with its own salt.
@@ -70,11 +73,17 @@ impl Passwords {
         self.running.available_permits()
     }
 
+    /// How many hashes have been computed, whatever for.
+    pub fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
         let permit = Arc::clone(&self.running).acquire_owned().await.map_err(|_| PasswordError::Cancelled)?;
+        self.computed.fetch_add(1, Ordering::Relaxed);
         tokio::task::spawn_blocking(move || {
             // Held by the work itself: a caller that goes away must not make room for another hash while this one still runs.
             let _permit = permit;

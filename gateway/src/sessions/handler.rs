@@ -1,10 +1,11 @@
 //! The operations of `sessions`.
 
-use waypost_types::SessionPage;
 use waypost_types::params::SessionsListParams;
+use waypost_types::{AuditType, SessionPage};
 
 use super::storage;
 use crate::Gateway;
+use crate::audit;
 use crate::auth::storage::end_session;
 use crate::generated::{NoContent, SessionsApi, Success};
 use crate::http::{Context, Error};
@@ -23,7 +24,8 @@ impl SessionsApi<Context, Error> for Gateway {
         let now = self.store.now();
         // One more than asked for says whether there is a next page.
         let mut rows =
-            storage::list(self.store.read(), &caller.user_id, after.as_ref(), limit + 1, now).await?;
+            storage::list(self.store.tenant(&context)?, &caller.user_id, after.as_ref(), limit + 1, now)
+                .await?;
         let page = usize::try_from(limit).unwrap_or(20);
         let has_more = rows.len() > page;
         rows.truncate(page);
@@ -36,11 +38,11 @@ impl SessionsApi<Context, Error> for Gateway {
     async fn sessions_revoke(&self, context: Context, session_id: String) -> Result<NoContent, Error> {
         let caller = context.identity()?;
         let mut tx = self.store.begin(&context).await?;
-        let now = tx.now();
-        if !end_session(tx.connection(), &caller.user_id, &session_id, now).await? {
+        if !end_session(&mut tx, &caller.user_id, &session_id).await? {
             return Err(Error::not_found("session", &session_id));
         }
-        self.auth.sessions.changed(&session_id);
+        audit::record(&mut tx, &context, audit::Entry::new(AuditType::SessionRevoked, &session_id)).await?;
+        self.auth.changed(&mut tx, &session_id).await?;
         tx.commit_empty().await?;
         Ok(NoContent)
     }

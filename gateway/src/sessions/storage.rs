@@ -3,9 +3,9 @@
 use sqlx::FromRow;
 use waypost_types::Session;
 
-use crate::store::Readers;
 use crate::store::clock::to_rfc3339;
 use crate::store::cursor::Position;
+use crate::store::{TenantExecutor as _, TenantReader, sql};
 
 /// A session that has not ended.
 #[derive(Debug, FromRow)]
@@ -38,23 +38,17 @@ impl SessionRow {
 
 /// The user's sessions that have not ended at `now`, newest first, after a position.
 pub(super) async fn list(
-    readers: &Readers,
+    tenant: TenantReader<'_>,
     user_id: &str,
     after: Option<&Position>,
     limit: i64,
     now: i64,
 ) -> Result<Vec<SessionRow>, sqlx::Error> {
     let (time, id) = after.map_or((i64::MAX, ""), |position| (position.created_at, position.id.as_str()));
-    sqlx::query_as(
+    let query = tenant.query(sql!(
         "SELECT id, user_id, user_agent, ip_address, created_at, last_used_at, expires_at FROM sessions
-         WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND (created_at, id) < ($3, $4)
-         ORDER BY created_at DESC, id DESC LIMIT $5",
-    )
-    .bind(user_id)
-    .bind(now)
-    .bind(time)
-    .bind(id)
-    .bind(limit)
-    .fetch_all(readers)
-    .await
+         WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3 AND (created_at, id) < ($4, $5)
+         ORDER BY created_at DESC, id DESC LIMIT $6"
+    ));
+    query.bind(user_id).bind(now).bind(time).bind(id).bind(limit).fetch_all_as().await
 }

@@ -9,7 +9,7 @@
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, System};
 use crate::secrets::{SealError, Sealer};
 
 /// How long an answer is kept, in microseconds: 24 hours.
@@ -37,7 +37,7 @@ impl Store {
         )
         .bind(scope.as_slice())
         .bind(self.now().saturating_sub(KEPT))
-        .fetch_optional(self.read())
+        .fetch_optional(self.system(System::RecordedAnswers))
         .await?;
         let Some(row) = row else { return Ok(None) };
         let fingerprint: Vec<u8> = row.try_get(0)?;
@@ -56,7 +56,7 @@ impl Store {
         status: u16,
         body: &[u8],
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin_unrecorded().await?;
+        let mut tx = self.begin_system(System::RecordedAnswers).await?;
         let now = tx.now();
         insert(tx.connection(), self.sealer(), scope, fingerprint, status, body, now).await?;
         tx.commit_empty().await
@@ -66,7 +66,7 @@ impl Store {
     pub async fn prune(&self, now: i64) -> Result<u64, StoreError> {
         let mut removed = 0;
         loop {
-            let mut tx = self.begin_unrecorded().await?;
+            let mut tx = self.begin_system(System::Housekeeping).await?;
             let done = sqlx::query(
                 "DELETE FROM idempotency WHERE scope IN
                  (SELECT scope FROM idempotency WHERE created_at <= $1 ORDER BY created_at LIMIT $2)",

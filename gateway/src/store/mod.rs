@@ -1,13 +1,14 @@
 //! The database: one SQLite file, many readers, one writer, nothing acknowledged before it is on the disk.
 //!
-//! What lives here: opening and migrating ([`Store::open`]), the readers ([`Store::read`]), the write transaction
-//! ([`Store::begin`], [`WriteTx`]), the recorded answers of idempotent requests ([`idempotency`]), the clock and
+//! What lives here: opening and migrating ([`Store::open`]), a tenant's rows to read ([`Store::tenant`]) and to write ([`Store::begin`], [`WriteTx`]), the
+//! gateway's own work over all tenants ([`Store::system`], [`System`]), the recorded answers of idempotent requests ([`idempotency`]), the clock and
 //! the cursors of lists. What does not: any table of a resource; each resource keeps its SQL in its own `storage.rs`.
 //!
 //! The rules that callers may build on:
 //! - A change and the recorded answer of the request that asked for it are one transaction. A crash leaves both or neither.
 //! - [`WriteTx::commit`] returns after the commit is durable. Several transactions may share one commit (and one `fsync`).
 //! - A [`WriteTx`] that is dropped (an error, a client that went away, a timeout) leaves nothing behind.
+//! - A handler sees its caller's tenant and no other: its statements are checked by the compiler and the tenant is bound for it ([`sql!`](sql)).
 //! - Write transactions run one after another, so a rule that is checked inside one still holds when it commits.
 //!
 //! SQL is written with `$1` placeholders in the subset that SQLite and PostgreSQL share: `TEXT`, `BIGINT` and `BLOB`
@@ -20,6 +21,8 @@ mod error;
 pub mod idempotency;
 pub mod list;
 mod readers;
+pub(crate) mod statement;
+mod tenant;
 mod writer;
 
 #[cfg(test)]
@@ -28,13 +31,15 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::http::Context;
+use crate::http::{Context, Error};
 use crate::secrets::Sealer;
 pub use clock::Clock;
 pub use error::StoreError;
 pub use idempotency::Recorded;
 pub use readers::{Lent, Readers};
-pub use writer::WriteTx;
+pub(crate) use statement::{listing, part_sql, sql};
+pub use tenant::{System, TenantExecutor, TenantList, TenantQuery, TenantReader, WriteTx};
+pub use writer::SystemTx;
 
 /// Where the database is and how it is kept.
 #[derive(Debug, Clone)]
@@ -113,22 +118,43 @@ impl Store {
         Ok(Self { inner: Arc::new(Inner { readers, writer, sealer, clock }) })
     }
 
-    /// The readers. They see every committed change and cannot write.
-    pub fn read(&self) -> &Readers {
-        &self.inner.readers
+    /// The rows of the caller's tenant, to be read: every committed change of it.
+    ///
+    /// # Errors
+    /// 401 if nobody signed in.
+    pub fn tenant<'s>(&'s self, context: &'s Context) -> Result<TenantReader<'s>, Error> {
+        Ok(TenantReader::new(&self.inner.readers, &context.identity()?.tenant_id))
     }
 
-    /// Waits for the writer and opens a transaction for this request.
+    /// Waits for the writer and opens a transaction of the caller's tenant for this request.
     ///
     /// If the request came with an idempotency key, [`WriteTx::commit`] records the answer with the change.
     /// Await nothing but SQL while holding it, and never a second `begin`: everybody else waits for this one.
-    pub async fn begin(&self, context: &Context) -> Result<WriteTx, StoreError> {
-        self.inner.writer.begin(context.idempotency().cloned(), self.inner.sealer.clone()).await
+    ///
+    /// # Errors
+    /// 401 if nobody signed in; 503 if the writer cannot be had.
+    pub async fn begin(&self, context: &Context) -> Result<WriteTx, Error> {
+        let tenant_id = context.identity()?.tenant_id.clone();
+        let tx = self.inner.writer.begin(context.idempotency().cloned(), self.inner.sealer.clone()).await?;
+        Ok(WriteTx::new(tx, tenant_id))
     }
 
-    /// A transaction with no request behind it: housekeeping, start-up, the command line.
-    pub async fn begin_unrecorded(&self) -> Result<WriteTx, StoreError> {
+    /// The readers of all tenants, for the gateway's own work. They see every committed change and cannot write.
+    pub fn system(&self, work: System) -> &Readers {
+        tracing::trace!(?work, "a look over all tenants");
+        &self.inner.readers
+    }
+
+    /// A transaction of the gateway's own work, with no request behind it.
+    pub async fn begin_system(&self, work: System) -> Result<SystemTx, StoreError> {
+        tracing::trace!(?work, "a change over all tenants");
         self.inner.writer.begin(None, self.inner.sealer.clone()).await
+    }
+
+    /// The same for a request of somebody who has no tenant yet: its answer is recorded like that of [`Store::begin`].
+    pub async fn begin_system_for(&self, context: &Context, work: System) -> Result<SystemTx, StoreError> {
+        tracing::trace!(?work, "a change over all tenants, for a request");
+        self.inner.writer.begin(context.idempotency().cloned(), self.inner.sealer.clone()).await
     }
 
     /// Now, in microseconds since the Unix epoch. For reads and expiry; a write takes [`WriteTx::now`].

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Recorded, Store, StoreConfig, StoreError, WriteTx, idempotency};
+use super::{Recorded, Store, StoreConfig, StoreError, System, SystemTx, idempotency};
 use crate::http::{Caller, Context, Idempotency};
 use crate::secrets::{MasterKey, Secrets};
 
@@ -24,11 +24,14 @@ impl Fixture {
     }
 
     async fn wallets(&self) -> i64 {
-        sqlx::query_scalar("SELECT COUNT(*) FROM wallets").fetch_one(self.store.read()).await.unwrap()
+        sqlx::query_scalar("SELECT COUNT(*) FROM wallets")
+            .fetch_one(self.store.system(System::Inspection))
+            .await
+            .unwrap()
     }
 }
 
-async fn insert(tx: &mut WriteTx, id: &str) -> Result<(), sqlx::Error> {
+async fn insert(tx: &mut SystemTx, id: &str) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO wallets (id, tenant_id, currency, status, created_at, updated_at)
          VALUES ($1, 'ten_1', 'EUR', 'active', $2, $2)",
@@ -49,7 +52,7 @@ fn keyed(key: u8) -> Context {
 #[tokio::test]
 async fn a_committed_change_is_seen_by_readers() {
     let fixture = Fixture::new().await;
-    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    let mut tx = fixture.store.begin_system(System::Inspection).await.unwrap();
     insert(&mut tx, "wal_1").await.unwrap();
     assert_eq!(fixture.wallets().await, 0, "not before the commit");
     tx.commit_empty().await.unwrap();
@@ -60,7 +63,7 @@ async fn a_committed_change_is_seen_by_readers() {
 async fn a_reader_that_is_not_to_be_had_is_a_503_and_worth_another_try() {
     let fixture = Fixture::new().await;
     fixture.store.close().await;
-    let closed = sqlx::query("SELECT 1").execute(fixture.store.read()).await.unwrap_err();
+    let closed = sqlx::query("SELECT 1").execute(fixture.store.system(System::Inspection)).await.unwrap_err();
     for error in [closed, sqlx::Error::PoolTimedOut] {
         let error = crate::http::Error::from(error);
         assert_eq!((error.status, error.code), (503, "storage_unavailable"));
@@ -84,17 +87,17 @@ async fn nobody_else_on_the_machine_can_read_the_database() {
 #[tokio::test]
 async fn readers_cannot_write() {
     let fixture = Fixture::new().await;
-    let refused = sqlx::query("DELETE FROM wallets").execute(fixture.store.read()).await;
+    let refused = sqlx::query("DELETE FROM wallets").execute(fixture.store.system(System::Inspection)).await;
     assert!(refused.unwrap_err().to_string().contains("readonly"));
 }
 
 #[tokio::test]
 async fn a_dropped_transaction_leaves_nothing_and_the_next_one_begins_at_once() {
     let fixture = Fixture::new().await;
-    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    let mut tx = fixture.store.begin_system(System::Inspection).await.unwrap();
     insert(&mut tx, "wal_1").await.unwrap();
     drop(tx);
-    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    let mut tx = fixture.store.begin_system(System::Inspection).await.unwrap();
     insert(&mut tx, "wal_2").await.unwrap();
     tx.commit_empty().await.unwrap();
     assert_eq!(fixture.wallets().await, 1);
@@ -104,12 +107,12 @@ async fn a_dropped_transaction_leaves_nothing_and_the_next_one_begins_at_once() 
 async fn in_one_shared_commit_each_transaction_stands_or_falls_alone() {
     let fixture = Fixture::new().await;
     // All queue behind this one, so they are of one batch with it.
-    let blocker = fixture.store.begin_unrecorded().await.unwrap();
+    let blocker = fixture.store.begin_system(System::Inspection).await.unwrap();
     let members: Vec<_> = (0..40)
         .map(|number| {
             let store = fixture.store.clone();
             tokio::spawn(async move {
-                let mut tx = store.begin_unrecorded().await.unwrap();
+                let mut tx = store.begin_system(System::Inspection).await.unwrap();
                 insert(&mut tx, &format!("wal_{number}")).await.unwrap();
                 match number % 4 {
                     0 => drop(tx),
@@ -135,13 +138,13 @@ async fn a_stream_of_refusals_does_not_keep_others_from_their_commit() {
             let store = fixture.store.clone();
             tokio::spawn(async move {
                 loop {
-                    drop(store.begin_unrecorded().await);
+                    drop(store.begin_system(System::Inspection).await);
                 }
             })
         })
         .collect();
     for number in 0..5 {
-        let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+        let mut tx = fixture.store.begin_system(System::Inspection).await.unwrap();
         insert(&mut tx, &format!("wal_{number}")).await.unwrap();
         tokio::time::timeout(Duration::from_secs(20), tx.commit_empty()).await.expect("starved").unwrap();
     }
@@ -155,7 +158,7 @@ async fn requests_that_are_cancelled_anywhere_leave_the_writer_working() {
     for number in 0..300u64 {
         let store = fixture.store.clone();
         let task = tokio::spawn(async move {
-            let mut tx = store.begin_unrecorded().await?;
+            let mut tx = store.begin_system(System::Inspection).await?;
             insert(&mut tx, &format!("wal_{number}")).await?;
             tx.commit_empty().await
         });
@@ -163,7 +166,7 @@ async fn requests_that_are_cancelled_anywhere_leave_the_writer_working() {
         task.abort();
     }
     let before = fixture.wallets().await;
-    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    let mut tx = fixture.store.begin_system(System::Inspection).await.unwrap();
     insert(&mut tx, "wal_last").await.unwrap();
     tx.commit_empty().await.unwrap();
     assert!(fixture.wallets().await > before);
@@ -172,17 +175,17 @@ async fn requests_that_are_cancelled_anywhere_leave_the_writer_working() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_fails_what_does_not_fit_and_keeps_exactly_what_was_acknowledged() {
     let fixture = Fixture::new().await;
-    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    let mut tx = fixture.store.begin_system(System::Inspection).await.unwrap();
     sqlx::query("PRAGMA max_page_count = 120").execute(tx.connection()).await.unwrap();
     tx.commit_empty().await.unwrap();
     // Queued behind this one, the others share commits. SQLite rolls all of a transaction back when the disk is full, so
     // those that share it with one that does not fit fail as well: told so, and to try again.
-    let tx = fixture.store.begin_unrecorded().await.unwrap();
+    let tx = fixture.store.begin_system(System::Inspection).await.unwrap();
     let members: Vec<_> = (0..60)
         .map(|number| {
             let store = fixture.store.clone();
             tokio::spawn(async move {
-                let mut tx = store.begin_unrecorded().await?;
+                let mut tx = store.begin_system(System::Inspection).await?;
                 insert(&mut tx, &format!("wal_{number}")).await?;
                 sqlx::query("UPDATE wallets SET metadata = $1 WHERE id = $2")
                     .bind("x".repeat(number * 800))
@@ -208,7 +211,7 @@ async fn a_full_disk_fails_what_does_not_fit_and_keeps_exactly_what_was_acknowle
         "{refused:?}"
     );
     assert_eq!(fixture.wallets().await, acknowledged);
-    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    let mut tx = fixture.store.begin_system(System::Inspection).await.unwrap();
     sqlx::query("PRAGMA max_page_count = 1000000").execute(tx.connection()).await.unwrap();
     insert(&mut tx, "wal_last").await.unwrap();
     tx.commit_empty().await.unwrap();
@@ -220,7 +223,7 @@ async fn times_of_transactions_only_grow() {
     let fixture = Fixture::new().await;
     let mut last = 0;
     for _ in 0..50 {
-        let tx = fixture.store.begin_unrecorded().await.unwrap();
+        let tx = fixture.store.begin_system(System::Inspection).await.unwrap();
         assert!(tx.now() > last);
         last = tx.now();
         tx.commit_empty().await.unwrap();
@@ -230,7 +233,7 @@ async fn times_of_transactions_only_grow() {
 #[tokio::test]
 async fn the_answer_is_recorded_with_the_change_and_sealed() {
     let fixture = Fixture::new().await;
-    let mut tx = fixture.store.begin(&keyed(1)).await.unwrap();
+    let mut tx = fixture.store.begin_system_for(&keyed(1), System::Inspection).await.unwrap();
     insert(&mut tx, "wal_1").await.unwrap();
     tx.commit(&serde_json::json!({"secret": "tell nobody"})).await.unwrap();
     let recorded = fixture.store.find(&[1; 32]).await.unwrap().unwrap();
@@ -247,7 +250,7 @@ async fn the_answer_is_recorded_with_the_change_and_sealed() {
 async fn a_second_change_under_a_key_that_is_kept_does_not_happen() {
     let fixture = Fixture::new().await;
     for id in ["wal_1", "wal_2"] {
-        let mut tx = fixture.store.begin(&keyed(1)).await.unwrap();
+        let mut tx = fixture.store.begin_system_for(&keyed(1), System::Inspection).await.unwrap();
         insert(&mut tx, id).await.unwrap();
         let outcome = tx.commit(&()).await;
         assert_eq!(matches!(outcome, Err(StoreError::KeyInFlight)), id == "wal_2");
@@ -269,7 +272,7 @@ async fn answers_are_pruned_after_a_day_and_not_before() {
 async fn an_expired_answer_makes_room_for_a_new_one() {
     let fixture = Fixture::new().await;
     fixture.store.record(&[1; 32], &[2; 32], 422, b"old").await.unwrap();
-    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    let mut tx = fixture.store.begin_system(System::Inspection).await.unwrap();
     sqlx::query("UPDATE idempotency SET created_at = created_at - $1")
         .bind(idempotency::KEPT)
         .execute(tx.connection())
@@ -284,11 +287,11 @@ async fn an_expired_answer_makes_room_for_a_new_one() {
 #[tokio::test]
 async fn a_closed_store_refuses_and_opens_again_with_everything() {
     let fixture = Fixture::new().await;
-    let mut tx = fixture.store.begin_unrecorded().await.unwrap();
+    let mut tx = fixture.store.begin_system(System::Inspection).await.unwrap();
     insert(&mut tx, "wal_1").await.unwrap();
     tx.commit_empty().await.unwrap();
     fixture.store.close().await;
-    assert!(matches!(fixture.store.begin_unrecorded().await, Err(StoreError::Closed)));
+    assert!(matches!(fixture.store.begin_system(System::Inspection).await, Err(StoreError::Closed)));
     let path = fixture.folder.path().join("new/folder/waypost.db");
     assert!(!path.with_extension("db-wal").exists(), "the log was written back");
     let store = Store::open(&StoreConfig::new(path), secrets().sealer().clone()).await.unwrap();
@@ -316,7 +319,7 @@ async fn two_stores_on_one_file_take_turns() {
         .map(|number: usize| {
             let store = stores[number % 2].clone();
             tokio::spawn(async move {
-                let mut tx = store.begin_unrecorded().await.unwrap();
+                let mut tx = store.begin_system(System::Inspection).await.unwrap();
                 insert(&mut tx, &format!("wal_{number}")).await.unwrap();
                 tx.commit_empty().await.unwrap();
             })
@@ -326,4 +329,41 @@ async fn two_stores_on_one_file_take_turns() {
         task.await.unwrap();
     }
     assert_eq!(fixture.wallets().await, 20);
+}
+
+#[tokio::test]
+async fn every_table_has_a_tenant_or_is_a_part_of_one_that_has() {
+    /// What is no tenant's: the tenants themselves, what is found by a hash alone, and what is the whole platform's.
+    const OF_NOBODY: [&str; 13] = [
+        "tenants",
+        "idempotency",
+        "_sqlx_migrations",
+        "data_plane_parts",
+        "data_plane_changes",
+        "analytics_steps",
+        "oauth_signing_keys",
+        "oauth_codes",
+        "oauth_refresh_tokens",
+        "oauth_device_codes",
+        "oauth_assertions",
+        "browser_sessions",
+        "sign_in_states",
+    ];
+    let fixture = Fixture::new().await;
+    let tables: Vec<(String, bool)> = sqlx::query_as(
+        "SELECT t.name, EXISTS (SELECT 1 FROM pragma_table_info(t.name) c WHERE c.name = 'tenant_id' AND c.\"notnull\" = 1)
+         FROM sqlite_schema t WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'",
+    )
+    .fetch_all(fixture.store.system(System::Inspection))
+    .await
+    .unwrap();
+    assert!(tables.len() > 10, "{tables:?}");
+    for (table, has_tenant) in tables {
+        let known = OF_NOBODY.contains(&table.as_str()) || super::statement::PARTS.contains(&table.as_str());
+        assert!(
+            has_tenant != known,
+            "{table}: tenant_id is {}",
+            if has_tenant { "there" } else { "missing" }
+        );
+    }
 }

@@ -1,6 +1,6 @@
 //! The one writer: transactions run one after another on one connection, and those that wait together commit together.
 //!
-//! A task owns the turn. It lends the connection to one [`WriteTx`] at a time, gets it back when the transaction commits
+//! A task owns the turn. It lends the connection to one [`SystemTx`] at a time, gets it back when the transaction commits
 //! or is dropped, and asks the disk once for all that were ready (group commit): the first opens the SQLite transaction,
 //! each later one runs in a savepoint, so a dropped one takes only itself away. Nobody is told "committed" before the
 //! `COMMIT` returned. Because the task and not the request ends transactions, a request that is cancelled at any
@@ -59,13 +59,13 @@ impl Writer {
         &self,
         idempotency: Option<Idempotency>,
         sealer: Sealer,
-    ) -> Result<WriteTx, StoreError> {
+    ) -> Result<SystemTx, StoreError> {
         let (reply, lease) = oneshot::channel();
         self.queue.send(Message::Begin(reply)).await.map_err(|_| StoreError::Closed)?;
         let lease = lease.await.map_err(|_| StoreError::Closed)??;
         // Taken under the lease, so that times are in the order of commits.
         let now = self.clock.tick();
-        Ok(WriteTx { lease, now, idempotency, sealer })
+        Ok(SystemTx { lease, now, idempotency, sealer })
     }
 
     pub(super) async fn close(&self) {
@@ -76,24 +76,29 @@ impl Writer {
     }
 }
 
-/// One write transaction. Dropped without a commit, it leaves nothing behind.
-pub struct WriteTx {
+/// A write transaction of the gateway's own work, over all tenants; a handler has a [`super::WriteTx`]. Dropped without a commit, it leaves nothing behind.
+pub struct SystemTx {
     lease: Lease,
     now: i64,
     idempotency: Option<Idempotency>,
     sealer: Sealer,
 }
 
-impl std::fmt::Debug for WriteTx {
+impl std::fmt::Debug for SystemTx {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("WriteTx").field("now", &self.now).finish_non_exhaustive()
+        formatter.debug_struct("SystemTx").field("now", &self.now).finish_non_exhaustive()
     }
 }
 
-impl WriteTx {
+impl SystemTx {
     /// The connection to run SQL on. It reads its own writes. Do not send `BEGIN`, `COMMIT` or `ROLLBACK`.
     pub fn connection(&mut self) -> &mut SqliteConnection {
         &mut self.lease.connection
+    }
+
+    /// Goes on as a transaction of the tenant that was found or made in it.
+    pub fn in_tenant(self, tenant_id: impl Into<String>) -> super::WriteTx {
+        super::WriteTx::new(self, tenant_id.into())
     }
 
     /// This transaction's time in microseconds: later than that of every transaction before.
@@ -111,7 +116,7 @@ impl WriteTx {
         self.finish().await
     }
 
-    /// Commits a change whose success has no body (204), recording it like [`WriteTx::commit`].
+    /// Commits a change whose success has no body (204), recording it like [`SystemTx::commit`].
     pub async fn commit_empty(mut self) -> Result<(), StoreError> {
         self.record(b"").await?;
         self.finish().await

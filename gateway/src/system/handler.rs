@@ -5,7 +5,7 @@ use waypost_types::HealthReport;
 use crate::Gateway;
 use crate::generated::{Success, SystemApi, Text};
 use crate::http::{Context, Error};
-use crate::store::dialect;
+use crate::store::{System, dialect};
 use crate::telemetry::{Snapshot, to_prometheus};
 
 /// The contract with the samples of every operation.
@@ -41,7 +41,7 @@ impl SystemApi<Context, Error> for Gateway {
 
     async fn system_metrics(&self, _: Context) -> Result<Text, Error> {
         served(self.config.metrics, "Metrics are")?;
-        let pool = self.store.read();
+        let pool = self.store.system(System::Health);
         let snapshot = Snapshot {
             ledger_entries: dialect::newest_entry(pool).await?,
             // After the query, so that its own connection is idle again.

@@ -10,7 +10,7 @@ use waypost_types::{HealthCheck, HealthReport, HealthStatus};
 
 use crate::Gateway;
 use crate::http::Error;
-use crate::store::{clock, dialect};
+use crate::store::{System, clock, dialect};
 
 /// How long an answer of the database is good for.
 const FRESH: Duration = Duration::from_secs(1);
@@ -82,7 +82,7 @@ impl Gateway {
         let idempotency = cached(&self.probes.idempotency, async {
             vec![
                 check("idempotency", async {
-                    found(dialect::recorded_answers(self.store.read()).await, |_| None)
+                    found(dialect::recorded_answers(self.store.system(System::Health)).await, |_| None)
                 })
                 .await,
             ]
@@ -94,15 +94,15 @@ impl Gateway {
     /// Readable, and the writer comes free in time.
     async fn database(&self) -> Finding {
         let asked = async {
-            dialect::newest_entry(self.store.read()).await?;
-            self.store.begin_unrecorded().await.map(drop)
+            dialect::newest_entry(self.store.system(System::Health)).await?;
+            self.store.begin_system(System::Health).await.map(drop)
         };
         found(asked.await, |()| None)
     }
 
     /// The newest entries balance. The whole ledger is proved by `waypost-gateway ledger verify`.
     async fn ledger(&self) -> Finding {
-        match dialect::unbalanced_entries(self.store.read()).await {
+        match dialect::unbalanced_entries(self.store.system(System::Health)).await {
             Ok(unbalanced) if unbalanced.is_empty() => {
                 (HealthStatus::Ok, Some("Debits and credits are equal.".to_owned()))
             }

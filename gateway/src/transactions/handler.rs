@@ -13,8 +13,7 @@ impl TransactionsApi<Context, Error> for Gateway {
         context: Context,
         transaction_id: String,
     ) -> Result<Success<Transaction>, Error> {
-        let tenant_id = &context.identity()?.tenant_id;
-        let record = storage::find(self.store.read(), tenant_id, &transaction_id)
+        let record = storage::find(self.store.tenant(&context)?, &transaction_id)
             .await?
             .ok_or_else(|| Error::not_found("transaction", &transaction_id))?;
         Ok(Success(record.try_into()?))

@@ -10,7 +10,7 @@ use waypost_types::params::WalletsStatementParams;
 use waypost_types::{StatementFormat, Transaction};
 
 use super::storage::{self, Record};
-use crate::http::{Error, FieldError};
+use crate::http::{Context, Error, FieldError};
 use crate::store::cursor::Position;
 use crate::store::list::time;
 use crate::store::{Store, StoreError};
@@ -87,6 +87,7 @@ fn wrong(pointer: &str, code: &'static str, detail: String) -> Error {
 
 struct Progress {
     store: Store,
+    context: Context,
     wallet_id: String,
     format: Format,
     after: Position,
@@ -95,11 +96,16 @@ struct Progress {
     done: bool,
 }
 
-/// The body. The wallet must be the caller's.
-pub(crate) async fn body(store: &Store, wallet_id: String, request: &Request) -> Result<Body, Error> {
+/// The body. Of a wallet that is not the caller's it has no line.
+pub(crate) async fn body(
+    store: &Store,
+    context: &Context,
+    wallet_id: String,
+    request: &Request,
+) -> Result<Body, Error> {
     // `to` is the first moment that is not wanted any more, and the empty id sorts before every id.
     let nowhere = Position { created_at: i64::MIN, id: String::new() };
-    let end = storage::newest(store.read(), &wallet_id).await?.unwrap_or_else(|| nowhere.clone());
+    let end = storage::newest(store.tenant(context)?, &wallet_id).await?.unwrap_or_else(|| nowhere.clone());
     let last = match request.to {
         Some(to) if to <= end.created_at => Position { created_at: to, id: String::new() },
         _ => end,
@@ -107,6 +113,7 @@ pub(crate) async fn body(store: &Store, wallet_id: String, request: &Request) ->
     let after = request.from.map_or(nowhere, |from| Position { created_at: from, id: String::new() });
     let progress = Progress {
         store: store.clone(),
+        context: context.clone(),
         wallet_id,
         format: request.format,
         after,
@@ -121,8 +128,8 @@ async fn step(mut progress: Progress) -> Result<Option<(Bytes, Progress)>, Error
     if progress.done {
         return Ok(None);
     }
-    let Progress { store, wallet_id, after, last, .. } = &progress;
-    let records = storage::next(store.read(), wallet_id, after, last, ROWS).await?;
+    let Progress { store, context, wallet_id, after, last, .. } = &progress;
+    let records = storage::next(store.tenant(context)?, wallet_id, after, last, ROWS).await?;
     progress.done = i64::try_from(records.len()).unwrap_or(ROWS) < ROWS;
     if let Some(record) = records.last() {
         progress.after = Position { created_at: record.created_at, id: record.id.clone() };

@@ -1,10 +1,11 @@
 //! The transactions' SQL. Rows are written by the ledger and never change.
 
+use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteExecutor};
 
 use crate::store::cursor::Position;
 use crate::store::list::{Page, Window, any_of};
+use crate::store::{TenantExecutor as _, TenantReader, listing, sql};
 
 /// One row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,80 +46,74 @@ fn record_of(row: &SqliteRow) -> Result<Record, sqlx::Error> {
 
 /// The tenant's transaction, if it has one with this id.
 pub(crate) async fn find(
-    executor: impl SqliteExecutor<'_>,
-    tenant_id: &str,
+    tenant: TenantReader<'_>,
     transaction_id: &str,
 ) -> Result<Option<Record>, sqlx::Error> {
-    let row = sqlx::query(
+    let query = tenant.query(sql!(
         "SELECT t.id, t.wallet_id, t.entry_id, t.type, t.amount, t.currency, t.balance_after, t.available_after,
            t.counterpart_wallet_id, t.payment_id, t.description, t.metadata, t.created_at
-         FROM transactions t WHERE t.id = $1 AND t.tenant_id = $2",
-    )
-    .bind(transaction_id)
-    .bind(tenant_id)
-    .fetch_optional(executor)
-    .await?;
+         FROM transactions t WHERE t.tenant_id = $1 AND t.id = $2"
+    ));
+    let row = query.bind(transaction_id).fetch_optional().await?;
     row.as_ref().map(record_of).transpose()
 }
 
 /// One page of a wallet's transactions, newest first. Empty as well if the tenant has no such wallet.
 pub(crate) async fn list(
-    executor: impl SqliteExecutor<'_>,
-    tenant_id: &str,
+    tenant: TenantReader<'_>,
     wallet_id: &str,
     types: &[&str],
     window: &Window,
 ) -> Result<Page<Record>, sqlx::Error> {
-    let mut query = QueryBuilder::<Sqlite>::new(
+    let mut list = tenant.list(listing!(
         "SELECT t.id, t.wallet_id, t.entry_id, t.type, t.amount, t.currency, t.balance_after, t.available_after,
            t.counterpart_wallet_id, t.payment_id, t.description, t.metadata, t.created_at
-         FROM transactions t WHERE t.wallet_id = ",
-    );
-    query.push_bind(wallet_id.to_owned());
-    query.push(" AND t.tenant_id = ").push_bind(tenant_id.to_owned());
-    any_of(&mut query, "t.type", types.iter().copied());
-    window.finish(&mut query, "t");
-    let rows = query.build().fetch_all(executor).await?;
+         FROM transactions t WHERE t.tenant_id = "
+    ));
+    list.filter().push(" AND t.wallet_id = ").push_bind(wallet_id.to_owned());
+    any_of(list.filter(), "t.type", types.iter().copied());
+    window.finish(list.filter(), "t");
+    let rows = list.fetch_all().await?;
     let records = rows.iter().map(record_of).collect::<Result<Vec<_>, _>>()?;
     Ok(window.page(records, |record| (record.created_at, &record.id)))
 }
 
 /// Where a wallet's ledger ends now.
 pub(crate) async fn newest(
-    executor: impl SqliteExecutor<'_>,
+    tenant: TenantReader<'_>,
     wallet_id: &str,
 ) -> Result<Option<Position>, sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT created_at, id FROM transactions WHERE wallet_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1",
-    )
-    .bind(wallet_id)
-    .fetch_optional(executor)
-    .await?;
+    let query = tenant.query(sql!(
+        "SELECT created_at, id FROM transactions WHERE tenant_id = $1 AND wallet_id = $2
+         ORDER BY created_at DESC, id DESC LIMIT 1"
+    ));
+    let row = query.bind(wallet_id).fetch_optional().await?;
     row.map(|row| Ok(Position { created_at: row.try_get(0)?, id: row.try_get(1)? })).transpose()
 }
 
 /// The next rows of a statement, oldest first: after one place, up to and with another.
 pub(crate) async fn next(
-    executor: impl SqliteExecutor<'_>,
+    tenant: TenantReader<'_>,
     wallet_id: &str,
     after: &Position,
     last: &Position,
     limit: i64,
 ) -> Result<Vec<Record>, sqlx::Error> {
-    let rows = sqlx::query(
+    let query = tenant.query(sql!(
         "SELECT t.id, t.wallet_id, t.entry_id, t.type, t.amount, t.currency, t.balance_after, t.available_after,
            t.counterpart_wallet_id, t.payment_id, t.description, t.metadata, t.created_at
          FROM transactions t
-         WHERE t.wallet_id = $1 AND (t.created_at, t.id) > ($2, $3) AND (t.created_at, t.id) <= ($4, $5)
-         ORDER BY t.created_at, t.id LIMIT $6",
-    )
-    .bind(wallet_id)
-    .bind(after.created_at)
-    .bind(after.id.as_str())
-    .bind(last.created_at)
-    .bind(last.id.as_str())
-    .bind(limit)
-    .fetch_all(executor)
-    .await?;
+         WHERE t.tenant_id = $1 AND t.wallet_id = $2 AND (t.created_at, t.id) > ($3, $4) AND (t.created_at, t.id) <= ($5, $6)
+         ORDER BY t.created_at, t.id LIMIT $7"
+    ));
+    let rows = query
+        .bind(wallet_id)
+        .bind(after.created_at)
+        .bind(after.id.as_str())
+        .bind(last.created_at)
+        .bind(last.id.as_str())
+        .bind(limit)
+        .fetch_all()
+        .await?;
     rows.iter().map(record_of).collect()
 }

@@ -52,8 +52,7 @@ fn no_wallet(wallet_id: &str) -> Error {
 
 impl Gateway {
     async fn wallet_of(&self, context: &Context, wallet_id: &str) -> Result<Record, Error> {
-        let tenant_id = &context.identity()?.tenant_id;
-        storage::find(self.store.read(), tenant_id, wallet_id).await?.ok_or_else(|| no_wallet(wallet_id))
+        storage::find(self.store.tenant(context)?, wallet_id).await?.ok_or_else(|| no_wallet(wallet_id))
     }
 
     /// Credit and debit: one wallet, one line.
@@ -65,17 +64,15 @@ impl Gateway {
         description: Option<String>,
         metadata: Option<Metadata>,
     ) -> Result<Created<Transaction>, Error> {
-        let tenant_id = &context.identity()?.tenant_id;
         let metadata_text = metadata::to_json(metadata.as_ref())?;
         let mut tx = self.store.begin(context).await?;
-        let found =
-            wallet(tx.connection(), tenant_id, wallet_id).await?.ok_or_else(|| no_wallet(wallet_id))?;
+        let found = wallet(&mut tx, wallet_id).await?.ok_or_else(|| no_wallet(wallet_id))?;
         let note = Note {
             description: description.as_deref(),
             metadata: metadata_text.as_deref(),
             ..Note::default()
         };
-        let entry = post(&mut tx, tenant_id, rule(&found)?, note).await?;
+        let entry = post(&mut tx, rule(&found)?, note).await?;
         let [line] = entry.lines.as_slice() else {
             return Err(Error::internal("an entry of one wallet has one line"));
         };
@@ -94,11 +91,11 @@ impl Gateway {
         let identity = context.identity()?;
         let mut tx = self.store.begin(context).await?;
         let find = |record: Option<Record>| record.ok_or_else(|| no_wallet(wallet_id));
-        let mut record = find(storage::find(tx.connection(), &identity.tenant_id, wallet_id).await?)?;
+        let mut record = find(storage::find(&mut tx, wallet_id).await?)?;
         if let Some(status) = rules::next_status(&record.state, change)? {
             let author = Author { user_id: &identity.user_id, request_id: context.request_id(), reason };
             storage::set_status(&mut tx, wallet_id, status, author).await?;
-            record = find(storage::find(tx.connection(), &identity.tenant_id, wallet_id).await?)?;
+            record = find(storage::find(&mut tx, wallet_id).await?)?;
         }
         let answer = Wallet::try_from(record)?;
         tx.commit(&answer).await?;
@@ -109,7 +106,6 @@ impl Gateway {
 impl WalletsApi<Context, Error> for Gateway {
     async fn wallets_create(&self, context: Context, body: CreateWallet) -> Result<Created<Wallet>, Error> {
         rules::listed_currency(&body.currency)?;
-        let tenant_id = &context.identity()?.tenant_id;
         let metadata = metadata::to_json(body.metadata.as_ref())?;
         let mut tx = self.store.begin(&context).await?;
         let record = Record {
@@ -126,7 +122,7 @@ impl WalletsApi<Context, Error> for Gateway {
             updated_at: tx.now(),
             closed_at: None,
         };
-        storage::insert(&mut tx, tenant_id, &record).await?;
+        storage::insert(&mut tx, &record).await?;
         let answer = Wallet::try_from(record)?;
         tx.commit(&answer).await?;
         Ok(Created(answer))
@@ -137,10 +133,10 @@ impl WalletsApi<Context, Error> for Gateway {
         context: Context,
         params: WalletsListParams,
     ) -> Result<Success<WalletPage>, Error> {
-        let tenant_id = &context.identity()?.tenant_id;
+        let tenant = self.store.tenant(&context)?;
         let statuses: Vec<&str> = params.status.iter().map(WalletStatus::as_str).collect();
         let scope = Scope::new("wallets")
-            .with(Some(tenant_id))
+            .with(Some(tenant.tenant_id()))
             .with(Some(&statuses.join(",")))
             .with(params.currency.as_deref());
         let window = Window::new(
@@ -150,8 +146,8 @@ impl WalletsApi<Context, Error> for Gateway {
             params.created_after.as_deref(),
             params.created_before.as_deref(),
         )?;
-        let filter = Filter { tenant_id, statuses: &statuses, currency: params.currency.as_deref() };
-        let page = storage::list(self.store.read(), filter, &window).await?;
+        let filter = Filter { statuses: &statuses, currency: params.currency.as_deref() };
+        let page = storage::list(tenant, filter, &window).await?;
         let data = page.rows.into_iter().map(Wallet::try_from).collect::<Result<Vec<_>, _>>()?;
         let has_more = page.next_cursor.is_some();
         Ok(Success(WalletPage { data, next_cursor: page.next_cursor, has_more, ..WalletPage::default() }))
@@ -187,10 +183,9 @@ impl WalletsApi<Context, Error> for Gateway {
         wallet_id: String,
         body: TransferFunds,
     ) -> Result<Created<Transfer>, Error> {
-        let tenant_id = &context.identity()?.tenant_id;
         let metadata = metadata::to_json(body.metadata.as_ref())?;
         let mut tx = self.store.begin(&context).await?;
-        let (from, to) = wallet_pair(tx.connection(), tenant_id, &wallet_id, &body.to_wallet_id).await?;
+        let (from, to) = wallet_pair(&mut tx, &wallet_id, &body.to_wallet_id).await?;
         let from = from.ok_or_else(|| no_wallet(&wallet_id))?;
         let to = to.ok_or_else(|| no_wallet(&body.to_wallet_id))?;
         let note = Note {
@@ -198,7 +193,7 @@ impl WalletsApi<Context, Error> for Gateway {
             metadata: metadata.as_deref(),
             ..Note::default()
         };
-        let entry = post(&mut tx, tenant_id, plan::transfer(&from, &to, body.amount)?, note).await?;
+        let entry = post(&mut tx, plan::transfer(&from, &to, body.amount)?, note).await?;
         let [debit, credit] = entry.lines.as_slice() else {
             return Err(Error::internal("a transfer has two lines"));
         };
@@ -222,10 +217,10 @@ impl WalletsApi<Context, Error> for Gateway {
         wallet_id: String,
         params: WalletsTransactionsParams,
     ) -> Result<Success<TransactionPage>, Error> {
-        let tenant_id = &context.identity()?.tenant_id;
+        let tenant = self.store.tenant(&context)?;
         let types: Vec<&str> = params.r#type.iter().map(TransactionType::as_str).collect();
         let scope = Scope::new("transactions")
-            .with(Some(tenant_id))
+            .with(Some(tenant.tenant_id()))
             .with(Some(&wallet_id))
             .with(Some(&types.join(",")));
         let window = Window::new(
@@ -235,9 +230,9 @@ impl WalletsApi<Context, Error> for Gateway {
             params.created_after.as_deref(),
             params.created_before.as_deref(),
         )?;
-        let page = transactions::list(self.store.read(), tenant_id, &wallet_id, &types, &window).await?;
+        let page = transactions::list(tenant, &wallet_id, &types, &window).await?;
         // A row proves that the wallet is there and the caller's; only an empty page has to ask.
-        if page.rows.is_empty() && !storage::exists(self.store.read(), tenant_id, &wallet_id).await? {
+        if page.rows.is_empty() && !storage::exists(tenant, &wallet_id).await? {
             return Err(no_wallet(&wallet_id));
         }
         let data = page.rows.into_iter().map(Transaction::try_from).collect::<Result<Vec<_>, _>>()?;
@@ -257,11 +252,10 @@ impl WalletsApi<Context, Error> for Gateway {
         params: WalletsStatementParams,
     ) -> Result<Streamed, Error> {
         let request = statement::Request::new(&params)?;
-        let tenant_id = &context.identity()?.tenant_id;
-        if !storage::exists(self.store.read(), tenant_id, &wallet_id).await? {
+        if !storage::exists(self.store.tenant(&context)?, &wallet_id).await? {
             return Err(no_wallet(&wallet_id));
         }
-        let body = statement::body(&self.store, wallet_id, &request).await?;
+        let body = statement::body(&self.store, &context, wallet_id, &request).await?;
         Ok(Streamed::new(request.format.media_type(), body))
     }
 

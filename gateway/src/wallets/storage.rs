@@ -1,12 +1,13 @@
 //! The wallets' SQL.
 
+use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteExecutor};
 
 use crate::ledger::storage::open_accounts;
 use crate::ledger::{Wallet, WalletStatus};
-use crate::store::WriteTx;
 use crate::store::list::{Page, Window, any_of};
+use crate::store::statement::{Listing, Statement};
+use crate::store::{TenantExecutor, TenantReader, WriteTx, listing, part_sql, sql};
 
 /// A wallet with everything that its owner sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,24 +24,27 @@ pub(super) struct Record {
 /// What a list of wallets is narrowed by.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Filter<'a> {
-    pub(super) tenant_id: &'a str,
     pub(super) statuses: &'a [&'a str],
     pub(super) currency: Option<&'a str>,
 }
 
-const SELECT: &str = "SELECT w.id, w.currency, w.status, a.balance, h.balance, w.name, w.metadata,
+const SELECT: Listing = listing!(
+    "SELECT w.id, w.currency, w.status, a.balance, h.balance, w.name, w.metadata,
     w.created_at, w.updated_at, w.closed_at, a.updated_at, h.updated_at
   FROM wallets w
   JOIN ledger_accounts a ON a.id = w.id || ':available'
   JOIN ledger_accounts h ON h.id = w.id || ':held'
-  WHERE w.tenant_id = $1";
+  WHERE w.tenant_id = "
+);
 
-const SELECT_ONE: &str = "SELECT w.id, w.currency, w.status, a.balance, h.balance, w.name, w.metadata,
+const SELECT_ONE: Statement = sql!(
+    "SELECT w.id, w.currency, w.status, a.balance, h.balance, w.name, w.metadata,
     w.created_at, w.updated_at, w.closed_at, a.updated_at, h.updated_at
   FROM wallets w
   JOIN ledger_accounts a ON a.id = w.id || ':available'
   JOIN ledger_accounts h ON h.id = w.id || ':held'
-  WHERE w.tenant_id = $1 AND w.id = $2";
+  WHERE w.tenant_id = $1 AND w.id = $2"
+);
 
 fn record_of(row: &SqliteRow) -> Result<Record, sqlx::Error> {
     let status: &str = row.try_get(2)?;
@@ -65,59 +69,48 @@ fn record_of(row: &SqliteRow) -> Result<Record, sqlx::Error> {
 }
 
 /// Writes a new wallet and opens its accounts.
-pub(super) async fn insert(tx: &mut WriteTx, tenant_id: &str, wallet: &Record) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO wallets (id, tenant_id, name, currency, status, metadata, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
-    )
+pub(super) async fn insert(tx: &mut WriteTx, wallet: &Record) -> Result<(), sqlx::Error> {
+    tx.query(sql!(
+        "INSERT INTO wallets (tenant_id, id, name, currency, status, metadata, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)"
+    ))
     .bind(wallet.state.id.as_str())
-    .bind(tenant_id)
     .bind(wallet.name.as_deref())
     .bind(wallet.state.currency.as_str())
     .bind(wallet.state.status.as_str())
     .bind(wallet.metadata.as_deref())
     .bind(wallet.created_at)
-    .execute(tx.connection())
+    .execute()
     .await?;
-    open_accounts(tx, tenant_id, &wallet.state.id, &wallet.state.currency).await
+    open_accounts(tx, &wallet.state.id, &wallet.state.currency).await
 }
 
 /// The tenant's wallet, if it has one with this id.
-pub(super) async fn find(
-    executor: impl SqliteExecutor<'_>,
-    tenant_id: &str,
+pub(super) async fn find<'q>(
+    tenant: impl TenantExecutor<'q>,
     wallet_id: &str,
 ) -> Result<Option<Record>, sqlx::Error> {
-    let row = sqlx::query(SELECT_ONE).bind(tenant_id).bind(wallet_id).fetch_optional(executor).await?;
+    let row = tenant.query(SELECT_ONE).bind(wallet_id).fetch_optional().await?;
     row.as_ref().map(record_of).transpose()
 }
 
 /// Whether the tenant has a wallet with this id.
-pub(super) async fn exists(
-    executor: impl SqliteExecutor<'_>,
-    tenant_id: &str,
-    wallet_id: &str,
-) -> Result<bool, sqlx::Error> {
-    let found = sqlx::query("SELECT 1 FROM wallets WHERE id = $1 AND tenant_id = $2")
-        .bind(wallet_id)
-        .bind(tenant_id)
-        .fetch_optional(executor)
-        .await?;
-    Ok(found.is_some())
+pub(super) async fn exists(tenant: TenantReader<'_>, wallet_id: &str) -> Result<bool, sqlx::Error> {
+    let found = tenant.query(sql!("SELECT 1 FROM wallets WHERE tenant_id = $1 AND id = $2"));
+    Ok(found.bind(wallet_id).fetch_optional().await?.is_some())
 }
 
 /// One page of the tenant's wallets, newest first.
 pub(super) async fn list(
-    executor: impl SqliteExecutor<'_>,
+    tenant: TenantReader<'_>,
     filter: Filter<'_>,
     window: &Window,
 ) -> Result<Page<Record>, sqlx::Error> {
-    let mut query = QueryBuilder::<Sqlite>::new("");
-    query.push(SELECT.trim_end_matches("$1")).push_bind(filter.tenant_id.to_owned());
-    any_of(&mut query, "w.status", filter.statuses.iter().copied());
-    any_of(&mut query, "w.currency", filter.currency);
-    window.finish(&mut query, "w");
-    let rows = query.build().fetch_all(executor).await?;
+    let mut list = tenant.list(SELECT);
+    any_of(list.filter(), "w.status", filter.statuses.iter().copied());
+    any_of(list.filter(), "w.currency", filter.currency);
+    window.finish(list.filter(), "w");
+    let rows = list.fetch_all().await?;
     let records = rows.iter().map(record_of).collect::<Result<Vec<_>, _>>()?;
     Ok(window.page(records, |record| (record.created_at, &record.state.id)))
 }
@@ -131,24 +124,26 @@ pub(super) async fn set_status(
 ) -> Result<(), sqlx::Error> {
     let now = tx.now();
     let closed_at = (status == WalletStatus::Closed).then_some(now);
-    sqlx::query("UPDATE wallets SET status = $2, updated_at = $3, closed_at = $4 WHERE id = $1")
-        .bind(wallet_id)
-        .bind(status.as_str())
-        .bind(now)
-        .bind(closed_at)
-        .execute(tx.connection())
-        .await?;
-    sqlx::query(
+    tx.query(sql!(
+        "UPDATE wallets SET status = $3, updated_at = $4, closed_at = $5 WHERE tenant_id = $1 AND id = $2"
+    ))
+    .bind(wallet_id)
+    .bind(status.as_str())
+    .bind(now)
+    .bind(closed_at)
+    .execute()
+    .await?;
+    tx.query(part_sql!(
         "INSERT INTO wallet_history (wallet_id, created_at, status, user_id, request_id, reason)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    )
+         VALUES ($1, $2, $3, $4, $5, $6)"
+    ))
     .bind(wallet_id)
     .bind(now)
     .bind(status.as_str())
     .bind(author.user_id)
     .bind(author.request_id)
     .bind(author.reason)
-    .execute(tx.connection())
+    .execute()
     .await
     .map(drop)
 }

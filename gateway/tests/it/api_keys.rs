@@ -21,7 +21,7 @@ fn secret(key: &Value) -> &str {
 
 /// Moves a key's expiry into the past, which no request could.
 async fn expire(app: &App, key: &Value) {
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     let now = tx.now();
     let update = sqlx::query("UPDATE api_keys SET expires_at = $1 WHERE id = $2").bind(now).bind(id(key));
     update.execute(tx.connection()).await.unwrap();
@@ -76,7 +76,7 @@ async fn a_wrong_secret_of_a_right_key_opens_nothing() {
 #[tokio::test]
 async fn nobody_gives_away_what_they_do_not_hold() {
     let app = App::start().await;
-    let ada = app.register().await;
+    let ada = app.register().await.colleague("manager").await;
     let ask = |permissions: Value| {
         ada.post("/v1/api_keys").json(json!({ "name": "x", "permissions": permissions })).send()
     };
@@ -117,7 +117,7 @@ async fn a_tier_above_the_tenants_is_refused() {
 async fn a_key_cannot_make_one_of_a_tier_above_its_own() {
     let app = App::start().await;
     let ada = app.register().await;
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     sqlx::query("UPDATE tenants SET tier = 'premium'").execute(tx.connection()).await.unwrap();
     tx.commit_empty().await.unwrap();
     let ada = User::login(&app, &ada.email, crate::support::user::PASSWORD).await;

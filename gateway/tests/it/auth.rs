@@ -1,6 +1,6 @@
 //! Accounts, sign-in, tokens and sessions.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,16 +22,16 @@ fn account(email: &str, password: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_account_is_a_manager_in_a_tenant_of_its_own() {
+async fn an_account_is_the_admin_of_a_tenant_of_its_own() {
     let app = App::start().await;
     let (ada, bob) = (app.register().await, app.register().await);
     let me = ada.get("/v1/auth/me").send().await.expect(200).json();
-    assert_eq!(me["user"]["role"], "manager");
+    assert_eq!(me["user"]["role"], "admin");
     assert_eq!(me["user"]["email"], ada.email.as_str());
     assert_eq!(me["credential"], "session");
     assert_eq!(me["credential_id"], ada.session_id.as_str());
     assert_eq!(me["tier"], "free");
-    assert!(me["permissions"].as_array().unwrap().contains(&json!("wallets:*")));
+    assert!(me["permissions"].as_array().unwrap().contains(&json!("*")));
     let other = bob.get("/v1/auth/me").send().await.expect(200).json();
     assert_ne!(me["tenant"]["id"], other["tenant"]["id"]);
 }
@@ -41,8 +41,10 @@ async fn an_address_is_taken_however_it_is_capitalised() {
     let app = App::start().await;
     app.post("/v1/auth/register").json(account("ada@example.com", PASSWORD)).send().await.expect(201);
     let again = app.post("/v1/auth/register").json(account("ADA@Example.com", PASSWORD)).send().await;
-    again.problem(409, "email_taken");
+    again.expect(201);
     login(&app, "Ada@EXAMPLE.com", PASSWORD).await.expect(200);
+    let users: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM users").fetch_one(app.inspect()).await.unwrap();
+    assert_eq!(users, 1, "the second is answered alike, and makes nothing");
 }
 
 #[tokio::test]
@@ -67,28 +69,6 @@ async fn a_wrong_password_and_an_unknown_address_are_answered_alike() {
     let wrong = told(login(&app, &ada.email, "not the right password").await);
     let unknown = told(login(&app, "nobody@example.com", "not the right password").await);
     assert_eq!(wrong, unknown);
-}
-
-#[tokio::test]
-async fn a_login_takes_as_long_for_an_unknown_address() {
-    let app = App::start_with(|config| {
-        config.passwords.memory_kib = 19 * 1024;
-        config.passwords.iterations = 3;
-    })
-    .await;
-    let ada = app.register().await;
-    let mut times = [Vec::new(), Vec::new()];
-    for _ in 0..9 {
-        for (email, times) in [ada.email.as_str(), "nobody@example.com"].into_iter().zip(&mut times) {
-            let started = Instant::now();
-            login(&app, email, "not the right password").await.expect(401);
-            times.push(started.elapsed());
-        }
-    }
-    // The fastest of each: whatever else the machine does only makes a login slower.
-    let [known, unknown] = times.map(|times| times.into_iter().min().unwrap());
-    assert!(known > Duration::from_millis(5), "the hash costs nothing: {known:?}");
-    assert!(unknown > known / 2 && unknown < known * 2, "known {known:?}, unknown {unknown:?}");
 }
 
 #[tokio::test]
@@ -257,10 +237,10 @@ async fn a_session_that_has_ended_is_refused_even_if_nobody_waited_for_the_answe
             }
         }
         // The turn comes round when whatever was left of the request is done.
-        drop(gateway.store().begin_unrecorded().await.unwrap());
+        drop(app.tamper().await);
         let ended: Option<i64> = sqlx::query_scalar("SELECT ended_at FROM sessions WHERE id = $1")
             .bind(&other.session_id)
-            .fetch_one(gateway.store().read())
+            .fetch_one(app.inspect())
             .await
             .unwrap();
         let let_in = caller(&other).await.is_ok();
@@ -362,7 +342,7 @@ async fn nothing_secret_is_in_the_database() {
 async fn expired_sessions_are_removed_and_others_stay() {
     let app = App::start().await;
     let (ada, bob) = (app.register().await, app.register().await);
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     let now = tx.now();
     for (table, column) in [("sessions", "id"), ("refresh_tokens", "session_id")] {
         let update = format!("UPDATE {table} SET expires_at = $1 WHERE {column} = $2");
@@ -375,10 +355,8 @@ async fn expired_sessions_are_removed_and_others_stay() {
     // Housekeeping begins with what is due at once and then waits, so it is not over but has done its work.
     let done = app.gateway.housekeeping();
     tokio::time::timeout(Duration::from_millis(500), done).await.unwrap_err();
-    let left: Vec<String> = sqlx::query_scalar("SELECT session_id FROM refresh_tokens")
-        .fetch_all(app.gateway.store().read())
-        .await
-        .unwrap();
+    let left: Vec<String> =
+        sqlx::query_scalar("SELECT session_id FROM refresh_tokens").fetch_all(app.inspect()).await.unwrap();
     assert_eq!(left, [bob.session_id.as_str()]);
     bob.get("/v1/auth/me").send().await.expect(200);
 }

@@ -154,3 +154,62 @@ fn what_is_shown_can_be_read_again_and_has_no_secret() {
     assert_eq!(again.rate_limits.free.per_minute, None);
     assert_eq!(load(&shown, &[], &[]).unwrap().to_toml().lines().count(), shown.lines().count() - 1);
 }
+
+#[test]
+fn a_provider_is_a_table_with_a_name_of_the_operators_own() {
+    let file = "[oauth.providers.google]\nclient_id = 'g'\n[oauth.providers.my-op]\nclient_id = 'o'\nissuer = 'https://op.example'\n";
+    let environment = [
+        ("WAYPOST_GATEWAY_OAUTH_PROVIDERS_GOOGLE_CLIENT_SECRET", "hush"),
+        ("WAYPOST_GATEWAY_OAUTH_PROVIDERS_MY_OP_LABEL", "Mine"),
+    ];
+    let loaded = load(file, &environment, &[]).unwrap();
+    let providers = &loaded.config.oauth.providers;
+    assert_eq!(providers["google"].client_secret.as_deref(), Some("hush"));
+    assert_eq!(providers["my-op"].label.as_deref(), Some("Mine"));
+    let shown = loaded.to_toml();
+    assert!(shown.contains("[oauth.providers.my-op]") && !shown.contains("hush"), "{shown}");
+    assert!(!format!("{:?}", loaded.config).contains("hush"));
+}
+
+#[test]
+fn what_is_missing_or_unknown_in_a_provider_is_told() {
+    let file = "[oauth.providers.acme]\nclient_id = 'a'\nclient_ident = 'x'\n[oauth.providers.google]\nlabel = 'G'\n";
+    let error = load(file, &[], &[]).unwrap_err();
+    let told: Vec<_> = mistakes(&error).iter().map(|(place, what)| format!("{place}: {what}")).collect();
+    let told = told.join("\n");
+    for expected in
+        ["3:1: there is no setting", "oauth.providers.acme.issuer", "oauth.providers.google.client_id"]
+    {
+        assert!(told.contains(expected), "{expected} in {told}");
+    }
+}
+
+#[test]
+fn an_issuer_is_an_origin_and_networks_are_networks() {
+    for wrong in [
+        "http://id.example",
+        "https://id.example/",
+        "https://id.example/x",
+        "id.example",
+        "https://a@id.example",
+    ] {
+        assert!(load(&format!("[oauth]\nissuer = '{wrong}'\n"), &[], &[]).is_err(), "{wrong}");
+    }
+    for right in ["https://id.example", "http://127.0.0.1:8080"] {
+        assert!(load(&format!("[oauth]\nissuer = '{right}'\n"), &[], &[]).is_ok(), "{right}");
+    }
+    let config = load("[outbound]\nallow_networks = '10.0.0.0/8, ::1'\n", &[], &[]).unwrap().config;
+    assert_eq!(config.outbound.allow_networks.len(), 2);
+    assert!(load("[outbound]\nallow_networks = 'everything'\n", &[], &[]).is_err());
+}
+
+#[test]
+fn the_readmes_configuration_can_be_read() {
+    let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+    let snippets: Vec<&str> =
+        readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(snippets.len() >= 4);
+    for snippet in snippets {
+        load(snippet, &[], &[]).unwrap_or_else(|error| panic!("{error} in\n{snippet}"));
+    }
+}

@@ -42,7 +42,7 @@ async fn with_file(text: String) -> (App, std::path::PathBuf, tempfile::TempDir)
 async fn a_service_and_a_route_that_the_sdk_adds_serve_at_once() {
     let (app, upstream) = (App::start().await, Upstream::start("orders").await);
     let admin = User::admin(&app).await;
-    let client = Client::builder(&format!("http://{}", app.address))
+    let client = Client::builder(format!("http://{}", app.address))
         .access_token(admin.access_token.as_str())
         .build()
         .unwrap();

@@ -2,27 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::contract::{Contract, Operation};
+use crate::support::contract::Contract;
 use crate::support::{App, User};
-
-/// The operation's path with identifiers that nobody has: permissions are looked at first.
-fn path(operation: &Operation) -> String {
-    let mut path = operation.path.clone();
-    while let (Some(start), Some(end)) = (path.find('{'), path.find('}')) {
-        let prefix = match &path[start..=end] {
-            "{wallet_id}" => "wal",
-            "{payment_id}" => "pay",
-            "{transaction_id}" => "txn",
-            "{session_id}" => "ses",
-            "{api_key_id}" => "key",
-            // Names are whatever somebody gave.
-            "{service_name}" | "{route_name}" | "{breaker_name}" | "{tier_name}" => "nobody",
-            other => panic!("what is {other}?"),
-        };
-        path.replace_range(start..=end, &format!("{prefix}_0000000000007000800000000000000f"));
-    }
-    path
-}
 
 #[tokio::test]
 async fn without_credentials_every_guarded_operation_is_401() {
@@ -30,7 +11,10 @@ async fn without_credentials_every_guarded_operation_is_401() {
     let mut guarded = 0;
     for operation in contract.operations().iter().filter(|operation| operation.is_guarded()) {
         guarded += 1;
-        app.ask(&operation.method, &path(operation)).send().await.problem(401, "unauthenticated");
+        app.ask(&operation.method, &contract.example_path(operation))
+            .send()
+            .await
+            .problem(401, "unauthenticated");
     }
     assert!(guarded > 20, "{guarded}");
 }
@@ -39,7 +23,7 @@ async fn without_credentials_every_guarded_operation_is_401() {
 async fn with_wrong_credentials_every_guarded_operation_is_401() {
     let (app, contract) = (App::start().await, Contract::read());
     for operation in contract.operations().iter().filter(|operation| operation.is_guarded()) {
-        let ask = || app.ask(&operation.method, &path(operation));
+        let ask = || app.ask(&operation.method, &contract.example_path(operation));
         ask().bearer("nonsense").send().await.expect(401);
         ask().api_key("wp_nonsense_nonsense").send().await.expect(401);
         ask().header("Authorization", "Basic YTpi").send().await.expect(401);
@@ -58,7 +42,7 @@ async fn without_the_permission_every_operation_that_names_one_is_403() {
         named += 1;
         let weak = if permission == "wallets:read" { &sessions } else { &wallets };
         let problem = app
-            .ask(&operation.method, &path(&operation))
+            .ask(&operation.method, &contract.example_path(&operation))
             .api_key(weak)
             .send()
             .await
@@ -75,7 +59,7 @@ async fn with_the_permission_alone_every_such_operation_lets_the_caller_in() {
     for operation in contract.operations() {
         let Some(permission) = operation.permission() else { continue };
         let key = user.api_key(&[permission]).await;
-        let reply = app.ask(&operation.method, &path(&operation)).api_key(&key).send().await;
+        let reply = app.ask(&operation.method, &contract.example_path(&operation)).api_key(&key).send().await;
         assert!(![401, 403].contains(&reply.status), "{permission} is not enough: {reply}");
     }
 }
@@ -89,7 +73,7 @@ async fn an_operation_for_people_takes_no_api_key() {
         if operation.is_guarded() && !operation.takes("apiKey") {
             personal += 1;
             let problem = app
-                .ask(&operation.method, &path(&operation))
+                .ask(&operation.method, &contract.example_path(&operation))
                 .api_key(&key)
                 .send()
                 .await

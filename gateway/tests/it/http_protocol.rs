@@ -38,7 +38,9 @@ async fn head_answers_like_get_without_the_body() {
     let (app, contract) = (App::start().await, Contract::read());
     let user = User::admin(&app).await;
     for operation in contract.operations() {
-        if operation.method != "GET" || operation.path.contains('{') || operation.path == "/metrics" {
+        // A page without the parameters that lead to it says what is missing.
+        let is_question = ["/metrics", "/oauth/authorize"].contains(&operation.path.as_str());
+        if operation.method != "GET" || operation.path.contains('{') || is_question {
             continue;
         }
         let get = user.get(&operation.path).send().await.expect(200);

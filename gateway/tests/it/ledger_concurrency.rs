@@ -36,7 +36,7 @@ impl Party {
 
 async fn balances(app: &App) -> Vec<i64> {
     sqlx::query_scalar("SELECT balance FROM ledger_accounts WHERE kind = 'available' ORDER BY id")
-        .fetch_all(app.gateway.store().read())
+        .fetch_all(app.inspect())
         .await
         .unwrap()
 }
@@ -82,7 +82,7 @@ async fn many_transfers_at_once_neither_make_nor_lose_money() {
     assert_eq!(balances.iter().sum::<i64>(), 8_000);
     assert!(balances.iter().all(|balance| *balance >= 0), "{balances:?}");
     let entries: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM ledger_entries WHERE kind = 'transfer'")
-        .fetch_one(app.gateway.store().read())
+        .fetch_one(app.inspect())
         .await
         .unwrap();
     assert_eq!(entries, moved, "each acknowledged transfer is one entry");

@@ -135,9 +135,8 @@ async fn a_statement_holds_every_movement_once_oldest_first() {
     let user = app.register().await;
     let wallet = user.wallet("EUR").await;
     // More than the gateway keeps in memory at once.
-    let store = app.gateway.store();
     user.credit(&wallet, 1).await;
-    let mut tx = store.begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     for number in 2..=1_201_i64 {
         sqlx::query(
             "INSERT INTO transactions (id, tenant_id, wallet_id, entry_id, type, amount, currency, balance_after,

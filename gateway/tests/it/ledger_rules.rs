@@ -247,7 +247,7 @@ async fn a_balance_stops_at_what_every_json_reader_can_read() {
     let app = App::start().await;
     let user = app.register().await;
     let wallet = user.funded("EUR", 1).await;
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     for (account, balance) in [("available", 9_007_199_254_740_990_i64), ("world", -9_007_199_254_740_990)] {
         sqlx::query("UPDATE ledger_accounts SET balance = $1 WHERE kind = $2")
             .bind(balance)
@@ -266,7 +266,7 @@ async fn the_proof_finds_money_that_was_made_by_hand() {
     let app = App::start().await;
     let user = app.register().await;
     user.funded("EUR", 100).await;
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     sqlx::query("UPDATE ledger_accounts SET balance = balance + 7 WHERE kind = 'available'")
         .execute(tx.connection())
         .await
@@ -283,7 +283,7 @@ async fn the_database_itself_refuses_a_negative_balance() {
     let app = App::start().await;
     let user = app.register().await;
     user.wallet("EUR").await;
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     let refused = sqlx::query("UPDATE ledger_accounts SET balance = -1 WHERE kind = 'available'")
         .execute(tx.connection())
         .await;

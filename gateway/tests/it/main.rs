@@ -10,7 +10,10 @@
 )]
 
 mod api_keys;
+mod attempts;
+mod audit;
 mod auth;
+mod browser;
 mod cli;
 mod config;
 mod control;
@@ -25,10 +28,17 @@ mod http_limits;
 mod http_permissions;
 mod http_protocol;
 mod http_walk;
+mod identity;
 mod ledger_concurrency;
 mod ledger_lists;
 mod ledger_random;
 mod ledger_rules;
+mod oauth_clients;
+mod oauth_grants;
+mod oauth_refusals;
+mod oauth_rfc9700;
+mod oauth_sign_in;
 mod support;
 mod system;
+mod tenant_walk;
 mod versions;

@@ -55,7 +55,7 @@ async fn books_that_do_not_balance_are_noticed() {
     let wallet = ada.funded("EUR", 1_000).await;
     app.get("/health/services").send().await.expect(200);
     ada.credit(&wallet, 1).await;
-    let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
+    let mut tx = app.tamper().await;
     let damage = "UPDATE ledger_postings SET amount = amount + 1
         WHERE (entry_id, account_id) = (SELECT entry_id, account_id FROM ledger_postings ORDER BY entry_id DESC LIMIT 1)";
     sqlx::query(damage).execute(tx.connection()).await.unwrap();

@@ -28,6 +28,15 @@ pub struct Api {
 }
 
 impl Api {
+    /// The API as programs see it: without what only browsers call.
+    pub fn for_programs(&self) -> Self {
+        let mut api = self.clone();
+        for resource in &mut api.resources {
+            resource.operations.retain(|operation| !operation.browser);
+        }
+        api
+    }
+
     /// Every operation, in the order of the resources.
     pub fn operations(&self) -> impl Iterator<Item = &Operation> {
         self.resources.iter().flat_map(|resource| &resource.operations)
@@ -74,6 +83,10 @@ pub struct Operation {
     pub parameters: Vec<Parameter>,
     /// Whether the operation takes `Idempotency-Key`.
     pub idempotency_key: bool,
+    /// `x-browser`: a person's browser calls it, not a program. It is in no client, and its answers are pages and redirects.
+    pub browser: bool,
+    /// The media type of its errors: `application/problem+json`, or `application/json` where another protocol says so.
+    pub error_media_type: String,
     /// The request body, always required where there is one.
     pub body: Option<Body>,
     /// The one success.
@@ -161,7 +174,7 @@ pub enum Body {
 /// The one success of an operation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Success {
-    /// 200, 201, 202 or 204.
+    /// 200, 201, 202 or 204; 303 for a browser.
     pub status: u16,
     /// One line.
     pub description: String,

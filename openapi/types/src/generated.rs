@@ -41,6 +41,12 @@ pub struct Problem {
     /// Each wrong field or parameter, all of them at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<FieldError>>,
+    /// The same as `code`, in the answers of OAuth's own endpoints (RFC 6749, section 5.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The same as `detail`, in the answers of OAuth's own endpoints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_description: Option<String>,
     /// Fields that this version does not know; they survive a round trip.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
@@ -67,6 +73,8 @@ impl Problem {
             request_id: request_id.into(),
             retry_after: Default::default(),
             errors: Default::default(),
+            error: Default::default(),
+            error_description: Default::default(),
             extra: serde_json::Map::new(),
         }
     }
@@ -80,6 +88,21 @@ impl Problem {
     #[must_use]
     pub fn with_errors(mut self, errors: impl Into<Vec<FieldError>>) -> Self {
         self.errors = Some(errors.into());
+        self
+    }
+    /// Sets `error`.
+    #[must_use]
+    pub fn with_error(mut self, error: impl Into<String>) -> Self {
+        self.error = Some(error.into());
+        self
+    }
+    /// Sets `error_description`.
+    #[must_use]
+    pub fn with_error_description(
+        mut self,
+        error_description: impl Into<String>,
+    ) -> Self {
+        self.error_description = Some(error_description.into());
         self
     }
 }
@@ -1670,7 +1693,7 @@ pub type Permission = String;
 /// A user's standing in the tenant; it decides the permissions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// May do everything.
+    /// May do everything in the tenant.
     Admin,
     /// May read and change the tenant's resources.
     Manager,
@@ -1853,6 +1876,9 @@ pub struct User {
     pub role: Role,
     /// When the account was made.
     pub created_at: String,
+    /// The tenant's own roles that the user has beside `role`. Absent if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_roles: Option<Vec<RoleName>>,
     /// Fields that this version does not know; they survive a round trip.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
@@ -1875,8 +1901,15 @@ impl User {
             name: name.into(),
             role,
             created_at: created_at.into(),
+            custom_roles: Default::default(),
             extra: serde_json::Map::new(),
         }
+    }
+    /// Sets `custom_roles`.
+    #[must_use]
+    pub fn with_custom_roles(mut self, custom_roles: impl Into<Vec<RoleName>>) -> Self {
+        self.custom_roles = Some(custom_roles.into());
+        self
     }
 }
 
@@ -1891,6 +1924,12 @@ pub struct Tenant {
     pub tier: Tier,
     /// When it was made.
     pub created_at: String,
+    /// What it is for. Absent if nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The tenant that made it. Absent if it made itself by registering.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<TenantId>,
     /// Fields that this version does not know; they survive a round trip.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
@@ -1909,8 +1948,22 @@ impl Tenant {
             name: name.into(),
             tier,
             created_at: created_at.into(),
+            description: Default::default(),
+            parent_id: Default::default(),
             extra: serde_json::Map::new(),
         }
+    }
+    /// Sets `description`.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+    /// Sets `parent_id`.
+    #[must_use]
+    pub fn with_parent_id(mut self, parent_id: impl Into<TenantId>) -> Self {
+        self.parent_id = Some(parent_id.into());
+        self
     }
 }
 
@@ -2215,22 +2268,33 @@ impl std::fmt::Debug for ChangePassword {
 /// What a caller presented.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CredentialKind {
-    /// The access token of a session.
+    /// The access token of a session, or its cookie.
     Session,
     /// The secret of an API key.
     ApiKey,
+    /// The secret of a service token.
+    ServiceToken,
+    /// An access token that a client was granted.
+    Oauth,
     /// A value that this version does not know; it survives a round trip.
     Unknown(String),
 }
 
 impl CredentialKind {
     /// Every value that this version knows.
-    pub const ALL: &'static [Self] = &[Self::Session, Self::ApiKey];
+    pub const ALL: &'static [Self] = &[
+        Self::Session,
+        Self::ApiKey,
+        Self::ServiceToken,
+        Self::Oauth,
+    ];
     /// As on the wire.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Session => "session",
             Self::ApiKey => "api_key",
+            Self::ServiceToken => "service_token",
+            Self::Oauth => "oauth",
             Self::Unknown(value) => value,
         }
     }
@@ -2238,6 +2302,8 @@ impl CredentialKind {
         match value {
             "session" => Some(Self::Session),
             "api_key" => Some(Self::ApiKey),
+            "service_token" => Some(Self::ServiceToken),
+            "oauth" => Some(Self::Oauth),
             _ => None,
         }
     }
@@ -2291,7 +2357,7 @@ pub struct Identity {
     pub tenant: Tenant,
     /// What a caller presented.
     pub credential: CredentialKind,
-    /// The session's or the API key's identifier.
+    /// The identifier of the session, the API key or the service token.
     pub credential_id: String,
     /// All that this credential may do.
     pub permissions: Vec<Permission>,
@@ -2702,6 +2768,1845 @@ impl RotateApiKey {
     #[must_use]
     pub fn with_grace_seconds(mut self, grace_seconds: impl Into<i64>) -> Self {
         self.grace_seconds = Some(grace_seconds.into());
+        self
+    }
+}
+
+/// A client's identifier, which is its `client_id`.
+pub type OAuthClientId = String;
+
+/// An identity's identifier.
+pub type IdentityId = String;
+
+/// Whether a client can keep a secret (RFC 6749, section 2.1).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum OAuthClientType {
+    /// It runs on a server, and authenticates.
+    Confidential,
+    /// It runs on a person's machine or in a page; PKCE is all that binds it.
+    Public,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl OAuthClientType {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[Self::Confidential, Self::Public];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Confidential => "confidential",
+            Self::Public => "public",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "confidential" => Some(Self::Confidential),
+            "public" => Some(Self::Public),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for OAuthClientType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for OAuthClientType {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for OAuthClientType {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for OAuthClientType {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for OAuthClientType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for OAuthClientType {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// How a client proves that it is itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum OAuthClientAuthentication {
+    /// Its secret, in the header or in the form.
+    ClientSecretBasic,
+    /// A signed assertion (RFC 7523); the gateway knows the public keys only.
+    PrivateKeyJwt,
+    /// Not at all: a public client.
+    None,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl OAuthClientAuthentication {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[
+        Self::ClientSecretBasic,
+        Self::PrivateKeyJwt,
+        Self::None,
+    ];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::None => "none",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "client_secret_basic" => Some(Self::ClientSecretBasic),
+            "private_key_jwt" => Some(Self::PrivateKeyJwt),
+            "none" => Some(Self::None),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for OAuthClientAuthentication {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for OAuthClientAuthentication {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for OAuthClientAuthentication {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for OAuthClientAuthentication {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for OAuthClientAuthentication {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for OAuthClientAuthentication {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// How tokens are got.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum OAuthGrantType {
+    /// A person agrees in a browser.
+    AuthorizationCode,
+    /// Again, without the person.
+    RefreshToken,
+    /// The client for itself.
+    ClientCredentials,
+    /// A person agrees on another machine.
+    UrnIetfParamsOauthGrantTypeDeviceCode,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl OAuthGrantType {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[
+        Self::AuthorizationCode,
+        Self::RefreshToken,
+        Self::ClientCredentials,
+        Self::UrnIetfParamsOauthGrantTypeDeviceCode,
+    ];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+            Self::UrnIetfParamsOauthGrantTypeDeviceCode => {
+                "urn:ietf:params:oauth:grant-type:device_code"
+            }
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "authorization_code" => Some(Self::AuthorizationCode),
+            "refresh_token" => Some(Self::RefreshToken),
+            "client_credentials" => Some(Self::ClientCredentials),
+            "urn:ietf:params:oauth:grant-type:device_code" => {
+                Some(Self::UrnIetfParamsOauthGrantTypeDeviceCode)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for OAuthGrantType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for OAuthGrantType {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for OAuthGrantType {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for OAuthGrantType {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for OAuthGrantType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for OAuthGrantType {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// A client, without its secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OAuthClient {
+    /// A client's identifier, which is its `client_id`.
+    pub id: OAuthClientId,
+    /// What people see when it asks them.
+    pub name: String,
+    /// Whether a client can keep a secret (RFC 6749, section 2.1).
+    pub r#type: OAuthClientType,
+    /// How a client proves that it is itself.
+    pub authentication: OAuthClientAuthentication,
+    /// How it may get tokens.
+    pub grant_types: Vec<OAuthGrantType>,
+    /// Where browsers may be sent back to.
+    pub redirect_uris: Vec<String>,
+    /// All that it may ask for.
+    pub scopes: Vec<Permission>,
+    /// When it was registered.
+    pub created_at: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl OAuthClient {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        id: impl Into<OAuthClientId>,
+        name: impl Into<String>,
+        r#type: OAuthClientType,
+        authentication: OAuthClientAuthentication,
+        grant_types: Vec<OAuthGrantType>,
+        redirect_uris: Vec<String>,
+        scopes: Vec<Permission>,
+        created_at: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            r#type,
+            authentication,
+            grant_types,
+            redirect_uris,
+            scopes,
+            created_at: created_at.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// One page of clients, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OAuthClientPage {
+    /// The clients of this page.
+    pub data: Vec<OAuthClient>,
+    /// Pass it as `cursor` to get the next page. Null on the last page.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl OAuthClientPage {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        data: Vec<OAuthClient>,
+        next_cursor: Option<String>,
+        has_more: bool,
+    ) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A client and its secret, which is shown this once.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct OAuthClientWithSecret {
+    /// A client, without its secret.
+    pub client: OAuthClient,
+    /// The secret of a client that authenticates by one. It cannot be shown again: the gateway keeps a keyed hash only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl OAuthClientWithSecret {
+    /// With what is required; the rest is absent.
+    pub fn new(client: OAuthClient) -> Self {
+        Self {
+            client,
+            client_secret: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `client_secret`.
+    #[must_use]
+    pub fn with_client_secret(mut self, client_secret: impl Into<String>) -> Self {
+        self.client_secret = Some(client_secret.into());
+        self
+    }
+}
+
+impl std::fmt::Debug for OAuthClientWithSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuthClientWithSecret")
+            .field("client", &self.client)
+            .field("client_secret", &format_args!("[redacted]"))
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// A client to register.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CreateOAuthClient {
+    /// What people see when it asks them.
+    pub name: String,
+    /// Whether a client can keep a secret (RFC 6749, section 2.1).
+    pub r#type: OAuthClientType,
+    /// How it authenticates. Unless told `client_secret_basic` of a confidential client, and `none` of a public one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<OAuthClientAuthentication>,
+    /// How it may get tokens. `authorization_code` and `refresh_token` unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant_types: Option<Vec<OAuthGrantType>>,
+    /// Where browsers may be sent back to: `https`, an own scheme with a dot in it, or `http` on a loopback address. Without a fragment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect_uris: Option<Vec<String>>,
+    /// All that it may ask for. None that the caller does not hold.
+    pub scopes: Vec<Permission>,
+    /// The public keys of a client that authenticates by `private_key_jwt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<ClientKeys>,
+}
+
+impl CreateOAuthClient {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        name: impl Into<String>,
+        r#type: OAuthClientType,
+        scopes: Vec<Permission>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            r#type,
+            authentication: Default::default(),
+            grant_types: Default::default(),
+            redirect_uris: Default::default(),
+            scopes,
+            jwks: Default::default(),
+        }
+    }
+    /// Sets `authentication`.
+    #[must_use]
+    pub fn with_authentication(
+        mut self,
+        authentication: impl Into<OAuthClientAuthentication>,
+    ) -> Self {
+        self.authentication = Some(authentication.into());
+        self
+    }
+    /// Sets `grant_types`.
+    #[must_use]
+    pub fn with_grant_types(
+        mut self,
+        grant_types: impl Into<Vec<OAuthGrantType>>,
+    ) -> Self {
+        self.grant_types = Some(grant_types.into());
+        self
+    }
+    /// Sets `redirect_uris`.
+    #[must_use]
+    pub fn with_redirect_uris(mut self, redirect_uris: impl Into<Vec<String>>) -> Self {
+        self.redirect_uris = Some(redirect_uris.into());
+        self
+    }
+    /// Sets `jwks`.
+    #[must_use]
+    pub fn with_jwks(mut self, jwks: impl Into<ClientKeys>) -> Self {
+        self.jwks = Some(jwks.into());
+        self
+    }
+}
+
+/// Public keys of a client (RFC 7517).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ClientKeys {
+    /// The keys.
+    pub keys: Vec<ClientKey>,
+}
+
+impl ClientKeys {
+    /// With what is required; the rest is absent.
+    pub fn new(keys: Vec<ClientKey>) -> Self {
+        Self { keys }
+    }
+}
+
+/// A public key (RFC 7517), of a curve or RSA.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ClientKey {
+    /// The family: `EC`, `OKP` or `RSA`.
+    pub kty: String,
+    /// Its name, which assertions give.
+    pub kid: String,
+    /// The curve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crv: Option<String>,
+    /// The x coordinate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x: Option<String>,
+    /// The y coordinate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub y: Option<String>,
+    /// The modulus.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<String>,
+    /// The exponent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e: Option<String>,
+    /// What it signs with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alg: Option<String>,
+    /// `sig`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#use: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ClientKey {
+    /// With what is required; the rest is absent.
+    pub fn new(kty: impl Into<String>, kid: impl Into<String>) -> Self {
+        Self {
+            kty: kty.into(),
+            kid: kid.into(),
+            crv: Default::default(),
+            x: Default::default(),
+            y: Default::default(),
+            n: Default::default(),
+            e: Default::default(),
+            alg: Default::default(),
+            r#use: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `crv`.
+    #[must_use]
+    pub fn with_crv(mut self, crv: impl Into<String>) -> Self {
+        self.crv = Some(crv.into());
+        self
+    }
+    /// Sets `x`.
+    #[must_use]
+    pub fn with_x(mut self, x: impl Into<String>) -> Self {
+        self.x = Some(x.into());
+        self
+    }
+    /// Sets `y`.
+    #[must_use]
+    pub fn with_y(mut self, y: impl Into<String>) -> Self {
+        self.y = Some(y.into());
+        self
+    }
+    /// Sets `n`.
+    #[must_use]
+    pub fn with_n(mut self, n: impl Into<String>) -> Self {
+        self.n = Some(n.into());
+        self
+    }
+    /// Sets `e`.
+    #[must_use]
+    pub fn with_e(mut self, e: impl Into<String>) -> Self {
+        self.e = Some(e.into());
+        self
+    }
+    /// Sets `alg`.
+    #[must_use]
+    pub fn with_alg(mut self, alg: impl Into<String>) -> Self {
+        self.alg = Some(alg.into());
+        self
+    }
+    /// Sets `use`.
+    #[must_use]
+    pub fn with_use(mut self, r#use: impl Into<String>) -> Self {
+        self.r#use = Some(r#use.into());
+        self
+    }
+}
+
+/// Who people can sign in with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct SignInProviderList {
+    /// In the order of their names.
+    pub providers: Vec<SignInProvider>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl SignInProviderList {
+    /// With what is required; the rest is absent.
+    pub fn new(providers: Vec<SignInProvider>) -> Self {
+        Self {
+            providers,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A provider that people can sign in with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct SignInProvider {
+    /// Its name in addresses.
+    pub name: String,
+    /// Its name for people.
+    pub label: String,
+    /// Where a browser begins.
+    pub authorize_url: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl SignInProvider {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        name: impl Into<String>,
+        label: impl Into<String>,
+        authorize_url: impl Into<String>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            label: label.into(),
+            authorize_url: authorize_url.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// The caller's accounts at providers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct LinkedIdentityList {
+    /// Oldest first.
+    pub identities: Vec<LinkedIdentity>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl LinkedIdentityList {
+    /// With what is required; the rest is absent.
+    pub fn new(identities: Vec<LinkedIdentity>) -> Self {
+        Self {
+            identities,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// An account at a provider that can be signed in with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct LinkedIdentity {
+    /// An identity's identifier.
+    pub id: IdentityId,
+    /// The provider.
+    pub provider: String,
+    /// The address that the provider vouched for, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// When it was linked.
+    pub created_at: String,
+    /// When it was last signed in with. Absent if never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl LinkedIdentity {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        id: impl Into<IdentityId>,
+        provider: impl Into<String>,
+        created_at: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            provider: provider.into(),
+            email: Default::default(),
+            created_at: created_at.into(),
+            last_used_at: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `email`.
+    #[must_use]
+    pub fn with_email(mut self, email: impl Into<String>) -> Self {
+        self.email = Some(email.into());
+        self
+    }
+    /// Sets `last_used_at`.
+    #[must_use]
+    pub fn with_last_used_at(mut self, last_used_at: impl Into<String>) -> Self {
+        self.last_used_at = Some(last_used_at.into());
+        self
+    }
+}
+
+/// What the consent page sends.
+#[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OAuthDecision {
+    /// The query of the authorization request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// The token of the page that the form is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csrf_token: Option<String>,
+    /// `allow` or `deny`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl OAuthDecision {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            request: Default::default(),
+            csrf_token: Default::default(),
+            decision: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `request`.
+    #[must_use]
+    pub fn with_request(mut self, request: impl Into<String>) -> Self {
+        self.request = Some(request.into());
+        self
+    }
+    /// Sets `csrf_token`.
+    #[must_use]
+    pub fn with_csrf_token(mut self, csrf_token: impl Into<String>) -> Self {
+        self.csrf_token = Some(csrf_token.into());
+        self
+    }
+    /// Sets `decision`.
+    #[must_use]
+    pub fn with_decision(mut self, decision: impl Into<String>) -> Self {
+        self.decision = Some(decision.into());
+        self
+    }
+}
+
+impl std::fmt::Debug for OAuthDecision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuthDecision")
+            .field("request", &self.request)
+            .field("csrf_token", &format_args!("[redacted]"))
+            .field("decision", &self.decision)
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// What the sign-in page sends.
+#[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct BrowserSignIn {
+    /// The account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Its password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Where to go afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_to: Option<String>,
+    /// The token of the page that the form is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csrf_token: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl BrowserSignIn {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            email: Default::default(),
+            password: Default::default(),
+            return_to: Default::default(),
+            csrf_token: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `email`.
+    #[must_use]
+    pub fn with_email(mut self, email: impl Into<String>) -> Self {
+        self.email = Some(email.into());
+        self
+    }
+    /// Sets `password`.
+    #[must_use]
+    pub fn with_password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+    /// Sets `return_to`.
+    #[must_use]
+    pub fn with_return_to(mut self, return_to: impl Into<String>) -> Self {
+        self.return_to = Some(return_to.into());
+        self
+    }
+    /// Sets `csrf_token`.
+    #[must_use]
+    pub fn with_csrf_token(mut self, csrf_token: impl Into<String>) -> Self {
+        self.csrf_token = Some(csrf_token.into());
+        self
+    }
+}
+
+impl std::fmt::Debug for BrowserSignIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BrowserSignIn")
+            .field("email", &self.email)
+            .field("password", &format_args!("[redacted]"))
+            .field("return_to", &self.return_to)
+            .field("csrf_token", &format_args!("[redacted]"))
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// What a page sends to sign out.
+#[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct BrowserSignOut {
+    /// The token of the page that the form is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csrf_token: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl BrowserSignOut {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            csrf_token: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `csrf_token`.
+    #[must_use]
+    pub fn with_csrf_token(mut self, csrf_token: impl Into<String>) -> Self {
+        self.csrf_token = Some(csrf_token.into());
+        self
+    }
+}
+
+impl std::fmt::Debug for BrowserSignOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BrowserSignOut")
+            .field("csrf_token", &format_args!("[redacted]"))
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// What the page for device codes sends.
+#[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OAuthDeviceDecision {
+    /// The code, as the device shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_code: Option<String>,
+    /// The token of the page that the form is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csrf_token: Option<String>,
+    /// `allow` or `deny`; absent to see who asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl OAuthDeviceDecision {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            user_code: Default::default(),
+            csrf_token: Default::default(),
+            decision: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `user_code`.
+    #[must_use]
+    pub fn with_user_code(mut self, user_code: impl Into<String>) -> Self {
+        self.user_code = Some(user_code.into());
+        self
+    }
+    /// Sets `csrf_token`.
+    #[must_use]
+    pub fn with_csrf_token(mut self, csrf_token: impl Into<String>) -> Self {
+        self.csrf_token = Some(csrf_token.into());
+        self
+    }
+    /// Sets `decision`.
+    #[must_use]
+    pub fn with_decision(mut self, decision: impl Into<String>) -> Self {
+        self.decision = Some(decision.into());
+        self
+    }
+}
+
+impl std::fmt::Debug for OAuthDeviceDecision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuthDeviceDecision")
+            .field("user_code", &self.user_code)
+            .field("csrf_token", &format_args!("[redacted]"))
+            .field("decision", &self.decision)
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// What a client asks the token endpoint.
+#[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OAuthTokenRequest {
+    /// Which grant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant_type: Option<String>,
+    /// The client, unless it authenticates by HTTP Basic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// Its secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_assertion_type: Option<String>,
+    /// A signed assertion (RFC 7523).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_assertion: Option<String>,
+    /// The authorization code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// As in the authorization request, if it was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect_uri: Option<String>,
+    /// What the challenge was made of (RFC 7636).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_verifier: Option<String>,
+    /// The refresh token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// The device code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_code: Option<String>,
+    /// What is asked for, separated by spaces; all that was granted unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl OAuthTokenRequest {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            grant_type: Default::default(),
+            client_id: Default::default(),
+            client_secret: Default::default(),
+            client_assertion_type: Default::default(),
+            client_assertion: Default::default(),
+            code: Default::default(),
+            redirect_uri: Default::default(),
+            code_verifier: Default::default(),
+            refresh_token: Default::default(),
+            device_code: Default::default(),
+            scope: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `grant_type`.
+    #[must_use]
+    pub fn with_grant_type(mut self, grant_type: impl Into<String>) -> Self {
+        self.grant_type = Some(grant_type.into());
+        self
+    }
+    /// Sets `client_id`.
+    #[must_use]
+    pub fn with_client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = Some(client_id.into());
+        self
+    }
+    /// Sets `client_secret`.
+    #[must_use]
+    pub fn with_client_secret(mut self, client_secret: impl Into<String>) -> Self {
+        self.client_secret = Some(client_secret.into());
+        self
+    }
+    /// Sets `client_assertion_type`.
+    #[must_use]
+    pub fn with_client_assertion_type(
+        mut self,
+        client_assertion_type: impl Into<String>,
+    ) -> Self {
+        self.client_assertion_type = Some(client_assertion_type.into());
+        self
+    }
+    /// Sets `client_assertion`.
+    #[must_use]
+    pub fn with_client_assertion(mut self, client_assertion: impl Into<String>) -> Self {
+        self.client_assertion = Some(client_assertion.into());
+        self
+    }
+    /// Sets `code`.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+    /// Sets `redirect_uri`.
+    #[must_use]
+    pub fn with_redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
+        self.redirect_uri = Some(redirect_uri.into());
+        self
+    }
+    /// Sets `code_verifier`.
+    #[must_use]
+    pub fn with_code_verifier(mut self, code_verifier: impl Into<String>) -> Self {
+        self.code_verifier = Some(code_verifier.into());
+        self
+    }
+    /// Sets `refresh_token`.
+    #[must_use]
+    pub fn with_refresh_token(mut self, refresh_token: impl Into<String>) -> Self {
+        self.refresh_token = Some(refresh_token.into());
+        self
+    }
+    /// Sets `device_code`.
+    #[must_use]
+    pub fn with_device_code(mut self, device_code: impl Into<String>) -> Self {
+        self.device_code = Some(device_code.into());
+        self
+    }
+    /// Sets `scope`.
+    #[must_use]
+    pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+}
+
+impl std::fmt::Debug for OAuthTokenRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuthTokenRequest")
+            .field("grant_type", &self.grant_type)
+            .field("client_id", &self.client_id)
+            .field("client_secret", &format_args!("[redacted]"))
+            .field("client_assertion_type", &self.client_assertion_type)
+            .field("client_assertion", &format_args!("[redacted]"))
+            .field("code", &format_args!("[redacted]"))
+            .field("redirect_uri", &self.redirect_uri)
+            .field("code_verifier", &format_args!("[redacted]"))
+            .field("refresh_token", &format_args!("[redacted]"))
+            .field("device_code", &format_args!("[redacted]"))
+            .field("scope", &self.scope)
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// Tokens (RFC 6749, section 5.1).
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct OAuthTokens {
+    /// Send it as `Authorization`, after `Bearer` and a space. A signed JWT (RFC 9068), valid for a quarter of an hour.
+    pub access_token: String,
+    /// How an access token is presented.
+    pub token_type: TokenType,
+    /// Seconds until the access token expires.
+    pub expires_in: i64,
+    /// Works once, for new tokens. Absent if the client is not registered for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// What the access token is good for, separated by spaces.
+    pub scope: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl OAuthTokens {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        access_token: impl Into<String>,
+        token_type: TokenType,
+        expires_in: i64,
+        scope: impl Into<String>,
+    ) -> Self {
+        Self {
+            access_token: access_token.into(),
+            token_type,
+            expires_in,
+            refresh_token: Default::default(),
+            scope: scope.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `refresh_token`.
+    #[must_use]
+    pub fn with_refresh_token(mut self, refresh_token: impl Into<String>) -> Self {
+        self.refresh_token = Some(refresh_token.into());
+        self
+    }
+}
+
+impl std::fmt::Debug for OAuthTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuthTokens")
+            .field("access_token", &format_args!("[redacted]"))
+            .field("token_type", &self.token_type)
+            .field("expires_in", &self.expires_in)
+            .field("refresh_token", &format_args!("[redacted]"))
+            .field("scope", &self.scope)
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// What a device asks for.
+#[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OAuthDeviceRequest {
+    /// The client, unless it authenticates by HTTP Basic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// Its secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_assertion_type: Option<String>,
+    /// A signed assertion (RFC 7523).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_assertion: Option<String>,
+    /// What is asked for, separated by spaces; all of the client's unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl OAuthDeviceRequest {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            client_id: Default::default(),
+            client_secret: Default::default(),
+            client_assertion_type: Default::default(),
+            client_assertion: Default::default(),
+            scope: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `client_id`.
+    #[must_use]
+    pub fn with_client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = Some(client_id.into());
+        self
+    }
+    /// Sets `client_secret`.
+    #[must_use]
+    pub fn with_client_secret(mut self, client_secret: impl Into<String>) -> Self {
+        self.client_secret = Some(client_secret.into());
+        self
+    }
+    /// Sets `client_assertion_type`.
+    #[must_use]
+    pub fn with_client_assertion_type(
+        mut self,
+        client_assertion_type: impl Into<String>,
+    ) -> Self {
+        self.client_assertion_type = Some(client_assertion_type.into());
+        self
+    }
+    /// Sets `client_assertion`.
+    #[must_use]
+    pub fn with_client_assertion(mut self, client_assertion: impl Into<String>) -> Self {
+        self.client_assertion = Some(client_assertion.into());
+        self
+    }
+    /// Sets `scope`.
+    #[must_use]
+    pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+}
+
+impl std::fmt::Debug for OAuthDeviceRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuthDeviceRequest")
+            .field("client_id", &self.client_id)
+            .field("client_secret", &format_args!("[redacted]"))
+            .field("client_assertion_type", &self.client_assertion_type)
+            .field("client_assertion", &format_args!("[redacted]"))
+            .field("scope", &self.scope)
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// The codes of a device (RFC 8628, section 3.2).
+#[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OAuthDeviceCodes {
+    /// What the device asks for tokens with.
+    pub device_code: String,
+    /// What the person types.
+    pub user_code: String,
+    /// Where the person types it.
+    pub verification_uri: String,
+    /// The same with the code in it, for a QR code.
+    pub verification_uri_complete: String,
+    /// Seconds until both codes expire.
+    pub expires_in: i64,
+    /// Seconds to wait between two questions.
+    pub interval: i64,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl OAuthDeviceCodes {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        device_code: impl Into<String>,
+        user_code: impl Into<String>,
+        verification_uri: impl Into<String>,
+        verification_uri_complete: impl Into<String>,
+        expires_in: i64,
+        interval: i64,
+    ) -> Self {
+        Self {
+            device_code: device_code.into(),
+            user_code: user_code.into(),
+            verification_uri: verification_uri.into(),
+            verification_uri_complete: verification_uri_complete.into(),
+            expires_in,
+            interval,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for OAuthDeviceCodes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuthDeviceCodes")
+            .field("device_code", &format_args!("[redacted]"))
+            .field("user_code", &self.user_code)
+            .field("verification_uri", &self.verification_uri)
+            .field("verification_uri_complete", &self.verification_uri_complete)
+            .field("expires_in", &self.expires_in)
+            .field("interval", &self.interval)
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// A token to revoke (RFC 7009).
+#[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OAuthRevokeRequest {
+    /// The token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// `access_token` or `refresh_token`; both are looked for anyway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_type_hint: Option<String>,
+    /// The client, unless it authenticates by HTTP Basic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// Its secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_assertion_type: Option<String>,
+    /// A signed assertion (RFC 7523).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_assertion: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl OAuthRevokeRequest {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            token: Default::default(),
+            token_type_hint: Default::default(),
+            client_id: Default::default(),
+            client_secret: Default::default(),
+            client_assertion_type: Default::default(),
+            client_assertion: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `token`.
+    #[must_use]
+    pub fn with_token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+    /// Sets `token_type_hint`.
+    #[must_use]
+    pub fn with_token_type_hint(mut self, token_type_hint: impl Into<String>) -> Self {
+        self.token_type_hint = Some(token_type_hint.into());
+        self
+    }
+    /// Sets `client_id`.
+    #[must_use]
+    pub fn with_client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = Some(client_id.into());
+        self
+    }
+    /// Sets `client_secret`.
+    #[must_use]
+    pub fn with_client_secret(mut self, client_secret: impl Into<String>) -> Self {
+        self.client_secret = Some(client_secret.into());
+        self
+    }
+    /// Sets `client_assertion_type`.
+    #[must_use]
+    pub fn with_client_assertion_type(
+        mut self,
+        client_assertion_type: impl Into<String>,
+    ) -> Self {
+        self.client_assertion_type = Some(client_assertion_type.into());
+        self
+    }
+    /// Sets `client_assertion`.
+    #[must_use]
+    pub fn with_client_assertion(mut self, client_assertion: impl Into<String>) -> Self {
+        self.client_assertion = Some(client_assertion.into());
+        self
+    }
+}
+
+impl std::fmt::Debug for OAuthRevokeRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuthRevokeRequest")
+            .field("token", &format_args!("[redacted]"))
+            .field("token_type_hint", &self.token_type_hint)
+            .field("client_id", &self.client_id)
+            .field("client_secret", &format_args!("[redacted]"))
+            .field("client_assertion_type", &self.client_assertion_type)
+            .field("client_assertion", &format_args!("[redacted]"))
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// Nothing: that the answer came is what it says.
+pub type OAuthRevocation = std::collections::BTreeMap<String, serde_json::Value>;
+
+/// A token to ask about (RFC 7662).
+#[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OAuthIntrospectRequest {
+    /// The token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// `access_token` or `refresh_token`; both are looked for anyway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_type_hint: Option<String>,
+    /// The client, unless it authenticates by HTTP Basic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// Its secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_assertion_type: Option<String>,
+    /// A signed assertion (RFC 7523).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_assertion: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl OAuthIntrospectRequest {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            token: Default::default(),
+            token_type_hint: Default::default(),
+            client_id: Default::default(),
+            client_secret: Default::default(),
+            client_assertion_type: Default::default(),
+            client_assertion: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `token`.
+    #[must_use]
+    pub fn with_token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+    /// Sets `token_type_hint`.
+    #[must_use]
+    pub fn with_token_type_hint(mut self, token_type_hint: impl Into<String>) -> Self {
+        self.token_type_hint = Some(token_type_hint.into());
+        self
+    }
+    /// Sets `client_id`.
+    #[must_use]
+    pub fn with_client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = Some(client_id.into());
+        self
+    }
+    /// Sets `client_secret`.
+    #[must_use]
+    pub fn with_client_secret(mut self, client_secret: impl Into<String>) -> Self {
+        self.client_secret = Some(client_secret.into());
+        self
+    }
+    /// Sets `client_assertion_type`.
+    #[must_use]
+    pub fn with_client_assertion_type(
+        mut self,
+        client_assertion_type: impl Into<String>,
+    ) -> Self {
+        self.client_assertion_type = Some(client_assertion_type.into());
+        self
+    }
+    /// Sets `client_assertion`.
+    #[must_use]
+    pub fn with_client_assertion(mut self, client_assertion: impl Into<String>) -> Self {
+        self.client_assertion = Some(client_assertion.into());
+        self
+    }
+}
+
+impl std::fmt::Debug for OAuthIntrospectRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuthIntrospectRequest")
+            .field("token", &format_args!("[redacted]"))
+            .field("token_type_hint", &self.token_type_hint)
+            .field("client_id", &self.client_id)
+            .field("client_secret", &format_args!("[redacted]"))
+            .field("client_assertion_type", &self.client_assertion_type)
+            .field("client_assertion", &format_args!("[redacted]"))
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// What a token is good for (RFC 7662, section 2.2).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OAuthIntrospection {
+    /// Whether it works now.
+    pub active: bool,
+    /// What it is good for, separated by spaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The client that it was issued to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// The person's e-mail address, if there is a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// `Bearer` of an access token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<String>,
+    /// When it expires, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exp: Option<i64>,
+    /// When it was issued, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iat: Option<i64>,
+    /// Who it acts for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
+    /// Whom it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aud: Option<String>,
+    /// Who issued it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+    /// Its own identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl OAuthIntrospection {
+    /// With what is required; the rest is absent.
+    pub fn new(active: bool) -> Self {
+        Self {
+            active,
+            scope: Default::default(),
+            client_id: Default::default(),
+            username: Default::default(),
+            token_type: Default::default(),
+            exp: Default::default(),
+            iat: Default::default(),
+            sub: Default::default(),
+            aud: Default::default(),
+            iss: Default::default(),
+            jti: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `scope`.
+    #[must_use]
+    pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+    /// Sets `client_id`.
+    #[must_use]
+    pub fn with_client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = Some(client_id.into());
+        self
+    }
+    /// Sets `username`.
+    #[must_use]
+    pub fn with_username(mut self, username: impl Into<String>) -> Self {
+        self.username = Some(username.into());
+        self
+    }
+    /// Sets `token_type`.
+    #[must_use]
+    pub fn with_token_type(mut self, token_type: impl Into<String>) -> Self {
+        self.token_type = Some(token_type.into());
+        self
+    }
+    /// Sets `exp`.
+    #[must_use]
+    pub fn with_exp(mut self, exp: impl Into<i64>) -> Self {
+        self.exp = Some(exp.into());
+        self
+    }
+    /// Sets `iat`.
+    #[must_use]
+    pub fn with_iat(mut self, iat: impl Into<i64>) -> Self {
+        self.iat = Some(iat.into());
+        self
+    }
+    /// Sets `sub`.
+    #[must_use]
+    pub fn with_sub(mut self, sub: impl Into<String>) -> Self {
+        self.sub = Some(sub.into());
+        self
+    }
+    /// Sets `aud`.
+    #[must_use]
+    pub fn with_aud(mut self, aud: impl Into<String>) -> Self {
+        self.aud = Some(aud.into());
+        self
+    }
+    /// Sets `iss`.
+    #[must_use]
+    pub fn with_iss(mut self, iss: impl Into<String>) -> Self {
+        self.iss = Some(iss.into());
+        self
+    }
+    /// Sets `jti`.
+    #[must_use]
+    pub fn with_jti(mut self, jti: impl Into<String>) -> Self {
+        self.jti = Some(jti.into());
+        self
+    }
+}
+
+/// What an authorization server can do and where (RFC 8414).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OAuthServerMetadata {
+    /// Who issues tokens; `iss` of each of them.
+    pub issuer: String,
+    /// Where people are asked.
+    pub authorization_endpoint: String,
+    /// Where tokens are got.
+    pub token_endpoint: String,
+    /// Where a device begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_authorization_endpoint: Option<String>,
+    /// Where tokens are revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_endpoint: Option<String>,
+    /// Where tokens are asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_endpoint: Option<String>,
+    /// Where the keys are.
+    pub jwks_uri: String,
+    /// Every permission of this contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes_supported: Option<Vec<String>>,
+    /// `code`.
+    pub response_types_supported: Vec<String>,
+    /// `query`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_modes_supported: Option<Vec<String>>,
+    /// How tokens can be got.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant_types_supported: Option<Vec<String>>,
+    /// How clients authenticate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    /// What assertions may be signed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_signing_alg_values_supported: Option<Vec<String>>,
+    /// How clients authenticate there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_endpoint_auth_methods_supported: Option<Vec<String>>,
+    /// How clients authenticate there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_endpoint_auth_methods_supported: Option<Vec<String>>,
+    /// `S256`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_challenge_methods_supported: Option<Vec<String>>,
+    /// That answers carry `iss` (RFC 9207).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization_response_iss_parameter_supported: Option<bool>,
+    /// The reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_documentation: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl OAuthServerMetadata {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        issuer: impl Into<String>,
+        authorization_endpoint: impl Into<String>,
+        token_endpoint: impl Into<String>,
+        jwks_uri: impl Into<String>,
+        response_types_supported: Vec<String>,
+    ) -> Self {
+        Self {
+            issuer: issuer.into(),
+            authorization_endpoint: authorization_endpoint.into(),
+            token_endpoint: token_endpoint.into(),
+            device_authorization_endpoint: Default::default(),
+            revocation_endpoint: Default::default(),
+            introspection_endpoint: Default::default(),
+            jwks_uri: jwks_uri.into(),
+            scopes_supported: Default::default(),
+            response_types_supported,
+            response_modes_supported: Default::default(),
+            grant_types_supported: Default::default(),
+            token_endpoint_auth_methods_supported: Default::default(),
+            token_endpoint_auth_signing_alg_values_supported: Default::default(),
+            revocation_endpoint_auth_methods_supported: Default::default(),
+            introspection_endpoint_auth_methods_supported: Default::default(),
+            code_challenge_methods_supported: Default::default(),
+            authorization_response_iss_parameter_supported: Default::default(),
+            service_documentation: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `device_authorization_endpoint`.
+    #[must_use]
+    pub fn with_device_authorization_endpoint(
+        mut self,
+        device_authorization_endpoint: impl Into<String>,
+    ) -> Self {
+        self.device_authorization_endpoint = Some(device_authorization_endpoint.into());
+        self
+    }
+    /// Sets `revocation_endpoint`.
+    #[must_use]
+    pub fn with_revocation_endpoint(
+        mut self,
+        revocation_endpoint: impl Into<String>,
+    ) -> Self {
+        self.revocation_endpoint = Some(revocation_endpoint.into());
+        self
+    }
+    /// Sets `introspection_endpoint`.
+    #[must_use]
+    pub fn with_introspection_endpoint(
+        mut self,
+        introspection_endpoint: impl Into<String>,
+    ) -> Self {
+        self.introspection_endpoint = Some(introspection_endpoint.into());
+        self
+    }
+    /// Sets `scopes_supported`.
+    #[must_use]
+    pub fn with_scopes_supported(
+        mut self,
+        scopes_supported: impl Into<Vec<String>>,
+    ) -> Self {
+        self.scopes_supported = Some(scopes_supported.into());
+        self
+    }
+    /// Sets `response_modes_supported`.
+    #[must_use]
+    pub fn with_response_modes_supported(
+        mut self,
+        response_modes_supported: impl Into<Vec<String>>,
+    ) -> Self {
+        self.response_modes_supported = Some(response_modes_supported.into());
+        self
+    }
+    /// Sets `grant_types_supported`.
+    #[must_use]
+    pub fn with_grant_types_supported(
+        mut self,
+        grant_types_supported: impl Into<Vec<String>>,
+    ) -> Self {
+        self.grant_types_supported = Some(grant_types_supported.into());
+        self
+    }
+    /// Sets `token_endpoint_auth_methods_supported`.
+    #[must_use]
+    pub fn with_token_endpoint_auth_methods_supported(
+        mut self,
+        token_endpoint_auth_methods_supported: impl Into<Vec<String>>,
+    ) -> Self {
+        self.token_endpoint_auth_methods_supported = Some(
+            token_endpoint_auth_methods_supported.into(),
+        );
+        self
+    }
+    /// Sets `token_endpoint_auth_signing_alg_values_supported`.
+    #[must_use]
+    pub fn with_token_endpoint_auth_signing_alg_values_supported(
+        mut self,
+        token_endpoint_auth_signing_alg_values_supported: impl Into<Vec<String>>,
+    ) -> Self {
+        self.token_endpoint_auth_signing_alg_values_supported = Some(
+            token_endpoint_auth_signing_alg_values_supported.into(),
+        );
+        self
+    }
+    /// Sets `revocation_endpoint_auth_methods_supported`.
+    #[must_use]
+    pub fn with_revocation_endpoint_auth_methods_supported(
+        mut self,
+        revocation_endpoint_auth_methods_supported: impl Into<Vec<String>>,
+    ) -> Self {
+        self.revocation_endpoint_auth_methods_supported = Some(
+            revocation_endpoint_auth_methods_supported.into(),
+        );
+        self
+    }
+    /// Sets `introspection_endpoint_auth_methods_supported`.
+    #[must_use]
+    pub fn with_introspection_endpoint_auth_methods_supported(
+        mut self,
+        introspection_endpoint_auth_methods_supported: impl Into<Vec<String>>,
+    ) -> Self {
+        self.introspection_endpoint_auth_methods_supported = Some(
+            introspection_endpoint_auth_methods_supported.into(),
+        );
+        self
+    }
+    /// Sets `code_challenge_methods_supported`.
+    #[must_use]
+    pub fn with_code_challenge_methods_supported(
+        mut self,
+        code_challenge_methods_supported: impl Into<Vec<String>>,
+    ) -> Self {
+        self.code_challenge_methods_supported = Some(
+            code_challenge_methods_supported.into(),
+        );
+        self
+    }
+    /// Sets `authorization_response_iss_parameter_supported`.
+    #[must_use]
+    pub fn with_authorization_response_iss_parameter_supported(
+        mut self,
+        authorization_response_iss_parameter_supported: impl Into<bool>,
+    ) -> Self {
+        self.authorization_response_iss_parameter_supported = Some(
+            authorization_response_iss_parameter_supported.into(),
+        );
+        self
+    }
+    /// Sets `service_documentation`.
+    #[must_use]
+    pub fn with_service_documentation(
+        mut self,
+        service_documentation: impl Into<String>,
+    ) -> Self {
+        self.service_documentation = Some(service_documentation.into());
+        self
+    }
+}
+
+/// Public keys (RFC 7517, section 5).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct JsonWebKeySet {
+    /// The keys.
+    pub keys: Vec<JsonWebKey>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl JsonWebKeySet {
+    /// With what is required; the rest is absent.
+    pub fn new(keys: Vec<JsonWebKey>) -> Self {
+        Self {
+            keys,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A public key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct JsonWebKey {
+    /// The family.
+    pub kty: String,
+    /// The curve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crv: Option<String>,
+    /// The key, in base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x: Option<String>,
+    /// Its name, which tokens give.
+    pub kid: String,
+    /// `sig`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#use: Option<String>,
+    /// What it signs with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alg: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl JsonWebKey {
+    /// With what is required; the rest is absent.
+    pub fn new(kty: impl Into<String>, kid: impl Into<String>) -> Self {
+        Self {
+            kty: kty.into(),
+            crv: Default::default(),
+            x: Default::default(),
+            kid: kid.into(),
+            r#use: Default::default(),
+            alg: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `crv`.
+    #[must_use]
+    pub fn with_crv(mut self, crv: impl Into<String>) -> Self {
+        self.crv = Some(crv.into());
+        self
+    }
+    /// Sets `x`.
+    #[must_use]
+    pub fn with_x(mut self, x: impl Into<String>) -> Self {
+        self.x = Some(x.into());
+        self
+    }
+    /// Sets `use`.
+    #[must_use]
+    pub fn with_use(mut self, r#use: impl Into<String>) -> Self {
+        self.r#use = Some(r#use.into());
+        self
+    }
+    /// Sets `alg`.
+    #[must_use]
+    pub fn with_alg(mut self, alg: impl Into<String>) -> Self {
+        self.alg = Some(alg.into());
         self
     }
 }
@@ -7623,5 +9528,978 @@ impl RouteFallback {
     pub fn with_cached(mut self, cached: impl Into<bool>) -> Self {
         self.cached = Some(cached.into());
         self
+    }
+}
+
+/// Identifies a service token.
+pub type ServiceTokenId = String;
+
+/// Whether a service token opens anything.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ServiceTokenStatus {
+    /// It works.
+    Active,
+    /// Its time is over.
+    Expired,
+    /// It was taken back.
+    Revoked,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl ServiceTokenStatus {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[Self::Active, Self::Expired, Self::Revoked];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "active" => Some(Self::Active),
+            "expired" => Some(Self::Expired),
+            "revoked" => Some(Self::Revoked),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for ServiceTokenStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for ServiceTokenStatus {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for ServiceTokenStatus {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for ServiceTokenStatus {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for ServiceTokenStatus {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ServiceTokenStatus {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// A credential of a service, without its secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceToken {
+    /// Identifies a service token.
+    pub id: ServiceTokenId,
+    /// What people call it.
+    pub name: String,
+    /// The last characters of the secret, to tell tokens apart.
+    pub hint: String,
+    /// All that the token may do.
+    pub permissions: Vec<Permission>,
+    /// Whether a service token opens anything.
+    pub status: ServiceTokenStatus,
+    /// Who made it.
+    pub created_by: UserId,
+    /// When it was made.
+    pub created_at: String,
+    /// When it stops working.
+    pub expires_at: String,
+    /// When it was last used, to some seconds. Absent if never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<String>,
+    /// When it was revoked. Absent if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ServiceToken {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        id: impl Into<ServiceTokenId>,
+        name: impl Into<String>,
+        hint: impl Into<String>,
+        permissions: Vec<Permission>,
+        status: ServiceTokenStatus,
+        created_by: impl Into<UserId>,
+        created_at: impl Into<String>,
+        expires_at: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            hint: hint.into(),
+            permissions,
+            status,
+            created_by: created_by.into(),
+            created_at: created_at.into(),
+            expires_at: expires_at.into(),
+            last_used_at: Default::default(),
+            revoked_at: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `last_used_at`.
+    #[must_use]
+    pub fn with_last_used_at(mut self, last_used_at: impl Into<String>) -> Self {
+        self.last_used_at = Some(last_used_at.into());
+        self
+    }
+    /// Sets `revoked_at`.
+    #[must_use]
+    pub fn with_revoked_at(mut self, revoked_at: impl Into<String>) -> Self {
+        self.revoked_at = Some(revoked_at.into());
+        self
+    }
+}
+
+/// One page of service tokens, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ServiceTokenPage {
+    /// The service tokens of this page.
+    pub data: Vec<ServiceToken>,
+    /// Pass it as `cursor` to get the next page. Null on the last page.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ServiceTokenPage {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        data: Vec<ServiceToken>,
+        next_cursor: Option<String>,
+        has_more: bool,
+    ) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A service token and its secret, which is shown this once.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceTokenWithSecret {
+    /// A credential of a service, without its secret.
+    pub service_token: ServiceToken,
+    /// Send it as `Authorization: Bearer`. It cannot be shown again: the gateway keeps a keyed hash only.
+    pub secret: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ServiceTokenWithSecret {
+    /// With what is required; the rest is absent.
+    pub fn new(service_token: ServiceToken, secret: impl Into<String>) -> Self {
+        Self {
+            service_token,
+            secret: secret.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for ServiceTokenWithSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServiceTokenWithSecret")
+            .field("service_token", &self.service_token)
+            .field("secret", &format_args!("[redacted]"))
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// A service token to make.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct CreateServiceToken {
+    /// What people call it, such as the service that will use it.
+    pub name: String,
+    /// All that the token may do. None that the caller does not hold.
+    pub permissions: Vec<Permission>,
+    /// When it stops working; in the future, and within 366 days. After 90 days unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+}
+
+impl CreateServiceToken {
+    /// With what is required; the rest is absent.
+    pub fn new(name: impl Into<String>, permissions: Vec<Permission>) -> Self {
+        Self {
+            name: name.into(),
+            permissions,
+            expires_at: Default::default(),
+        }
+    }
+    /// Sets `expires_at`.
+    #[must_use]
+    pub fn with_expires_at(mut self, expires_at: impl Into<String>) -> Self {
+        self.expires_at = Some(expires_at.into());
+        self
+    }
+}
+
+/// One page of users, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct UserPage {
+    /// The users of this page.
+    pub data: Vec<User>,
+    /// Pass it as `cursor` to get the next page. Null on the last page.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl UserPage {
+    /// With what is required; the rest is absent.
+    pub fn new(data: Vec<User>, next_cursor: Option<String>, has_more: bool) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// The name of a role.
+pub type RoleName = String;
+
+/// The roles that a user is to have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SetUserRoles {
+    /// A user's standing in the tenant; it decides the permissions.
+    pub role: Role,
+    /// The tenant's own roles. None unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_roles: Option<Vec<RoleName>>,
+}
+
+impl SetUserRoles {
+    /// With what is required; the rest is absent.
+    pub fn new(role: Role) -> Self {
+        Self {
+            role,
+            custom_roles: Default::default(),
+        }
+    }
+    /// Sets `custom_roles`.
+    #[must_use]
+    pub fn with_custom_roles(mut self, custom_roles: impl Into<Vec<RoleName>>) -> Self {
+        self.custom_roles = Some(custom_roles.into());
+        self
+    }
+}
+
+/// A role and what it may do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RoleDetail {
+    /// The name of a role.
+    pub name: RoleName,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// All that it may do.
+    pub permissions: Vec<Permission>,
+    /// Whether every tenant has it. Such a role cannot be changed.
+    pub built_in: bool,
+    /// When it was made. Absent for a built-in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    /// When it was last changed. Absent for a built-in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RoleDetail {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        name: impl Into<RoleName>,
+        permissions: Vec<Permission>,
+        built_in: bool,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            description: Default::default(),
+            permissions,
+            built_in,
+            created_at: Default::default(),
+            updated_at: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `description`.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+    /// Sets `created_at`.
+    #[must_use]
+    pub fn with_created_at(mut self, created_at: impl Into<String>) -> Self {
+        self.created_at = Some(created_at.into());
+        self
+    }
+    /// Sets `updated_at`.
+    #[must_use]
+    pub fn with_updated_at(mut self, updated_at: impl Into<String>) -> Self {
+        self.updated_at = Some(updated_at.into());
+        self
+    }
+}
+
+/// One page of roles, by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RolePage {
+    /// The roles of this page.
+    pub data: Vec<RoleDetail>,
+    /// Pass it as `cursor` to get the next page. Null on the last page.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RolePage {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        data: Vec<RoleDetail>,
+        next_cursor: Option<String>,
+        has_more: bool,
+    ) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// What a role is and may do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct PutRole {
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// All that it may do. None that the caller does not hold.
+    pub permissions: Vec<Permission>,
+}
+
+impl PutRole {
+    /// With what is required; the rest is absent.
+    pub fn new(permissions: Vec<Permission>) -> Self {
+        Self {
+            description: Default::default(),
+            permissions,
+        }
+    }
+    /// Sets `description`.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+}
+
+/// A question about permissions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct CheckPermissions {
+    /// What to look for.
+    pub permissions: Vec<Permission>,
+    /// Whose permissions. The caller's, as they are with its credential, unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+}
+
+impl CheckPermissions {
+    /// With what is required; the rest is absent.
+    pub fn new(permissions: Vec<Permission>) -> Self {
+        Self {
+            permissions,
+            user_id: Default::default(),
+        }
+    }
+    /// Sets `user_id`.
+    #[must_use]
+    pub fn with_user_id(mut self, user_id: impl Into<UserId>) -> Self {
+        self.user_id = Some(user_id.into());
+        self
+    }
+}
+
+/// Whether one permission is held.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct PermissionResult {
+    /// What a caller may do - a resource and a verb (`wallets:read`), all verbs of a resource (`wallets:*`), or everything (`*`).
+    pub permission: Permission,
+    /// Whether it is held.
+    pub allowed: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl PermissionResult {
+    /// With what is required; the rest is absent.
+    pub fn new(permission: impl Into<Permission>, allowed: bool) -> Self {
+        Self {
+            permission: permission.into(),
+            allowed,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// Which permissions are held.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct PermissionCheck {
+    /// Whether all of them are.
+    pub allowed: bool,
+    /// One for each that was asked for, in that order.
+    pub results: Vec<PermissionResult>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl PermissionCheck {
+    /// With what is required; the rest is absent.
+    pub fn new(allowed: bool, results: Vec<PermissionResult>) -> Self {
+        Self {
+            allowed,
+            results,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// One page of tenants, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct TenantPage {
+    /// The tenants of this page.
+    pub data: Vec<Tenant>,
+    /// Pass it as `cursor` to get the next page. Null on the last page.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl TenantPage {
+    /// With what is required; the rest is absent.
+    pub fn new(data: Vec<Tenant>, next_cursor: Option<String>, has_more: bool) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// The first user of a new tenant, its admin.
+#[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct TenantOwner {
+    /// What the user will sign in with. Capitals make no difference.
+    pub email: String,
+    /// What people call the user.
+    pub name: String,
+    /// At least 12 characters. Kept as an argon2id hash only.
+    pub password: String,
+}
+
+impl TenantOwner {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        email: impl Into<String>,
+        name: impl Into<String>,
+        password: impl Into<String>,
+    ) -> Self {
+        Self {
+            email: email.into(),
+            name: name.into(),
+            password: password.into(),
+        }
+    }
+}
+
+impl std::fmt::Debug for TenantOwner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TenantOwner")
+            .field("email", &self.email)
+            .field("name", &self.name)
+            .field("password", &format_args!("[redacted]"))
+            .finish()
+    }
+}
+
+/// A tenant to make.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct CreateTenant {
+    /// What people will call it.
+    pub name: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// How many requests its callers may make; not above the caller's. Free unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    /// The first user of a new tenant, its admin.
+    pub owner: TenantOwner,
+}
+
+impl CreateTenant {
+    /// With what is required; the rest is absent.
+    pub fn new(name: impl Into<String>, owner: TenantOwner) -> Self {
+        Self {
+            name: name.into(),
+            description: Default::default(),
+            tier: Default::default(),
+            owner,
+        }
+    }
+    /// Sets `description`.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+    /// Sets `tier`.
+    #[must_use]
+    pub fn with_tier(mut self, tier: impl Into<Tier>) -> Self {
+        self.tier = Some(tier.into());
+        self
+    }
+}
+
+/// What to change of a tenant. What is left out stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct UpdateTenant {
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it is for; null removes it.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub description: Patch<String>,
+    /// How many requests its callers may make; not above the caller's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+}
+
+impl UpdateTenant {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            name: Default::default(),
+            description: Default::default(),
+            tier: Default::default(),
+        }
+    }
+    /// Sets `name`.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+    /// Sets `description`; `Patch::Null` sends null.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<Patch<String>>) -> Self {
+        self.description = description.into();
+        self
+    }
+    /// Sets `tier`.
+    #[must_use]
+    pub fn with_tier(mut self, tier: impl Into<Tier>) -> Self {
+        self.tier = Some(tier.into());
+        self
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum AuditType {
+    /// Somebody registered.
+    Registered,
+    /// Somebody tried to register with the address of an account that is there.
+    RegistrationRefused,
+    /// A user signed in.
+    SignedIn,
+    /// A sign-in was refused.
+    SignInFailed,
+    /// A user signed out.
+    SignedOut,
+    /// A user changed the password.
+    PasswordChanged,
+    /// A refresh token came back; its session was ended.
+    RefreshTokenReused,
+    /// A session was ended.
+    SessionRevoked,
+    /// An API key was made.
+    ApiKeyCreated,
+    /// An API key got a new secret.
+    ApiKeyRotated,
+    /// An API key was revoked.
+    ApiKeyRevoked,
+    /// A service token was made.
+    ServiceTokenCreated,
+    /// A service token was revoked.
+    ServiceTokenRevoked,
+    /// A role was made or changed.
+    RoleChanged,
+    /// A user was given other roles.
+    UserRolesChanged,
+    /// A tenant was made.
+    TenantCreated,
+    /// A tenant was changed.
+    TenantUpdated,
+    /// A call was refused for want of a permission.
+    AccessDenied,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl AuditType {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[
+        Self::Registered,
+        Self::RegistrationRefused,
+        Self::SignedIn,
+        Self::SignInFailed,
+        Self::SignedOut,
+        Self::PasswordChanged,
+        Self::RefreshTokenReused,
+        Self::SessionRevoked,
+        Self::ApiKeyCreated,
+        Self::ApiKeyRotated,
+        Self::ApiKeyRevoked,
+        Self::ServiceTokenCreated,
+        Self::ServiceTokenRevoked,
+        Self::RoleChanged,
+        Self::UserRolesChanged,
+        Self::TenantCreated,
+        Self::TenantUpdated,
+        Self::AccessDenied,
+    ];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Registered => "registered",
+            Self::RegistrationRefused => "registration_refused",
+            Self::SignedIn => "signed_in",
+            Self::SignInFailed => "sign_in_failed",
+            Self::SignedOut => "signed_out",
+            Self::PasswordChanged => "password_changed",
+            Self::RefreshTokenReused => "refresh_token_reused",
+            Self::SessionRevoked => "session_revoked",
+            Self::ApiKeyCreated => "api_key_created",
+            Self::ApiKeyRotated => "api_key_rotated",
+            Self::ApiKeyRevoked => "api_key_revoked",
+            Self::ServiceTokenCreated => "service_token_created",
+            Self::ServiceTokenRevoked => "service_token_revoked",
+            Self::RoleChanged => "role_changed",
+            Self::UserRolesChanged => "user_roles_changed",
+            Self::TenantCreated => "tenant_created",
+            Self::TenantUpdated => "tenant_updated",
+            Self::AccessDenied => "access_denied",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "registered" => Some(Self::Registered),
+            "registration_refused" => Some(Self::RegistrationRefused),
+            "signed_in" => Some(Self::SignedIn),
+            "sign_in_failed" => Some(Self::SignInFailed),
+            "signed_out" => Some(Self::SignedOut),
+            "password_changed" => Some(Self::PasswordChanged),
+            "refresh_token_reused" => Some(Self::RefreshTokenReused),
+            "session_revoked" => Some(Self::SessionRevoked),
+            "api_key_created" => Some(Self::ApiKeyCreated),
+            "api_key_rotated" => Some(Self::ApiKeyRotated),
+            "api_key_revoked" => Some(Self::ApiKeyRevoked),
+            "service_token_created" => Some(Self::ServiceTokenCreated),
+            "service_token_revoked" => Some(Self::ServiceTokenRevoked),
+            "role_changed" => Some(Self::RoleChanged),
+            "user_roles_changed" => Some(Self::UserRolesChanged),
+            "tenant_created" => Some(Self::TenantCreated),
+            "tenant_updated" => Some(Self::TenantUpdated),
+            "access_denied" => Some(Self::AccessDenied),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for AuditType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for AuditType {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for AuditType {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for AuditType {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for AuditType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for AuditType {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum AuditOutcome {
+    /// It was done.
+    Success,
+    /// It was refused.
+    Denied,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl AuditOutcome {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[Self::Success, Self::Denied];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Success => "success",
+            Self::Denied => "denied",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "success" => Some(Self::Success),
+            "denied" => Some(Self::Denied),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for AuditOutcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for AuditOutcome {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for AuditOutcome {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for AuditOutcome {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for AuditOutcome {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for AuditOutcome {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// Something that somebody may have to answer for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    /// Identifies the event.
+    pub id: String,
+    /// What happened.
+    pub r#type: AuditType,
+    /// How it ended.
+    pub outcome: AuditOutcome,
+    /// The user who did it, or whose account it was about. Absent if nobody is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<UserId>,
+    /// What was presented: a session, an API key or a service token. Absent if nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_id: Option<String>,
+    /// What it was done to: an identifier, the name of a role, or the operation that was denied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_id: Option<String>,
+    /// What else there is to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Where it came from. Absent if that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_address: Option<String>,
+    /// The request that did it. Absent if there was none, or several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// When it happened.
+    pub created_at: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AuditEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        id: impl Into<String>,
+        r#type: AuditType,
+        outcome: AuditOutcome,
+        created_at: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            r#type,
+            outcome,
+            actor_id: Default::default(),
+            credential_id: Default::default(),
+            subject_id: Default::default(),
+            detail: Default::default(),
+            ip_address: Default::default(),
+            request_id: Default::default(),
+            created_at: created_at.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actor_id`.
+    #[must_use]
+    pub fn with_actor_id(mut self, actor_id: impl Into<UserId>) -> Self {
+        self.actor_id = Some(actor_id.into());
+        self
+    }
+    /// Sets `credential_id`.
+    #[must_use]
+    pub fn with_credential_id(mut self, credential_id: impl Into<String>) -> Self {
+        self.credential_id = Some(credential_id.into());
+        self
+    }
+    /// Sets `subject_id`.
+    #[must_use]
+    pub fn with_subject_id(mut self, subject_id: impl Into<String>) -> Self {
+        self.subject_id = Some(subject_id.into());
+        self
+    }
+    /// Sets `detail`.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+    /// Sets `ip_address`.
+    #[must_use]
+    pub fn with_ip_address(mut self, ip_address: impl Into<String>) -> Self {
+        self.ip_address = Some(ip_address.into());
+        self
+    }
+    /// Sets `request_id`.
+    #[must_use]
+    pub fn with_request_id(mut self, request_id: impl Into<String>) -> Self {
+        self.request_id = Some(request_id.into());
+        self
+    }
+}
+
+/// One page of audit events, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AuditPage {
+    /// The audit events of this page.
+    pub data: Vec<AuditEvent>,
+    /// Pass it as `cursor` to get the next page. Null on the last page.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AuditPage {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        data: Vec<AuditEvent>,
+        next_cursor: Option<String>,
+        has_more: bool,
+    ) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
     }
 }

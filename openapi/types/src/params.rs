@@ -78,6 +78,388 @@ impl ApiKeysListParams {
     }
 }
 
+/// Parameters of `service_tokens_list`: List service tokens
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ServiceTokensListParams {
+    /// How many items a page has at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+    /// The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+impl ServiceTokensListParams {
+    /// Sets `limit`.
+    #[must_use]
+    pub fn with_limit(mut self, limit: impl Into<i64>) -> Self {
+        self.limit = Some(limit.into());
+        self
+    }
+    /// Sets `cursor`.
+    #[must_use]
+    pub fn with_cursor(mut self, cursor: impl Into<String>) -> Self {
+        self.cursor = Some(cursor.into());
+        self
+    }
+}
+
+/// Parameters of `users_list`: List users
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct UsersListParams {
+    /// How many items a page has at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+    /// The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+impl UsersListParams {
+    /// Sets `limit`.
+    #[must_use]
+    pub fn with_limit(mut self, limit: impl Into<i64>) -> Self {
+        self.limit = Some(limit.into());
+        self
+    }
+    /// Sets `cursor`.
+    #[must_use]
+    pub fn with_cursor(mut self, cursor: impl Into<String>) -> Self {
+        self.cursor = Some(cursor.into());
+        self
+    }
+}
+
+/// Parameters of `roles_list`: List roles
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RolesListParams {
+    /// How many items a page has at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+    /// The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+impl RolesListParams {
+    /// Sets `limit`.
+    #[must_use]
+    pub fn with_limit(mut self, limit: impl Into<i64>) -> Self {
+        self.limit = Some(limit.into());
+        self
+    }
+    /// Sets `cursor`.
+    #[must_use]
+    pub fn with_cursor(mut self, cursor: impl Into<String>) -> Self {
+        self.cursor = Some(cursor.into());
+        self
+    }
+}
+
+/// Parameters of `tenants_list`: List tenants
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct TenantsListParams {
+    /// How many items a page has at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+    /// The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+impl TenantsListParams {
+    /// Sets `limit`.
+    #[must_use]
+    pub fn with_limit(mut self, limit: impl Into<i64>) -> Self {
+        self.limit = Some(limit.into());
+        self
+    }
+    /// Sets `cursor`.
+    #[must_use]
+    pub fn with_cursor(mut self, cursor: impl Into<String>) -> Self {
+        self.cursor = Some(cursor.into());
+        self
+    }
+}
+
+/// Parameters of `audit_list`: List audit events
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AuditListParams {
+    /// How many items a page has at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+    /// The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Only what was made at this time or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_after: Option<String>,
+    /// Only what was made before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_before: Option<String>,
+    /// Only events of this type; give it several times for several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub r#type: Vec<super::AuditType>,
+    /// Only events of this user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<super::UserId>,
+}
+
+impl AuditListParams {
+    /// Sets `limit`.
+    #[must_use]
+    pub fn with_limit(mut self, limit: impl Into<i64>) -> Self {
+        self.limit = Some(limit.into());
+        self
+    }
+    /// Sets `cursor`.
+    #[must_use]
+    pub fn with_cursor(mut self, cursor: impl Into<String>) -> Self {
+        self.cursor = Some(cursor.into());
+        self
+    }
+    /// Sets `created_after`.
+    #[must_use]
+    pub fn with_created_after(mut self, created_after: impl Into<String>) -> Self {
+        self.created_after = Some(created_after.into());
+        self
+    }
+    /// Sets `created_before`.
+    #[must_use]
+    pub fn with_created_before(mut self, created_before: impl Into<String>) -> Self {
+        self.created_before = Some(created_before.into());
+        self
+    }
+    /// Sets `type`.
+    #[must_use]
+    pub fn with_type(mut self, r#type: impl Into<Vec<super::AuditType>>) -> Self {
+        self.r#type = r#type.into();
+        self
+    }
+    /// Sets `actor_id`.
+    #[must_use]
+    pub fn with_actor_id(mut self, actor_id: impl Into<super::UserId>) -> Self {
+        self.actor_id = Some(actor_id.into());
+        self
+    }
+}
+
+/// Parameters of `oauth_clients_list`: List clients
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OauthClientsListParams {
+    /// How many items a page has at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+    /// The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+impl OauthClientsListParams {
+    /// Sets `limit`.
+    #[must_use]
+    pub fn with_limit(mut self, limit: impl Into<i64>) -> Self {
+        self.limit = Some(limit.into());
+        self
+    }
+    /// Sets `cursor`.
+    #[must_use]
+    pub fn with_cursor(mut self, cursor: impl Into<String>) -> Self {
+        self.cursor = Some(cursor.into());
+        self
+    }
+}
+
+/// Parameters of `oauth_authorize`: Begin a sign-in with a provider
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OauthAuthorizeParams {
+    /// Where in this gateway to go afterwards: a path that begins with `/oauth/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_to: Option<String>,
+    /// Whether to link the provider to the account of the present session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<bool>,
+}
+
+impl OauthAuthorizeParams {
+    /// Sets `return_to`.
+    #[must_use]
+    pub fn with_return_to(mut self, return_to: impl Into<String>) -> Self {
+        self.return_to = Some(return_to.into());
+        self
+    }
+    /// Sets `link`.
+    #[must_use]
+    pub fn with_link(mut self, link: impl Into<bool>) -> Self {
+        self.link = Some(link.into());
+        self
+    }
+}
+
+/// Parameters of `oauth_callback`: Finish a sign-in with a provider
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OauthCallbackParams {
+    /// The authorization code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// As it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Who answers (RFC 9207).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+    /// Why there is no code (RFC 6749, section 4.1.2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The same in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_description: Option<String>,
+}
+
+impl OauthCallbackParams {
+    /// Sets `code`.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+    /// Sets `state`.
+    #[must_use]
+    pub fn with_state(mut self, state: impl Into<String>) -> Self {
+        self.state = Some(state.into());
+        self
+    }
+    /// Sets `iss`.
+    #[must_use]
+    pub fn with_iss(mut self, iss: impl Into<String>) -> Self {
+        self.iss = Some(iss.into());
+        self
+    }
+    /// Sets `error`.
+    #[must_use]
+    pub fn with_error(mut self, error: impl Into<String>) -> Self {
+        self.error = Some(error.into());
+        self
+    }
+    /// Sets `error_description`.
+    #[must_use]
+    pub fn with_error_description(
+        mut self,
+        error_description: impl Into<String>,
+    ) -> Self {
+        self.error_description = Some(error_description.into());
+        self
+    }
+}
+
+/// Parameters of `oauth_consent`: Ask a person for access
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OauthConsentParams {
+    /// `code`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_type: Option<String>,
+    /// The client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// Where to send the browser back to; one that the client is registered with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect_uri: Option<String>,
+    /// What is asked for, separated by spaces; all of the clients unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Given back as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The PKCE challenge (RFC 7636); always required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_challenge: Option<String>,
+    /// `S256`; `plain` is not taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_challenge_method: Option<String>,
+}
+
+impl OauthConsentParams {
+    /// Sets `response_type`.
+    #[must_use]
+    pub fn with_response_type(mut self, response_type: impl Into<String>) -> Self {
+        self.response_type = Some(response_type.into());
+        self
+    }
+    /// Sets `client_id`.
+    #[must_use]
+    pub fn with_client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = Some(client_id.into());
+        self
+    }
+    /// Sets `redirect_uri`.
+    #[must_use]
+    pub fn with_redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
+        self.redirect_uri = Some(redirect_uri.into());
+        self
+    }
+    /// Sets `scope`.
+    #[must_use]
+    pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+    /// Sets `state`.
+    #[must_use]
+    pub fn with_state(mut self, state: impl Into<String>) -> Self {
+        self.state = Some(state.into());
+        self
+    }
+    /// Sets `code_challenge`.
+    #[must_use]
+    pub fn with_code_challenge(mut self, code_challenge: impl Into<String>) -> Self {
+        self.code_challenge = Some(code_challenge.into());
+        self
+    }
+    /// Sets `code_challenge_method`.
+    #[must_use]
+    pub fn with_code_challenge_method(
+        mut self,
+        code_challenge_method: impl Into<String>,
+    ) -> Self {
+        self.code_challenge_method = Some(code_challenge_method.into());
+        self
+    }
+}
+
+/// Parameters of `oauth_sign_in`: Sign in, in a browser
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OauthSignInParams {
+    /// Where in this gateway to go afterwards: a path that begins with `/oauth/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_to: Option<String>,
+}
+
+impl OauthSignInParams {
+    /// Sets `return_to`.
+    #[must_use]
+    pub fn with_return_to(mut self, return_to: impl Into<String>) -> Self {
+        self.return_to = Some(return_to.into());
+        self
+    }
+}
+
+/// Parameters of `oauth_device`: Type in a devices code
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct OauthDeviceParams {
+    /// The code, as the device shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_code: Option<String>,
+}
+
+impl OauthDeviceParams {
+    /// Sets `user_code`.
+    #[must_use]
+    pub fn with_user_code(mut self, user_code: impl Into<String>) -> Self {
+        self.user_code = Some(user_code.into());
+        self
+    }
+}
+
 /// Parameters of `wallets_list`: List wallets
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct WalletsListParams {

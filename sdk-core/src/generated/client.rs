@@ -494,10 +494,12 @@ Sends a `GET` request to `/docs`
     }
     /**Make an account
 
-Makes a user and a tenant of its own; the user is its `manager`. It does not sign the user in: `auth_login` does.
+Makes a user and a tenant of its own; the user is its `admin`. It does not sign the user in: `auth_login` does.
 
-Refused with 409 `email_taken` if there is an account with that address, and with 422 `validation_failed` for a password of fewer than 12
-characters.
+An address that has an account already is answered alike, and nothing is made: nobody learns who has one. Then only the password that the account has
+signs in.
+
+Refused with 422 `validation_failed` for a password of fewer than 12 characters.
 
 Sends a `POST` request to `/v1/auth/register`
 
@@ -549,7 +551,9 @@ Sends a `POST` request to `/v1/auth/register`
 
 Checks the password and starts a session: a short-lived access token, and a refresh token to get the next one with.
 
-Refused with 401 `invalid_credentials`, which is the same, and takes as long, for a wrong password and for an address that has no account.
+Refused with 401 `invalid_credentials`, which is the same, and takes as long, for a wrong password and for an address that has no account. After a few
+wrong ones, with 429 `too_many_attempts` until `Retry-After` is over; each further one makes that longer. Where the user was signed in before, others'
+attempts change nothing.
 
 Sends a `POST` request to `/v1/auth/login`
 
@@ -1174,6 +1178,1529 @@ Arguments:
             .build()?;
         let info = OperationInfo {
             operation_id: "api_keys_rotate",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List service tokens
+
+Lists the service tokens of the caller's tenant, newest first, without their secrets; expired and revoked ones included.
+
+Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+
+Sends a `GET` request to `/v1/service_tokens`
+
+Arguments:
+- `cursor`: The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+- `limit`: How many items a page has at most.
+*/
+    pub async fn service_tokens_list<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        limit: Option<i64>,
+    ) -> Result<
+        ResponseValue<::waypost_types::ServiceTokenPage>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/service_tokens", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("cursor", &cursor))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "service_tokens_list",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Make a service token
+
+Makes a credential for a service that belongs to the tenant and not to a person's work. Its scopes are `permissions`, and it always expires. The answer is the
+only time that the token is shown; send it as `Authorization: Bearer <token>`.
+
+Refused with 403 `permission_denied` for a permission that the caller does not hold, and with 422 `validation_failed` if `expires_at` is not in the future
+or more than 366 days away.
+
+Sends a `POST` request to `/v1/service_tokens`
+
+*/
+    pub async fn service_tokens_create<'a>(
+        &'a self,
+        body: &'a ::waypost_types::CreateServiceToken,
+    ) -> Result<
+        ResponseValue<::waypost_types::ServiceTokenWithSecret>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/service_tokens", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "service_tokens_create",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Revoke a service token
+
+Takes a token back for good: from now on it opens nothing. Revoking a revoked token changes nothing.
+
+Refused with 404 `not_found` if the caller's tenant has no such token.
+
+Sends a `DELETE` request to `/v1/service_tokens/{service_token_id}`
+
+Arguments:
+- `service_token_id`: The service token.
+*/
+    pub async fn service_tokens_revoke<'a>(
+        &'a self,
+        service_token_id: &'a str,
+    ) -> Result<ResponseValue<()>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/service_tokens/{}", self.baseurl, path_segment(& service_token_id
+            .to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .delete(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "service_tokens_revoke",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            204u16 => Ok(ResponseValue::empty(response)),
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List users
+
+Lists the people of the caller's tenant, newest first.
+
+Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+
+Sends a `GET` request to `/v1/users`
+
+Arguments:
+- `cursor`: The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+- `limit`: How many items a page has at most.
+*/
+    pub async fn users_list<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        limit: Option<i64>,
+    ) -> Result<
+        ResponseValue<::waypost_types::UserPage>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/users", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("cursor", &cursor))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "users_list",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Get a user
+
+Reads one person of the caller's tenant.
+
+Refused with 404 `not_found` if the caller's tenant has no such user.
+
+Sends a `GET` request to `/v1/users/{user_id}`
+
+Arguments:
+- `user_id`: The user.
+*/
+    pub async fn users_get<'a>(
+        &'a self,
+        user_id: &'a str,
+    ) -> Result<ResponseValue<::waypost_types::User>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/users/{}", self.baseurl, path_segment(& user_id.to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "users_get",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Set the roles of a user
+
+Gives a user this role, and these of the tenant's own roles, in place of those that the user has. It takes effect with the answer, for sessions that are signed in as well.
+
+Refused with 403 `permission_denied` if a role that is given or taken holds a permission that the caller does not, with 409 `last_admin` if the tenant would be left
+without an admin, with 422 `validation_failed` for a role that the tenant does not have, and with 404 `not_found` if it has no such user.
+
+Sends a `PUT` request to `/v1/users/{user_id}/roles`
+
+Arguments:
+- `user_id`: The user.
+- `body`
+*/
+    pub async fn users_set_roles<'a>(
+        &'a self,
+        user_id: &'a str,
+        body: &'a ::waypost_types::SetUserRoles,
+    ) -> Result<ResponseValue<::waypost_types::User>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/users/{}/roles", self.baseurl, path_segment(& user_id.to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .put(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "users_set_roles",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List roles
+
+Lists the built-in roles and the tenant's own, by name.
+
+Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+
+Sends a `GET` request to `/v1/roles`
+
+Arguments:
+- `cursor`: The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+- `limit`: How many items a page has at most.
+*/
+    pub async fn roles_list<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        limit: Option<i64>,
+    ) -> Result<
+        ResponseValue<::waypost_types::RolePage>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/roles", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("cursor", &cursor))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "roles_list",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Get a role
+
+Reads one role, built in or the tenant's own.
+
+Refused with 404 `not_found` if there is no such role.
+
+Sends a `GET` request to `/v1/roles/{role_name}`
+
+Arguments:
+- `role_name`: The role.
+*/
+    pub async fn roles_get<'a>(
+        &'a self,
+        role_name: &'a str,
+    ) -> Result<
+        ResponseValue<::waypost_types::RoleDetail>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!(
+            "{}/v1/roles/{}", self.baseurl, path_segment(& role_name.to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "roles_get",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Make or change a role
+
+Makes one of the tenant's own roles, or replaces what it may do. Whoever has the role may do the new and not the old as soon as this is answered.
+
+Refused with 403 `permission_denied` if the role holds, or is to hold, a permission that the caller does not, with 409 `role_built_in` for the name of a built-in role,
+with 409 `too_many_roles` beyond 100 roles, and with 422 `validation_failed` for a permission that does not exist.
+
+Sends a `PUT` request to `/v1/roles/{role_name}`
+
+Arguments:
+- `role_name`: The role.
+- `body`
+*/
+    pub async fn roles_put<'a>(
+        &'a self,
+        role_name: &'a str,
+        body: &'a ::waypost_types::PutRole,
+    ) -> Result<
+        ResponseValue<::waypost_types::RoleDetail>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!(
+            "{}/v1/roles/{}", self.baseurl, path_segment(& role_name.to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .put(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "roles_put",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Check permissions
+
+Says which of some permissions the caller holds, or a user of the tenant would hold when signed in. It changes nothing.
+
+Refused with 403 `permission_denied` if `user_id` is another user and the caller does not hold `users:read`, and with 404 `not_found` if the tenant has no such user.
+
+Sends a `POST` request to `/v1/permissions/check`
+
+*/
+    pub async fn permissions_check<'a>(
+        &'a self,
+        body: &'a ::waypost_types::CheckPermissions,
+    ) -> Result<
+        ResponseValue<::waypost_types::PermissionCheck>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/permissions/check", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "permissions_check",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List tenants
+
+Lists the caller's tenant and those that it made, newest first. For the platform's own tenant: every tenant.
+
+Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+
+Sends a `GET` request to `/v1/tenants`
+
+Arguments:
+- `cursor`: The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+- `limit`: How many items a page has at most.
+*/
+    pub async fn tenants_list<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        limit: Option<i64>,
+    ) -> Result<
+        ResponseValue<::waypost_types::TenantPage>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/tenants", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("cursor", &cursor))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "tenants_list",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Make a tenant
+
+Makes a tenant under the caller's, with its first user, who is its admin. What is in it belongs to it: the caller's tenant may see and rename it, and not look inside.
+
+Refused with 409 `email_taken` if the owner's address has an account, with 422 `tier_not_allowed` for a tier above the caller's, and with 422 `validation_failed` for a
+password that may not be used.
+
+Sends a `POST` request to `/v1/tenants`
+
+*/
+    pub async fn tenants_create<'a>(
+        &'a self,
+        body: &'a ::waypost_types::CreateTenant,
+    ) -> Result<
+        ResponseValue<::waypost_types::Tenant>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/tenants", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "tenants_create",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Get a tenant
+
+Reads the caller's tenant, or one that it made.
+
+Refused with 404 `not_found` for any other.
+
+Sends a `GET` request to `/v1/tenants/{tenant_id}`
+
+Arguments:
+- `tenant_id`: The tenant.
+*/
+    pub async fn tenants_get<'a>(
+        &'a self,
+        tenant_id: &'a str,
+    ) -> Result<
+        ResponseValue<::waypost_types::Tenant>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!(
+            "{}/v1/tenants/{}", self.baseurl, path_segment(& tenant_id.to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "tenants_get",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Change a tenant
+
+Changes the name or the description of the caller's tenant or of one that it made, or its tier. What is left out stays; `description: null` removes it.
+
+Refused with 404 `not_found` for any other tenant, and with 422 `tier_not_allowed` for a tier above the caller's.
+
+Sends a `PATCH` request to `/v1/tenants/{tenant_id}`
+
+Arguments:
+- `tenant_id`: The tenant.
+- `body`
+*/
+    pub async fn tenants_update<'a>(
+        &'a self,
+        tenant_id: &'a str,
+        body: &'a ::waypost_types::UpdateTenant,
+    ) -> Result<
+        ResponseValue<::waypost_types::Tenant>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!(
+            "{}/v1/tenants/{}", self.baseurl, path_segment(& tenant_id.to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .patch(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "tenants_update",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List audit events
+
+Lists what happened in the caller's tenant that somebody may have to answer for, newest first: sign-ins and failed ones, changes of keys, tokens, roles and tenants, and calls
+that were denied. Denied calls that are alike and follow each other closely are one event.
+
+Refused with 422 `validation_failed` for a `cursor` that was not made by this list under the same filters.
+
+Sends a `GET` request to `/v1/audit`
+
+Arguments:
+- `actor_id`: Only events of this user.
+- `created_after`: Only what was made at this time or later.
+- `created_before`: Only what was made before this time.
+- `cursor`: The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+- `limit`: How many items a page has at most.
+- `type_`: Only events of this type; give it several times for several.
+*/
+    pub async fn audit_list<'a>(
+        &'a self,
+        actor_id: Option<&'a str>,
+        created_after: Option<&'a str>,
+        created_before: Option<&'a str>,
+        cursor: Option<&'a str>,
+        limit: Option<i64>,
+        type_: Option<&'a ::std::vec::Vec<::waypost_types::AuditType>>,
+    ) -> Result<
+        ResponseValue<::waypost_types::AuditPage>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/audit", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("actor_id", &actor_id))
+            .query(&progenitor_client::QueryParam::new("created_after", &created_after))
+            .query(
+                &progenitor_client::QueryParam::new("created_before", &created_before),
+            )
+            .query(&progenitor_client::QueryParam::new("cursor", &cursor))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .query(&progenitor_client::QueryParam::new("type", &type_))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "audit_list",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List clients
+
+Lists the clients of the caller's tenant, newest first, without their secrets.
+
+Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+
+Sends a `GET` request to `/v1/oauth_clients`
+
+Arguments:
+- `cursor`: The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+- `limit`: How many items a page has at most.
+*/
+    pub async fn oauth_clients_list<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        limit: Option<i64>,
+    ) -> Result<
+        ResponseValue<::waypost_types::OAuthClientPage>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/oauth_clients", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("cursor", &cursor))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_clients_list",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Register a client
+
+Registers a program that asks people of this gateway for access, or that acts by itself. A confidential client that authenticates by a secret
+is shown it in this answer only.
+
+Redirect addresses are compared character by character; of `http://127.0.0.1` and `http://[::1]` the port is free, as programs on a person's
+own machine take the one that they get (RFC 8252, section 7.3). Refused with 403 `permission_denied` for a scope that the caller does not hold,
+and with 422 `validation_failed` for addresses, keys or grants that do not fit the client.
+
+Sends a `POST` request to `/v1/oauth_clients`
+
+*/
+    pub async fn oauth_clients_create<'a>(
+        &'a self,
+        body: &'a ::waypost_types::CreateOAuthClient,
+    ) -> Result<
+        ResponseValue<::waypost_types::OAuthClientWithSecret>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/oauth_clients", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_clients_create",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Get a client
+
+Reads one client, without its secret.
+
+Refused with 404 `not_found` if the caller's tenant has no such client.
+
+Sends a `GET` request to `/v1/oauth_clients/{oauth_client_id}`
+
+Arguments:
+- `oauth_client_id`: The client.
+*/
+    pub async fn oauth_clients_get<'a>(
+        &'a self,
+        oauth_client_id: &'a str,
+    ) -> Result<
+        ResponseValue<::waypost_types::OAuthClient>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!(
+            "{}/v1/oauth_clients/{}", self.baseurl, path_segment(& oauth_client_id
+            .to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_clients_get",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Delete a client
+
+Takes a client away: everything that was granted to it ends at once, its tokens with it.
+
+Refused with 404 `not_found` if the caller's tenant has no such client.
+
+Sends a `DELETE` request to `/v1/oauth_clients/{oauth_client_id}`
+
+Arguments:
+- `oauth_client_id`: The client.
+*/
+    pub async fn oauth_clients_delete<'a>(
+        &'a self,
+        oauth_client_id: &'a str,
+    ) -> Result<ResponseValue<()>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/oauth_clients/{}", self.baseurl, path_segment(& oauth_client_id
+            .to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .delete(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_clients_delete",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            204u16 => Ok(ResponseValue::empty(response)),
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List who people can sign in with
+
+Lists the providers that this gateway is configured for, each with the address that begins a sign-in in a browser.
+
+Sends a `GET` request to `/v1/oauth/providers`
+
+*/
+    pub async fn oauth_providers<'a>(
+        &'a self,
+    ) -> Result<
+        ResponseValue<::waypost_types::SignInProviderList>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/oauth/providers", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_providers",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List linked providers
+
+Lists the caller's own accounts at providers that can be signed in with, oldest first.
+
+Sends a `GET` request to `/v1/oauth/identities`
+
+*/
+    pub async fn oauth_identities<'a>(
+        &'a self,
+    ) -> Result<
+        ResponseValue<::waypost_types::LinkedIdentityList>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/oauth/identities", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_identities",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Unlink a provider
+
+Takes a way to sign in away from the caller's account.
+
+Refused with 404 `not_found` if the caller has no such identity, and with 409 `last_sign_in_method` if the account would have neither a password nor
+another provider.
+
+Sends a `DELETE` request to `/v1/oauth/identities/{identity_id}`
+
+Arguments:
+- `identity_id`: The identity.
+*/
+    pub async fn oauth_unlink<'a>(
+        &'a self,
+        identity_id: &'a str,
+    ) -> Result<ResponseValue<()>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/oauth/identities/{}", self.baseurl, path_segment(& identity_id
+            .to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .delete(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_unlink",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            204u16 => Ok(ResponseValue::empty(response)),
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Get tokens
+
+The token endpoint (RFC 6749, section 3.2): `authorization_code` with its verifier, `refresh_token`, `client_credentials`, and
+`urn:ietf:params:oauth:grant-type:device_code` (RFC 8628). A client authenticates by HTTP Basic or in the form with its secret, or by a signed
+assertion (`private_key_jwt`, RFC 7523); a public one names itself by `client_id`.
+
+A refresh token works once: its successor comes with the answer. One that comes back a second time has leaked, and everything that was granted with it ends.
+The scope of an access token is at most what the client is registered for, what the person granted, and what the person may do at the time.
+
+Sends a `POST` request to `/oauth/token`
+
+*/
+    pub async fn oauth_token<'a>(
+        &'a self,
+        body: &'a ::waypost_types::OAuthTokenRequest,
+    ) -> Result<
+        ResponseValue<::waypost_types::OAuthTokens>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/oauth/token", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .form_urlencoded(&body)?
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_token",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Begin on a device without a browser
+
+The device authorization endpoint (RFC 8628): gives a code that the person types on another machine at `verification_uri`, and one that the device asks
+`oauth_token` with.
+
+Sends a `POST` request to `/oauth/device_authorization`
+
+*/
+    pub async fn oauth_device_authorization<'a>(
+        &'a self,
+        body: &'a ::waypost_types::OAuthDeviceRequest,
+    ) -> Result<
+        ResponseValue<::waypost_types::OAuthDeviceCodes>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/oauth/device_authorization", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .form_urlencoded(&body)?
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_device_authorization",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Revoke a token
+
+Token revocation (RFC 7009): ends what the token was granted with, so its access tokens and refresh tokens stop working at once. A token that is unknown, expired
+or another client's changes nothing and is answered alike.
+
+Sends a `POST` request to `/oauth/revoke`
+
+*/
+    pub async fn oauth_revoke<'a>(
+        &'a self,
+        body: &'a ::waypost_types::OAuthRevokeRequest,
+    ) -> Result<
+        ResponseValue<::serde_json::Map<::std::string::String, ::serde_json::Value>>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/oauth/revoke", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .form_urlencoded(&body)?
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_revoke",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Ask what a token is good for
+
+Token introspection (RFC 7662), for confidential clients: what an access or refresh token is good for now. Of a token that does not work, or that belongs to another
+tenant, nothing is said but `active: false`.
+
+Sends a `POST` request to `/oauth/introspect`
+
+*/
+    pub async fn oauth_introspect<'a>(
+        &'a self,
+        body: &'a ::waypost_types::OAuthIntrospectRequest,
+    ) -> Result<
+        ResponseValue<::waypost_types::OAuthIntrospection>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/oauth/introspect", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .form_urlencoded(&body)?
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_introspect",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**The authorization servers metadata
+
+What this authorization server can do and where (RFC 8414). For client libraries, which need nothing but the issuer.
+
+Sends a `GET` request to `/.well-known/oauth-authorization-server`
+
+*/
+    pub async fn oauth_metadata<'a>(
+        &'a self,
+    ) -> Result<
+        ResponseValue<::waypost_types::OAuthServerMetadata>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/.well-known/oauth-authorization-server", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_metadata",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**The keys that access tokens are signed with
+
+The public keys (RFC 7517). A key is shown before it signs, and until the last token that it signed has expired: so a reader that fetches them now and then, and
+once more for a `kid` that it does not know, never refuses a good token.
+
+Sends a `GET` request to `/.well-known/jwks.json`
+
+*/
+    pub async fn oauth_jwks<'a>(
+        &'a self,
+    ) -> Result<
+        ResponseValue<::waypost_types::JsonWebKeySet>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/.well-known/jwks.json", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "oauth_jwks",
         };
         self.pre(&mut request, &info).await?;
         let result = self.exec(request, &info).await;

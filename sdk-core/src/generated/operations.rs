@@ -32,7 +32,7 @@ pub static ANALYTICS_CONSUMERS: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -63,7 +63,7 @@ pub static ANALYTICS_ENDPOINTS: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -94,7 +94,7 @@ pub static ANALYTICS_ERRORS: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -120,7 +120,7 @@ pub static ANALYTICS_OVERVIEW: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -156,7 +156,7 @@ pub static ANALYTICS_SERIES: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -171,7 +171,7 @@ pub static API_KEYS_CREATE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 201,
@@ -192,7 +192,7 @@ pub static API_KEYS_GET: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -223,7 +223,7 @@ pub static API_KEYS_LIST: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: Some(Paginate {
         items: "data",
         cursor: "cursor",
@@ -249,7 +249,7 @@ pub static API_KEYS_REVOKE: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::None,
     status: 204,
@@ -270,8 +270,59 @@ pub static API_KEYS_ROTATE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/audit`: List audit events
+pub static AUDIT_LIST: Operation = Operation {
+    id: "audit_list",
+    method: "GET",
+    path: "/v1/audit",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "created_after",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "created_before",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "type",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "actor_id",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
     result: ResultKind::Json,
     status: 200,
 };
@@ -330,7 +381,7 @@ pub static AUTH_ME: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -381,7 +432,7 @@ pub static BREAKERS_GET: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -407,7 +458,7 @@ pub static BREAKERS_LIST: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: Some(Paginate {
         items: "data",
         cursor: "cursor",
@@ -433,7 +484,7 @@ pub static BREAKERS_OPEN: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -454,7 +505,7 @@ pub static BREAKERS_RESET: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -469,7 +520,7 @@ pub static CONFIG_APPLY: Operation = Operation {
     body: Body::Json,
     idempotency_key: false,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -484,7 +535,7 @@ pub static CONFIG_GET: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -499,10 +550,263 @@ pub static CONFIG_VALIDATE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
+};
+
+/// `POST /v1/oauth_clients`: Register a client
+pub static OAUTH_CLIENTS_CREATE: Operation = Operation {
+    id: "oauth_clients_create",
+    method: "POST",
+    path: "/v1/oauth_clients",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 201,
+};
+
+/// `DELETE /v1/oauth_clients/{oauth_client_id}`: Delete a client
+pub static OAUTH_CLIENTS_DELETE: Operation = Operation {
+    id: "oauth_clients_delete",
+    method: "DELETE",
+    path: "/v1/oauth_clients/{oauth_client_id}",
+    parameters: &[
+        Parameter {
+            name: "oauth_client_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    paginate: None,
+    result: ResultKind::None,
+    status: 204,
+};
+
+/// `GET /v1/oauth_clients/{oauth_client_id}`: Get a client
+pub static OAUTH_CLIENTS_GET: Operation = Operation {
+    id: "oauth_clients_get",
+    method: "GET",
+    path: "/v1/oauth_clients/{oauth_client_id}",
+    parameters: &[
+        Parameter {
+            name: "oauth_client_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/oauth_clients`: List clients
+pub static OAUTH_CLIENTS_LIST: Operation = Operation {
+    id: "oauth_clients_list",
+    method: "GET",
+    path: "/v1/oauth_clients",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /oauth/device_authorization`: Begin on a device without a browser
+pub static OAUTH_DEVICE_AUTHORIZATION: Operation = Operation {
+    id: "oauth_device_authorization",
+    method: "POST",
+    path: "/oauth/device_authorization",
+    parameters: &[],
+    body: Body::Form,
+    idempotency_key: false,
+    retry: Retry::Never,
+    security: &[],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/oauth/identities`: List linked providers
+pub static OAUTH_IDENTITIES: Operation = Operation {
+    id: "oauth_identities",
+    method: "GET",
+    path: "/v1/oauth/identities",
+    parameters: &[],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /oauth/introspect`: Ask what a token is good for
+pub static OAUTH_INTROSPECT: Operation = Operation {
+    id: "oauth_introspect",
+    method: "POST",
+    path: "/oauth/introspect",
+    parameters: &[],
+    body: Body::Form,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /.well-known/jwks.json`: The keys that access tokens are signed with
+pub static OAUTH_JWKS: Operation = Operation {
+    id: "oauth_jwks",
+    method: "GET",
+    path: "/.well-known/jwks.json",
+    parameters: &[],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /.well-known/oauth-authorization-server`: The authorization servers metadata
+pub static OAUTH_METADATA: Operation = Operation {
+    id: "oauth_metadata",
+    method: "GET",
+    path: "/.well-known/oauth-authorization-server",
+    parameters: &[],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/oauth/providers`: List who people can sign in with
+pub static OAUTH_PROVIDERS: Operation = Operation {
+    id: "oauth_providers",
+    method: "GET",
+    path: "/v1/oauth/providers",
+    parameters: &[],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /oauth/revoke`: Revoke a token
+pub static OAUTH_REVOKE: Operation = Operation {
+    id: "oauth_revoke",
+    method: "POST",
+    path: "/oauth/revoke",
+    parameters: &[],
+    body: Body::Form,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /oauth/token`: Get tokens
+pub static OAUTH_TOKEN: Operation = Operation {
+    id: "oauth_token",
+    method: "POST",
+    path: "/oauth/token",
+    parameters: &[],
+    body: Body::Form,
+    idempotency_key: false,
+    retry: Retry::Never,
+    security: &[],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `DELETE /v1/oauth/identities/{identity_id}`: Unlink a provider
+pub static OAUTH_UNLINK: Operation = Operation {
+    id: "oauth_unlink",
+    method: "DELETE",
+    path: "/v1/oauth/identities/{identity_id}",
+    parameters: &[
+        Parameter {
+            name: "identity_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Cookie("__Host-waypost_session")],
+    ],
+    paginate: None,
+    result: ResultKind::None,
+    status: 204,
 };
 
 /// `POST /v1/payments/{payment_id}/cancel`: Cancel an authorized payment
@@ -520,7 +824,7 @@ pub static PAYMENTS_CANCEL: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -541,7 +845,7 @@ pub static PAYMENTS_CAPTURE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -556,7 +860,7 @@ pub static PAYMENTS_CREATE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 201,
@@ -577,7 +881,7 @@ pub static PAYMENTS_GET: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -628,7 +932,7 @@ pub static PAYMENTS_LIST: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: Some(Paginate {
         items: "data",
         cursor: "cursor",
@@ -654,7 +958,22 @@ pub static PAYMENTS_REFUND: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /v1/permissions/check`: Check permissions
+pub static PERMISSIONS_CHECK: Operation = Operation {
+    id: "permissions_check",
+    method: "POST",
+    path: "/v1/permissions/check",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -675,7 +994,7 @@ pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
     body: Body::Json,
     idempotency_key: false,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -690,7 +1009,7 @@ pub static RATE_LIMITS_TIERS: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -716,7 +1035,80 @@ pub static RATE_LIMITS_USAGE: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/roles/{role_name}`: Get a role
+pub static ROLES_GET: Operation = Operation {
+    id: "roles_get",
+    method: "GET",
+    path: "/v1/roles/{role_name}",
+    parameters: &[
+        Parameter {
+            name: "role_name",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/roles`: List roles
+pub static ROLES_LIST: Operation = Operation {
+    id: "roles_list",
+    method: "GET",
+    path: "/v1/roles",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `PUT /v1/roles/{role_name}`: Make or change a role
+pub static ROLES_PUT: Operation = Operation {
+    id: "roles_put",
+    method: "PUT",
+    path: "/v1/roles/{role_name}",
+    parameters: &[
+        Parameter {
+            name: "role_name",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::Json,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -731,7 +1123,7 @@ pub static ROUTES_CREATE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 201,
@@ -752,7 +1144,7 @@ pub static ROUTES_DELETE: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::None,
     status: 204,
@@ -773,7 +1165,7 @@ pub static ROUTES_GET: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -799,7 +1191,7 @@ pub static ROUTES_LIST: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: Some(Paginate {
         items: "data",
         cursor: "cursor",
@@ -819,7 +1211,7 @@ pub static ROUTES_MATCH: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -840,10 +1232,77 @@ pub static ROUTES_UPDATE: Operation = Operation {
     body: Body::Json,
     idempotency_key: false,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
+};
+
+/// `POST /v1/service_tokens`: Make a service token
+pub static SERVICE_TOKENS_CREATE: Operation = Operation {
+    id: "service_tokens_create",
+    method: "POST",
+    path: "/v1/service_tokens",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 201,
+};
+
+/// `GET /v1/service_tokens`: List service tokens
+pub static SERVICE_TOKENS_LIST: Operation = Operation {
+    id: "service_tokens_list",
+    method: "GET",
+    path: "/v1/service_tokens",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `DELETE /v1/service_tokens/{service_token_id}`: Revoke a service token
+pub static SERVICE_TOKENS_REVOKE: Operation = Operation {
+    id: "service_tokens_revoke",
+    method: "DELETE",
+    path: "/v1/service_tokens/{service_token_id}",
+    parameters: &[
+        Parameter {
+            name: "service_token_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::None,
+    status: 204,
 };
 
 /// `POST /v1/services`: Add a service
@@ -855,7 +1314,7 @@ pub static SERVICES_CREATE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 201,
@@ -876,7 +1335,7 @@ pub static SERVICES_DELETE: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::None,
     status: 204,
@@ -897,7 +1356,7 @@ pub static SERVICES_GET: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -918,7 +1377,7 @@ pub static SERVICES_HEALTH: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -944,7 +1403,7 @@ pub static SERVICES_LIST: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: Some(Paginate {
         items: "data",
         cursor: "cursor",
@@ -970,7 +1429,7 @@ pub static SERVICES_UPDATE: Operation = Operation {
     body: Body::Json,
     idempotency_key: false,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -996,7 +1455,7 @@ pub static SESSIONS_LIST: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: Some(Paginate {
         items: "data",
         cursor: "cursor",
@@ -1022,7 +1481,7 @@ pub static SESSIONS_REVOKE: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::None,
     status: 204,
@@ -1148,6 +1607,94 @@ pub static SYSTEM_OPENAPI: Operation = Operation {
     status: 200,
 };
 
+/// `POST /v1/tenants`: Make a tenant
+pub static TENANTS_CREATE: Operation = Operation {
+    id: "tenants_create",
+    method: "POST",
+    path: "/v1/tenants",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 201,
+};
+
+/// `GET /v1/tenants/{tenant_id}`: Get a tenant
+pub static TENANTS_GET: Operation = Operation {
+    id: "tenants_get",
+    method: "GET",
+    path: "/v1/tenants/{tenant_id}",
+    parameters: &[
+        Parameter {
+            name: "tenant_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/tenants`: List tenants
+pub static TENANTS_LIST: Operation = Operation {
+    id: "tenants_list",
+    method: "GET",
+    path: "/v1/tenants",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `PATCH /v1/tenants/{tenant_id}`: Change a tenant
+pub static TENANTS_UPDATE: Operation = Operation {
+    id: "tenants_update",
+    method: "PATCH",
+    path: "/v1/tenants/{tenant_id}",
+    parameters: &[
+        Parameter {
+            name: "tenant_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::Json,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
 /// `GET /v1/transactions/{transaction_id}`: Get a transaction
 pub static TRANSACTIONS_GET: Operation = Operation {
     id: "transactions_get",
@@ -1163,7 +1710,80 @@ pub static TRANSACTIONS_GET: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/users/{user_id}`: Get a user
+pub static USERS_GET: Operation = Operation {
+    id: "users_get",
+    method: "GET",
+    path: "/v1/users/{user_id}",
+    parameters: &[
+        Parameter {
+            name: "user_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/users`: List users
+pub static USERS_LIST: Operation = Operation {
+    id: "users_list",
+    method: "GET",
+    path: "/v1/users",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `PUT /v1/users/{user_id}/roles`: Set the roles of a user
+pub static USERS_SET_ROLES: Operation = Operation {
+    id: "users_set_roles",
+    method: "PUT",
+    path: "/v1/users/{user_id}/roles",
+    parameters: &[
+        Parameter {
+            name: "user_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::Json,
+    idempotency_key: false,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -1189,7 +1809,7 @@ pub static VERSIONS_LIST: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: Some(Paginate {
         items: "data",
         cursor: "cursor",
@@ -1215,7 +1835,7 @@ pub static WALLETS_BALANCE: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -1236,7 +1856,7 @@ pub static WALLETS_CLOSE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -1251,7 +1871,7 @@ pub static WALLETS_CREATE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 201,
@@ -1272,7 +1892,7 @@ pub static WALLETS_CREDIT: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 201,
@@ -1293,7 +1913,7 @@ pub static WALLETS_DEBIT: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 201,
@@ -1314,7 +1934,7 @@ pub static WALLETS_FREEZE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -1335,7 +1955,7 @@ pub static WALLETS_GET: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -1381,7 +2001,7 @@ pub static WALLETS_LIST: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: Some(Paginate {
         items: "data",
         cursor: "cursor",
@@ -1422,7 +2042,7 @@ pub static WALLETS_STATEMENT: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Bytes(&["application/x-ndjson", "text/csv"]),
     status: 200,
@@ -1468,7 +2088,7 @@ pub static WALLETS_TRANSACTIONS: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: Some(Paginate {
         items: "data",
         cursor: "cursor",
@@ -1494,7 +2114,7 @@ pub static WALLETS_TRANSFER: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 201,
@@ -1515,7 +2135,7 @@ pub static WALLETS_UNFREEZE: Operation = Operation {
     body: Body::Json,
     idempotency_key: true,
     retry: Retry::Idempotent,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
     paginate: None,
     result: ResultKind::Json,
     status: 200,
@@ -1533,6 +2153,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &API_KEYS_LIST,
     &API_KEYS_REVOKE,
     &API_KEYS_ROTATE,
+    &AUDIT_LIST,
     &AUTH_CHANGE_PASSWORD,
     &AUTH_LOGIN,
     &AUTH_LOGOUT,
@@ -1546,21 +2167,41 @@ pub static OPERATIONS: &[&Operation] = &[
     &CONFIG_APPLY,
     &CONFIG_GET,
     &CONFIG_VALIDATE,
+    &OAUTH_CLIENTS_CREATE,
+    &OAUTH_CLIENTS_DELETE,
+    &OAUTH_CLIENTS_GET,
+    &OAUTH_CLIENTS_LIST,
+    &OAUTH_DEVICE_AUTHORIZATION,
+    &OAUTH_IDENTITIES,
+    &OAUTH_INTROSPECT,
+    &OAUTH_JWKS,
+    &OAUTH_METADATA,
+    &OAUTH_PROVIDERS,
+    &OAUTH_REVOKE,
+    &OAUTH_TOKEN,
+    &OAUTH_UNLINK,
     &PAYMENTS_CANCEL,
     &PAYMENTS_CAPTURE,
     &PAYMENTS_CREATE,
     &PAYMENTS_GET,
     &PAYMENTS_LIST,
     &PAYMENTS_REFUND,
+    &PERMISSIONS_CHECK,
     &RATE_LIMITS_PUT_TIER,
     &RATE_LIMITS_TIERS,
     &RATE_LIMITS_USAGE,
+    &ROLES_GET,
+    &ROLES_LIST,
+    &ROLES_PUT,
     &ROUTES_CREATE,
     &ROUTES_DELETE,
     &ROUTES_GET,
     &ROUTES_LIST,
     &ROUTES_MATCH,
     &ROUTES_UPDATE,
+    &SERVICE_TOKENS_CREATE,
+    &SERVICE_TOKENS_LIST,
+    &SERVICE_TOKENS_REVOKE,
     &SERVICES_CREATE,
     &SERVICES_DELETE,
     &SERVICES_GET,
@@ -1577,7 +2218,14 @@ pub static OPERATIONS: &[&Operation] = &[
     &SYSTEM_HEALTH_SERVICES,
     &SYSTEM_METRICS,
     &SYSTEM_OPENAPI,
+    &TENANTS_CREATE,
+    &TENANTS_GET,
+    &TENANTS_LIST,
+    &TENANTS_UPDATE,
     &TRANSACTIONS_GET,
+    &USERS_GET,
+    &USERS_LIST,
+    &USERS_SET_ROLES,
     &VERSIONS_LIST,
     &WALLETS_BALANCE,
     &WALLETS_CLOSE,

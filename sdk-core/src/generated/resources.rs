@@ -26,6 +26,38 @@ impl Client {
     pub fn api_keys(&self) -> ApiKeys<'_> {
         ApiKeys { client: self }
     }
+    /// Credentials of services, which belong to the tenant, have scopes and always expire. The secret is shown once.
+    pub fn service_tokens(&self) -> ServiceTokens<'_> {
+        ServiceTokens { client: self }
+    }
+    /// The people of the caller's tenant, and the roles that they have.
+    pub fn users(&self) -> Users<'_> {
+        Users { client: self }
+    }
+    /// What people may do - the built-in roles, and the tenant's own.
+    pub fn roles(&self) -> Roles<'_> {
+        Roles { client: self }
+    }
+    /// Whether somebody may do something, without trying it.
+    pub fn permissions(&self) -> Permissions<'_> {
+        Permissions { client: self }
+    }
+    /// The caller's organisation, and those that it made.
+    pub fn tenants(&self) -> Tenants<'_> {
+        Tenants { client: self }
+    }
+    /// What happened that somebody may have to answer for - sign-ins, changes of credentials and roles, denied calls.
+    pub fn audit(&self) -> Audit<'_> {
+        Audit { client: self }
+    }
+    /// The programs that may ask people of this gateway for access, or get tokens by themselves.
+    pub fn oauth_clients(&self) -> OauthClients<'_> {
+        OauthClients { client: self }
+    }
+    /// OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC provider, and this gateway as an authorization server.
+    pub fn oauth(&self) -> Oauth<'_> {
+        Oauth { client: self }
+    }
     /// Accounts that hold money of one currency. Every movement is a balanced posting on a double-entry ledger; no balance is ever negative.
     pub fn wallets(&self) -> Wallets<'_> {
         Wallets { client: self }
@@ -333,10 +365,12 @@ pub struct Auth<'c> {
 impl Auth<'_> {
     /// Make an account.
     ///
-    /// Makes a user and a tenant of its own; the user is its `manager`. It does not sign the user in: `auth_login` does.
+    /// Makes a user and a tenant of its own; the user is its `admin`. It does not sign the user in: `auth_login` does.
     ///
-    /// Refused with 409 `email_taken` if there is an account with that address, and with 422 `validation_failed` for a password of fewer than 12
-    /// characters.
+    /// An address that has an account already is answered alike, and nothing is made: nobody learns who has one. Then only the password that the account has
+    /// signs in.
+    ///
+    /// Refused with 422 `validation_failed` for a password of fewer than 12 characters.
     ///
     /// `POST /v1/auth/register` · since 0.1.0
     ///
@@ -344,7 +378,6 @@ impl Auth<'_> {
     ///
     /// | status | `code` | when |
     /// | --- | --- | --- |
-    /// | 409 | `email_taken` | There is an account with that address. |
     /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
     /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
     /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
@@ -377,7 +410,9 @@ impl Auth<'_> {
     ///
     /// Checks the password and starts a session: a short-lived access token, and a refresh token to get the next one with.
     ///
-    /// Refused with 401 `invalid_credentials`, which is the same, and takes as long, for a wrong password and for an address that has no account.
+    /// Refused with 401 `invalid_credentials`, which is the same, and takes as long, for a wrong password and for an address that has no account. After a few
+    /// wrong ones, with 429 `too_many_attempts` until `Retry-After` is over; each further one makes that longer. Where the user was signed in before, others'
+    /// attempts change nothing.
     ///
     /// `POST /v1/auth/login` · since 0.1.0
     ///
@@ -386,6 +421,7 @@ impl Auth<'_> {
     /// | status | `code` | when |
     /// | --- | --- | --- |
     /// | 401 | `invalid_credentials` | The address or the password is wrong. |
+    /// | 429 | `too_many_attempts` | Too many wrong passwords for this account, or from this address; `Retry-After` says how long to wait. |
     /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
     /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
     /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
@@ -497,6 +533,7 @@ impl Auth<'_> {
     /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
     /// | 422 | `wrong_password` | The current password is not right. |
     /// | 422 | `password_unchanged` | The new password is the current one. |
+    /// | 429 | `too_many_attempts` | Too many wrong passwords; `Retry-After` says how long to wait. |
     /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
     /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
     /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
@@ -889,6 +926,1287 @@ impl ApiKeys<'_> {
             &operations::API_KEYS_ROTATE,
             Arguments::new().path("api_key_id", api_key_id).json(body),
         )
+    }
+}
+
+/// Credentials of services, which belong to the tenant, have scopes and always expire. The secret is shown once.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceTokens<'c> {
+    client: &'c Client,
+}
+
+impl ServiceTokens<'_> {
+    /// Make a service token.
+    ///
+    /// Makes a credential for a service that belongs to the tenant and not to a person's work. Its scopes are `permissions`, and it always expires. The answer is the
+    /// only time that the token is shown; send it as `Authorization: Bearer <token>`.
+    ///
+    /// Refused with 403 `permission_denied` for a permission that the caller does not hold, and with 422 `validation_failed` if `expires_at` is not in the future
+    /// or more than 366 days away.
+    ///
+    /// `POST /v1/service_tokens` · needs `service_tokens:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `service_tokens:write`. |
+    /// | 403 | `permission_denied` | The caller does not hold one of the permissions that the token is to have. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::CreateServiceToken::new(
+    ///     "Nightly export",
+    ///     vec!["wallets:read".to_owned(), "transactions:read".to_owned()],
+    /// );
+    /// let service_token_with_secret = client.service_tokens().create(&body).await?;
+    /// println!("{service_token_with_secret:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn create(
+        &self,
+        body: &types::CreateServiceToken,
+    ) -> Call<types::ServiceTokenWithSecret> {
+        Call::new(
+            self.client,
+            &operations::SERVICE_TOKENS_CREATE,
+            Arguments::new().json(body),
+        )
+    }
+    /// List service tokens.
+    ///
+    /// Lists the service tokens of the caller's tenant, newest first, without their secrets; expired and revoked ones included.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    ///
+    /// `GET /v1/service_tokens` · needs `service_tokens:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `service_tokens:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::ServiceTokensListParams::default().with_limit(20);
+    /// let mut service_tokens = client.service_tokens().list(&params).items();
+    /// while let Some(service_token) = service_tokens.next().await {
+    ///     let service_token = service_token?;
+    ///     println!("{service_token:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::ServiceTokensListParams,
+    ) -> ListCall<types::ServiceTokenPage, types::ServiceToken> {
+        ListCall::new(
+            self.client,
+            &operations::SERVICE_TOKENS_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref()),
+        )
+    }
+    /// Revoke a service token.
+    ///
+    /// Takes a token back for good: from now on it opens nothing. Revoking a revoked token changes nothing.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such token.
+    ///
+    /// `DELETE /v1/service_tokens/{service_token_id}` · needs `service_tokens:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `service_tokens:write`. |
+    /// | 404 | `not_found` | There is no such service token, or it belongs to another tenant. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// client.service_tokens().revoke("stk_01a20279f1c47d0ab4e65c1f0e2a7b31").await?;
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn revoke(&self, service_token_id: &str) -> Call<()> {
+        Call::new(
+            self.client,
+            &operations::SERVICE_TOKENS_REVOKE,
+            Arguments::new().path("service_token_id", service_token_id),
+        )
+    }
+}
+
+/// The people of the caller's tenant, and the roles that they have.
+#[derive(Debug, Clone, Copy)]
+pub struct Users<'c> {
+    client: &'c Client,
+}
+
+impl Users<'_> {
+    /// List users.
+    ///
+    /// Lists the people of the caller's tenant, newest first.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    ///
+    /// `GET /v1/users` · needs `users:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `users:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::UsersListParams::default().with_limit(20);
+    /// let mut users = client.users().list(&params).items();
+    /// while let Some(user) = users.next().await {
+    ///     let user = user?;
+    ///     println!("{user:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::UsersListParams,
+    ) -> ListCall<types::UserPage, types::User> {
+        ListCall::new(
+            self.client,
+            &operations::USERS_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref()),
+        )
+    }
+    /// Get a user.
+    ///
+    /// Reads one person of the caller's tenant.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such user.
+    ///
+    /// `GET /v1/users/{user_id}` · needs `users:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `users:read`. |
+    /// | 404 | `not_found` | There is no such user, or it belongs to another tenant. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let user = client.users().get("usr_01a19b529cc877ee8c3ec0b4ee3b9fd7").await?;
+    /// println!("{user:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self, user_id: &str) -> Call<types::User> {
+        Call::new(
+            self.client,
+            &operations::USERS_GET,
+            Arguments::new().path("user_id", user_id),
+        )
+    }
+    /// Set the roles of a user.
+    ///
+    /// Gives a user this role, and these of the tenant's own roles, in place of those that the user has. It takes effect with the answer, for sessions that are signed in as well.
+    ///
+    /// Refused with 403 `permission_denied` if a role that is given or taken holds a permission that the caller does not, with 409 `last_admin` if the tenant would be left
+    /// without an admin, with 422 `validation_failed` for a role that the tenant does not have, and with 404 `not_found` if it has no such user.
+    ///
+    /// `PUT /v1/users/{user_id}/roles` · needs `users:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `users:write`. |
+    /// | 403 | `permission_denied` | A role that is given or taken may do what the caller may not. |
+    /// | 404 | `not_found` | There is no such user, or it belongs to another tenant. |
+    /// | 409 | `last_admin` | The user is the last admin of the tenant. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::SetUserRoles::new(types::Role::Admin).with_custom_roles(vec![]);
+    /// let user = client
+    ///     .users()
+    ///     .set_roles("usr_01a19b529cc877ee8c3ec0b4ee3b9fd7", &body)
+    ///     .await?;
+    /// println!("{user:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn set_roles(
+        &self,
+        user_id: &str,
+        body: &types::SetUserRoles,
+    ) -> Call<types::User> {
+        Call::new(
+            self.client,
+            &operations::USERS_SET_ROLES,
+            Arguments::new().path("user_id", user_id).json(body),
+        )
+    }
+}
+
+/// What people may do - the built-in roles, and the tenant's own.
+#[derive(Debug, Clone, Copy)]
+pub struct Roles<'c> {
+    client: &'c Client,
+}
+
+impl Roles<'_> {
+    /// List roles.
+    ///
+    /// Lists the built-in roles and the tenant's own, by name.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    ///
+    /// `GET /v1/roles` · needs `roles:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `roles:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::RolesListParams::default().with_limit(20);
+    /// let mut role_details = client.roles().list(&params).items();
+    /// while let Some(role_detail) = role_details.next().await {
+    ///     let role_detail = role_detail?;
+    ///     println!("{role_detail:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::RolesListParams,
+    ) -> ListCall<types::RolePage, types::RoleDetail> {
+        ListCall::new(
+            self.client,
+            &operations::ROLES_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref()),
+        )
+    }
+    /// Get a role.
+    ///
+    /// Reads one role, built in or the tenant's own.
+    ///
+    /// Refused with 404 `not_found` if there is no such role.
+    ///
+    /// `GET /v1/roles/{role_name}` · needs `roles:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `roles:read`. |
+    /// | 404 | `not_found` | There is no such role in this tenant. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let role_detail = client.roles().get("bookkeeper").await?;
+    /// println!("{role_detail:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self, role_name: &str) -> Call<types::RoleDetail> {
+        Call::new(
+            self.client,
+            &operations::ROLES_GET,
+            Arguments::new().path("role_name", role_name),
+        )
+    }
+    /// Make or change a role.
+    ///
+    /// Makes one of the tenant's own roles, or replaces what it may do. Whoever has the role may do the new and not the old as soon as this is answered.
+    ///
+    /// Refused with 403 `permission_denied` if the role holds, or is to hold, a permission that the caller does not, with 409 `role_built_in` for the name of a built-in role,
+    /// with 409 `too_many_roles` beyond 100 roles, and with 422 `validation_failed` for a permission that does not exist.
+    ///
+    /// `PUT /v1/roles/{role_name}` · needs `roles:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `roles:write`. |
+    /// | 403 | `permission_denied` | The role holds, or is to hold, what the caller does not. |
+    /// | 409 | `role_built_in` | The name is that of a built-in role, which cannot be changed. |
+    /// | 409 | `too_many_roles` | The tenant has 100 roles of its own, which is the most. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::PutRole::new(
+    ///     vec![
+    ///         "payments:*".to_owned(), "transactions:read".to_owned(), "wallets:read"
+    ///         .to_owned()
+    ///     ],
+    /// )
+    /// .with_description("Reads the books and pays what is due.");
+    /// let role_detail = client.roles().put("bookkeeper", &body).await?;
+    /// println!("{role_detail:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn put(
+        &self,
+        role_name: &str,
+        body: &types::PutRole,
+    ) -> Call<types::RoleDetail> {
+        Call::new(
+            self.client,
+            &operations::ROLES_PUT,
+            Arguments::new().path("role_name", role_name).json(body),
+        )
+    }
+}
+
+/// Whether somebody may do something, without trying it.
+#[derive(Debug, Clone, Copy)]
+pub struct Permissions<'c> {
+    client: &'c Client,
+}
+
+impl Permissions<'_> {
+    /// Check permissions.
+    ///
+    /// Says which of some permissions the caller holds, or a user of the tenant would hold when signed in. It changes nothing.
+    ///
+    /// Refused with 403 `permission_denied` if `user_id` is another user and the caller does not hold `users:read`, and with 404 `not_found` if the tenant has no such user.
+    ///
+    /// `POST /v1/permissions/check` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The question is about another user, and the caller does not hold `users:read`. |
+    /// | 404 | `not_found` | There is no such user, or it belongs to another tenant. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::CheckPermissions::new(
+    ///     vec!["wallets:write".to_owned(), "users:write".to_owned()],
+    /// );
+    /// let permission_check = client.permissions().check(&body).await?;
+    /// println!("{permission_check:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn check(&self, body: &types::CheckPermissions) -> Call<types::PermissionCheck> {
+        Call::new(
+            self.client,
+            &operations::PERMISSIONS_CHECK,
+            Arguments::new().json(body),
+        )
+    }
+}
+
+/// The caller's organisation, and those that it made.
+#[derive(Debug, Clone, Copy)]
+pub struct Tenants<'c> {
+    client: &'c Client,
+}
+
+impl Tenants<'_> {
+    /// Make a tenant.
+    ///
+    /// Makes a tenant under the caller's, with its first user, who is its admin. What is in it belongs to it: the caller's tenant may see and rename it, and not look inside.
+    ///
+    /// Refused with 409 `email_taken` if the owner's address has an account, with 422 `tier_not_allowed` for a tier above the caller's, and with 422 `validation_failed` for a
+    /// password that may not be used.
+    ///
+    /// `POST /v1/tenants` · needs `tenants:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `tenants:write`. |
+    /// | 409 | `email_taken` | There is an account with the owner's address. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `tier_not_allowed` | The tier is above the caller's. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::CreateTenant::new(
+    ///     "Marlowe Logistics",
+    ///     types::TenantOwner::new(
+    ///         "grace@example.com",
+    ///         "Grace Marlowe",
+    ///         "nine slow lorries on a hill",
+    ///     ),
+    /// )
+    /// .with_description("The daughter's lorries.");
+    /// let tenant = client.tenants().create(&body).await?;
+    /// println!("{tenant:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn create(&self, body: &types::CreateTenant) -> Call<types::Tenant> {
+        Call::new(self.client, &operations::TENANTS_CREATE, Arguments::new().json(body))
+    }
+    /// List tenants.
+    ///
+    /// Lists the caller's tenant and those that it made, newest first. For the platform's own tenant: every tenant.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    ///
+    /// `GET /v1/tenants` · needs `tenants:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `tenants:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::TenantsListParams::default().with_limit(20);
+    /// let mut tenants = client.tenants().list(&params).items();
+    /// while let Some(tenant) = tenants.next().await {
+    ///     let tenant = tenant?;
+    ///     println!("{tenant:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::TenantsListParams,
+    ) -> ListCall<types::TenantPage, types::Tenant> {
+        ListCall::new(
+            self.client,
+            &operations::TENANTS_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref()),
+        )
+    }
+    /// Get a tenant.
+    ///
+    /// Reads the caller's tenant, or one that it made.
+    ///
+    /// Refused with 404 `not_found` for any other.
+    ///
+    /// `GET /v1/tenants/{tenant_id}` · needs `tenants:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `tenants:read`. |
+    /// | 404 | `not_found` | There is no such tenant, or the caller's may not see it. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let tenant = client.tenants().get("ten_01a2027c5d0e7bb39f6a4f2d1c8e9a40").await?;
+    /// println!("{tenant:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self, tenant_id: &str) -> Call<types::Tenant> {
+        Call::new(
+            self.client,
+            &operations::TENANTS_GET,
+            Arguments::new().path("tenant_id", tenant_id),
+        )
+    }
+    /// Change a tenant.
+    ///
+    /// Changes the name or the description of the caller's tenant or of one that it made, or its tier. What is left out stays; `description: null` removes it.
+    ///
+    /// Refused with 404 `not_found` for any other tenant, and with 422 `tier_not_allowed` for a tier above the caller's.
+    ///
+    /// `PATCH /v1/tenants/{tenant_id}` · needs `tenants:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `tenants:write`. |
+    /// | 404 | `not_found` | There is no such tenant, or the caller's may not see it. |
+    /// | 422 | `tier_not_allowed` | The tier is above the caller's. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::UpdateTenant::new()
+    ///     .with_name("Marlowe Logistics")
+    ///     .with_description(types::patch::Patch::Null);
+    /// let tenant = client
+    ///     .tenants()
+    ///     .update("ten_01a2027c5d0e7bb39f6a4f2d1c8e9a40", &body)
+    ///     .await?;
+    /// println!("{tenant:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn update(
+        &self,
+        tenant_id: &str,
+        body: &types::UpdateTenant,
+    ) -> Call<types::Tenant> {
+        Call::new(
+            self.client,
+            &operations::TENANTS_UPDATE,
+            Arguments::new().path("tenant_id", tenant_id).json(body),
+        )
+    }
+}
+
+/// What happened that somebody may have to answer for - sign-ins, changes of credentials and roles, denied calls.
+#[derive(Debug, Clone, Copy)]
+pub struct Audit<'c> {
+    client: &'c Client,
+}
+
+impl Audit<'_> {
+    /// List audit events.
+    ///
+    /// Lists what happened in the caller's tenant that somebody may have to answer for, newest first: sign-ins and failed ones, changes of keys, tokens, roles and tenants, and calls
+    /// that were denied. Denied calls that are alike and follow each other closely are one event.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list under the same filters.
+    ///
+    /// `GET /v1/audit` · needs `audit:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `audit:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::AuditListParams::default()
+    ///     .with_limit(20)
+    ///     .with_created_after("2026-11-01T00:00:00Z");
+    /// let mut audit_events = client.audit().list(&params).items();
+    /// while let Some(audit_event) = audit_events.next().await {
+    ///     let audit_event = audit_event?;
+    ///     println!("{audit_event:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::AuditListParams,
+    ) -> ListCall<types::AuditPage, types::AuditEvent> {
+        ListCall::new(
+            self.client,
+            &operations::AUDIT_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref())
+                .query("created_after", params.created_after.as_ref())
+                .query("created_before", params.created_before.as_ref())
+                .query_all("type", &params.r#type)
+                .query("actor_id", params.actor_id.as_ref()),
+        )
+    }
+}
+
+/// The programs that may ask people of this gateway for access, or get tokens by themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct OauthClients<'c> {
+    client: &'c Client,
+}
+
+impl OauthClients<'_> {
+    /// Register a client.
+    ///
+    /// Registers a program that asks people of this gateway for access, or that acts by itself. A confidential client that authenticates by a secret
+    /// is shown it in this answer only.
+    ///
+    /// Redirect addresses are compared character by character; of `http://127.0.0.1` and `http://[::1]` the port is free, as programs on a person's
+    /// own machine take the one that they get (RFC 8252, section 7.3). Refused with 403 `permission_denied` for a scope that the caller does not hold,
+    /// and with 422 `validation_failed` for addresses, keys or grants that do not fit the client.
+    ///
+    /// `POST /v1/oauth_clients` · needs `oauth_clients:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `oauth_clients:write`. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::CreateOAuthClient::new(
+    ///     "Bookkeeper",
+    ///     types::OAuthClientType::Confidential,
+    ///     vec!["wallets:read".to_owned(), "transactions:read".to_owned()],
+    /// )
+    /// .with_grant_types(
+    ///     vec![
+    ///         types::OAuthGrantType::AuthorizationCode,
+    ///         types::OAuthGrantType::RefreshToken,
+    ///         types::OAuthGrantType::ClientCredentials
+    ///     ],
+    /// )
+    /// .with_redirect_uris(vec!["https://books.example/callback".to_owned()]);
+    /// let o_auth_client_with_secret = client.oauth_clients().create(&body).await?;
+    /// println!("{o_auth_client_with_secret:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn create(
+        &self,
+        body: &types::CreateOAuthClient,
+    ) -> Call<types::OAuthClientWithSecret> {
+        Call::new(
+            self.client,
+            &operations::OAUTH_CLIENTS_CREATE,
+            Arguments::new().json(body),
+        )
+    }
+    /// List clients.
+    ///
+    /// Lists the clients of the caller's tenant, newest first, without their secrets.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list.
+    ///
+    /// `GET /v1/oauth_clients` · needs `oauth_clients:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `oauth_clients:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::OauthClientsListParams::default().with_limit(20);
+    /// let mut o_auth_clients = client.oauth_clients().list(&params).items();
+    /// while let Some(o_auth_client) = o_auth_clients.next().await {
+    ///     let o_auth_client = o_auth_client?;
+    ///     println!("{o_auth_client:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::OauthClientsListParams,
+    ) -> ListCall<types::OAuthClientPage, types::OAuthClient> {
+        ListCall::new(
+            self.client,
+            &operations::OAUTH_CLIENTS_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref()),
+        )
+    }
+    /// Get a client.
+    ///
+    /// Reads one client, without its secret.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such client.
+    ///
+    /// `GET /v1/oauth_clients/{oauth_client_id}` · needs `oauth_clients:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `oauth_clients:read`. |
+    /// | 404 | `not_found` | The caller's tenant has no such client. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let o_auth_client = client
+    ///     .oauth_clients()
+    ///     .get("ocl_01a2027a5c4b7d2e9f1a3b5c7d9e0f12")
+    ///     .await?;
+    /// println!("{o_auth_client:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self, oauth_client_id: &str) -> Call<types::OAuthClient> {
+        Call::new(
+            self.client,
+            &operations::OAUTH_CLIENTS_GET,
+            Arguments::new().path("oauth_client_id", oauth_client_id),
+        )
+    }
+    /// Delete a client.
+    ///
+    /// Takes a client away: everything that was granted to it ends at once, its tokens with it.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such client.
+    ///
+    /// `DELETE /v1/oauth_clients/{oauth_client_id}` · needs `oauth_clients:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `oauth_clients:write`. |
+    /// | 404 | `not_found` | The caller's tenant has no such client. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// client.oauth_clients().delete("ocl_01a2027a5c4b7d2e9f1a3b5c7d9e0f12").await?;
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn delete(&self, oauth_client_id: &str) -> Call<()> {
+        Call::new(
+            self.client,
+            &operations::OAUTH_CLIENTS_DELETE,
+            Arguments::new().path("oauth_client_id", oauth_client_id),
+        )
+    }
+}
+
+/// OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC provider, and this gateway as an authorization server.
+#[derive(Debug, Clone, Copy)]
+pub struct Oauth<'c> {
+    client: &'c Client,
+}
+
+impl Oauth<'_> {
+    /// List who people can sign in with.
+    ///
+    /// Lists the providers that this gateway is configured for, each with the address that begins a sign-in in a browser.
+    ///
+    /// `GET /v1/oauth/providers` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let sign_in_provider_list = client.oauth().providers().await?;
+    /// println!("{sign_in_provider_list:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn providers(&self) -> Call<types::SignInProviderList> {
+        Call::new(self.client, &operations::OAUTH_PROVIDERS, Arguments::new())
+    }
+    /// List linked providers.
+    ///
+    /// Lists the caller's own accounts at providers that can be signed in with, oldest first.
+    ///
+    /// `GET /v1/oauth/identities` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let linked_identity_list = client.oauth().identities().await?;
+    /// println!("{linked_identity_list:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn identities(&self) -> Call<types::LinkedIdentityList> {
+        Call::new(self.client, &operations::OAUTH_IDENTITIES, Arguments::new())
+    }
+    /// Unlink a provider.
+    ///
+    /// Takes a way to sign in away from the caller's account.
+    ///
+    /// Refused with 404 `not_found` if the caller has no such identity, and with 409 `last_sign_in_method` if the account would have neither a password nor
+    /// another provider.
+    ///
+    /// `DELETE /v1/oauth/identities/{identity_id}` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 404 | `not_found` | The caller has no such identity. |
+    /// | 409 | `last_sign_in_method` | Nobody could sign in to the account any more. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// client.oauth().unlink("idn_01a2027a91e07c3d8b5f6a7089c1d2e3").await?;
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn unlink(&self, identity_id: &str) -> Call<()> {
+        Call::new(
+            self.client,
+            &operations::OAUTH_UNLINK,
+            Arguments::new().path("identity_id", identity_id),
+        )
+    }
+    /// Get tokens.
+    ///
+    /// The token endpoint (RFC 6749, section 3.2): `authorization_code` with its verifier, `refresh_token`, `client_credentials`, and
+    /// `urn:ietf:params:oauth:grant-type:device_code` (RFC 8628). A client authenticates by HTTP Basic or in the form with its secret, or by a signed
+    /// assertion (`private_key_jwt`, RFC 7523); a public one names itself by `client_id`.
+    ///
+    /// A refresh token works once: its successor comes with the answer. One that comes back a second time has leaked, and everything that was granted with it ends.
+    /// The scope of an access token is at most what the client is registered for, what the person granted, and what the person may do at the time.
+    ///
+    /// `POST /oauth/token` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 400 | `invalid_request` | A parameter is missing, repeated or malformed, or the client authenticates in two ways. |
+    /// | 400 | `invalid_grant` | The code, refresh token or device code is unknown, expired, used or another client's, or the verifier or redirect address is not the right one. |
+    /// | 400 | `unauthorized_client` | The client is not registered for this grant. |
+    /// | 400 | `unsupported_grant_type` | There is no such grant. |
+    /// | 400 | `invalid_scope` | More is asked for than was granted, or nothing would be left. |
+    /// | 400 | `authorization_pending` | The person has not decided yet; ask again after `interval` seconds. |
+    /// | 400 | `slow_down` | Asked too soon; wait 5 seconds longer from now on. |
+    /// | 400 | `access_denied` | The person said no. |
+    /// | 400 | `expired_token` | The device code has expired. |
+    /// | 401 | `invalid_client` | The client is unknown, or did not prove that it is itself. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::OAuthTokenRequest::new()
+    ///     .with_grant_type("client_credentials")
+    ///     .with_client_id("ocl_01a2027a5c4b7d2e9f1a3b5c7d9e0f12")
+    ///     .with_client_secret("wps_exampleexampleexampleexampleexampleexampleexam")
+    ///     .with_scope("wallets:read");
+    /// let o_auth_tokens = client.oauth().token(&body).await?;
+    /// println!("{o_auth_tokens:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn token(&self, body: &types::OAuthTokenRequest) -> Call<types::OAuthTokens> {
+        Call::new(self.client, &operations::OAUTH_TOKEN, Arguments::new().form(body))
+    }
+    /// Begin on a device without a browser.
+    ///
+    /// The device authorization endpoint (RFC 8628): gives a code that the person types on another machine at `verification_uri`, and one that the device asks
+    /// `oauth_token` with.
+    ///
+    /// `POST /oauth/device_authorization` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 400 | `invalid_request` | A parameter is missing, repeated or malformed, or the client authenticates in two ways. |
+    /// | 400 | `unauthorized_client` | The client is not registered for this grant. |
+    /// | 400 | `invalid_scope` | The client is not registered for what it asks for. |
+    /// | 401 | `invalid_client` | The client is unknown, or did not prove that it is itself. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::OAuthDeviceRequest::new()
+    ///     .with_client_id("ocl_01a2027a5c4b7d2e9f1a3b5c7d9e0f12")
+    ///     .with_client_secret("wps_exampleexampleexampleexampleexampleexampleexam")
+    ///     .with_scope("wallets:read");
+    /// let o_auth_device_codes = client.oauth().device_authorization(&body).await?;
+    /// println!("{o_auth_device_codes:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn device_authorization(
+        &self,
+        body: &types::OAuthDeviceRequest,
+    ) -> Call<types::OAuthDeviceCodes> {
+        Call::new(
+            self.client,
+            &operations::OAUTH_DEVICE_AUTHORIZATION,
+            Arguments::new().form(body),
+        )
+    }
+    /// Revoke a token.
+    ///
+    /// Token revocation (RFC 7009): ends what the token was granted with, so its access tokens and refresh tokens stop working at once. A token that is unknown, expired
+    /// or another client's changes nothing and is answered alike.
+    ///
+    /// `POST /oauth/revoke` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 400 | `invalid_request` | A parameter is missing, repeated or malformed, or the client authenticates in two ways. |
+    /// | 401 | `invalid_client` | The client is unknown, or did not prove that it is itself. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::OAuthRevokeRequest::new()
+    ///     .with_token("wpo_exampleexampleexampleexampleexampleexampleexam")
+    ///     .with_token_type_hint("refresh_token")
+    ///     .with_client_id("ocl_01a2027a5c4b7d2e9f1a3b5c7d9e0f12")
+    ///     .with_client_secret("wps_exampleexampleexampleexampleexampleexampleexam");
+    /// let o_auth_revocation = client.oauth().revoke(&body).await?;
+    /// println!("{o_auth_revocation:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn revoke(
+        &self,
+        body: &types::OAuthRevokeRequest,
+    ) -> Call<types::OAuthRevocation> {
+        Call::new(self.client, &operations::OAUTH_REVOKE, Arguments::new().form(body))
+    }
+    /// Ask what a token is good for.
+    ///
+    /// Token introspection (RFC 7662), for confidential clients: what an access or refresh token is good for now. Of a token that does not work, or that belongs to another
+    /// tenant, nothing is said but `active: false`.
+    ///
+    /// `POST /oauth/introspect` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 400 | `invalid_request` | A parameter is missing, repeated or malformed, or the client authenticates in two ways. |
+    /// | 401 | `invalid_client` | The client is unknown, or did not prove that it is itself. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::OAuthIntrospectRequest::new()
+    ///     .with_token("wpo_exampleexampleexampleexampleexampleexampleexam")
+    ///     .with_client_id("ocl_01a2027a5c4b7d2e9f1a3b5c7d9e0f12")
+    ///     .with_client_secret("wps_exampleexampleexampleexampleexampleexampleexam");
+    /// let o_auth_introspection = client.oauth().introspect(&body).await?;
+    /// println!("{o_auth_introspection:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn introspect(
+        &self,
+        body: &types::OAuthIntrospectRequest,
+    ) -> Call<types::OAuthIntrospection> {
+        Call::new(
+            self.client,
+            &operations::OAUTH_INTROSPECT,
+            Arguments::new().form(body),
+        )
+    }
+    /// The authorization servers metadata.
+    ///
+    /// What this authorization server can do and where (RFC 8414). For client libraries, which need nothing but the issuer.
+    ///
+    /// `GET /.well-known/oauth-authorization-server` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let o_auth_server_metadata = client.oauth().metadata().await?;
+    /// println!("{o_auth_server_metadata:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn metadata(&self) -> Call<types::OAuthServerMetadata> {
+        Call::new(self.client, &operations::OAUTH_METADATA, Arguments::new())
+    }
+    /// The keys that access tokens are signed with.
+    ///
+    /// The public keys (RFC 7517). A key is shown before it signs, and until the last token that it signed has expired: so a reader that fetches them now and then, and
+    /// once more for a `kid` that it does not know, never refuses a good token.
+    ///
+    /// `GET /.well-known/jwks.json` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let json_web_key_set = client.oauth().jwks().await?;
+    /// println!("{json_web_key_set:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn jwks(&self) -> Call<types::JsonWebKeySet> {
+        Call::new(self.client, &operations::OAUTH_JWKS, Arguments::new())
     }
 }
 
@@ -3219,6 +4537,102 @@ impl Paged for types::ApiKeyPage {
         &self.data
     }
     fn into_items(self) -> Vec<types::ApiKey> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::ServiceTokenPage {
+    type Item = types::ServiceToken;
+    fn items(&self) -> &[types::ServiceToken] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::ServiceToken> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::UserPage {
+    type Item = types::User;
+    fn items(&self) -> &[types::User] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::User> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::RolePage {
+    type Item = types::RoleDetail;
+    fn items(&self) -> &[types::RoleDetail] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::RoleDetail> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::TenantPage {
+    type Item = types::Tenant;
+    fn items(&self) -> &[types::Tenant] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::Tenant> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::AuditPage {
+    type Item = types::AuditEvent;
+    fn items(&self) -> &[types::AuditEvent] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::AuditEvent> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::OAuthClientPage {
+    type Item = types::OAuthClient;
+    fn items(&self) -> &[types::OAuthClient] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::OAuthClient> {
         self.data
     }
     fn next_cursor(&self) -> Option<&str> {

@@ -86,6 +86,72 @@ async fn typed(id: &str, c: &Client, p: &ProgenitorClient, e: &Examples, options
         "api_keys_rotate" => {
             both!(c.api_keys().rotate(e.id(), &e.body()), p.api_keys_rotate(e.id(), &e.body()))
         }
+        "oauth_clients_create" => {
+            both!(c.oauth_clients().create(&e.body()), p.oauth_clients_create(&e.body()))
+        }
+        "oauth_clients_list" => {
+            both!(
+                c.oauth_clients().list(&e.params()),
+                p.oauth_clients_list(e.text("cursor"), e.number("limit"))
+            )
+        }
+        "oauth_clients_get" => both!(c.oauth_clients().get(e.id()), p.oauth_clients_get(e.id())),
+        "oauth_clients_delete" => both!(c.oauth_clients().delete(e.id()), p.oauth_clients_delete(e.id())),
+        "oauth_providers" => both!(c.oauth().providers(), p.oauth_providers()),
+        "oauth_identities" => both!(c.oauth().identities(), p.oauth_identities()),
+        "oauth_unlink" => both!(c.oauth().unlink(e.id()), p.oauth_unlink(e.id())),
+        "oauth_token" => both!(c.oauth().token(&e.body()), p.oauth_token(&e.body())),
+        "oauth_device_authorization" => {
+            both!(c.oauth().device_authorization(&e.body()), p.oauth_device_authorization(&e.body()))
+        }
+        "oauth_revoke" => both!(c.oauth().revoke(&e.body()), p.oauth_revoke(&e.body())),
+        "oauth_introspect" => both!(c.oauth().introspect(&e.body()), p.oauth_introspect(&e.body())),
+        "oauth_metadata" => both!(c.oauth().metadata(), p.oauth_metadata()),
+        "oauth_jwks" => both!(c.oauth().jwks(), p.oauth_jwks()),
+        "service_tokens_create" => {
+            both!(c.service_tokens().create(&e.body()), p.service_tokens_create(&e.body()))
+        }
+        "service_tokens_list" => both!(
+            c.service_tokens().list(&e.params()),
+            p.service_tokens_list(e.text("cursor"), e.number("limit"))
+        ),
+        "service_tokens_revoke" => {
+            both!(c.service_tokens().revoke(e.id()), p.service_tokens_revoke(e.id()))
+        }
+        "users_list" => {
+            both!(c.users().list(&e.params()), p.users_list(e.text("cursor"), e.number("limit")))
+        }
+        "users_get" => both!(c.users().get(e.id()), p.users_get(e.id())),
+        "users_set_roles" => {
+            both!(c.users().set_roles(e.id(), &e.body()), p.users_set_roles(e.id(), &e.body()))
+        }
+        "roles_list" => {
+            both!(c.roles().list(&e.params()), p.roles_list(e.text("cursor"), e.number("limit")))
+        }
+        "roles_get" => both!(c.roles().get(e.id()), p.roles_get(e.id())),
+        "roles_put" => both!(c.roles().put(e.id(), &e.body()), p.roles_put(e.id(), &e.body())),
+        "permissions_check" => {
+            both!(c.permissions().check(&e.body()), p.permissions_check(&e.body()))
+        }
+        "tenants_create" => both!(c.tenants().create(&e.body()), p.tenants_create(&e.body())),
+        "tenants_list" => {
+            both!(c.tenants().list(&e.params()), p.tenants_list(e.text("cursor"), e.number("limit")))
+        }
+        "tenants_get" => both!(c.tenants().get(e.id()), p.tenants_get(e.id())),
+        "tenants_update" => {
+            both!(c.tenants().update(e.id(), &e.body()), p.tenants_update(e.id(), &e.body()))
+        }
+        "audit_list" => both!(
+            c.audit().list(&e.params()),
+            p.audit_list(
+                e.text("actor_id"),
+                e.text("created_after"),
+                e.text("created_before"),
+                e.text("cursor"),
+                e.number("limit"),
+                e.value("type").as_ref()
+            )
+        ),
         "wallets_list" => both!(
             c.wallets().list(&e.params()),
             p.wallets_list(

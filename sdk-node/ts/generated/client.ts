@@ -11,6 +11,14 @@ import { System } from "./resources/system.js";
 import { Auth } from "./resources/auth.js";
 import { Sessions } from "./resources/sessions.js";
 import { ApiKeys } from "./resources/api-keys.js";
+import { ServiceTokens } from "./resources/service-tokens.js";
+import { Users } from "./resources/users.js";
+import { Roles } from "./resources/roles.js";
+import { Permissions } from "./resources/permissions.js";
+import { Tenants } from "./resources/tenants.js";
+import { Audit } from "./resources/audit.js";
+import { OauthClients } from "./resources/oauth-clients.js";
+import { Oauth } from "./resources/oauth.js";
 import { Wallets } from "./resources/wallets.js";
 import { Transactions } from "./resources/transactions.js";
 import { Payments } from "./resources/payments.js";
@@ -29,6 +37,14 @@ export abstract class Resources {
   #auth: Auth | undefined;
   #sessions: Sessions | undefined;
   #apiKeys: ApiKeys | undefined;
+  #serviceTokens: ServiceTokens | undefined;
+  #users: Users | undefined;
+  #roles: Roles | undefined;
+  #permissions: Permissions | undefined;
+  #tenants: Tenants | undefined;
+  #audit: Audit | undefined;
+  #oauthClients: OauthClients | undefined;
+  #oauth: Oauth | undefined;
   #wallets: Wallets | undefined;
   #transactions: Transactions | undefined;
   #payments: Payments | undefined;
@@ -63,6 +79,48 @@ export abstract class Resources {
   /** Long-lived credentials for programs, with permissions and a tier of their own. The secret is shown once. */
   get apiKeys(): ApiKeys {
     return (this.#apiKeys ??= new ApiKeys(this.#caller));
+  }
+
+  /** Credentials of services, which belong to the tenant, have scopes and always expire. The secret is shown once. */
+  get serviceTokens(): ServiceTokens {
+    return (this.#serviceTokens ??= new ServiceTokens(this.#caller));
+  }
+
+  /** The people of the caller's tenant, and the roles that they have. */
+  get users(): Users {
+    return (this.#users ??= new Users(this.#caller));
+  }
+
+  /** What people may do - the built-in roles, and the tenant's own. */
+  get roles(): Roles {
+    return (this.#roles ??= new Roles(this.#caller));
+  }
+
+  /** Whether somebody may do something, without trying it. */
+  get permissions(): Permissions {
+    return (this.#permissions ??= new Permissions(this.#caller));
+  }
+
+  /** The caller's organisation, and those that it made. */
+  get tenants(): Tenants {
+    return (this.#tenants ??= new Tenants(this.#caller));
+  }
+
+  /** What happened that somebody may have to answer for - sign-ins, changes of credentials and roles, denied calls. */
+  get audit(): Audit {
+    return (this.#audit ??= new Audit(this.#caller));
+  }
+
+  /** The programs that may ask people of this gateway for access, or get tokens by themselves. */
+  get oauthClients(): OauthClients {
+    return (this.#oauthClients ??= new OauthClients(this.#caller));
+  }
+
+  /**
+   * OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC provider, and this gateway as an authorization server.
+   */
+  get oauth(): Oauth {
+    return (this.#oauth ??= new Oauth(this.#caller));
   }
 
   /**

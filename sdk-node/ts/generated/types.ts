@@ -83,6 +83,18 @@ export interface Problem {
    * At most 1000 items.
    */
   errors?: FieldError[];
+  /**
+   * The same as `code`, in the answers of OAuth's own endpoints (RFC 6749, section 5.2).
+   *
+   * At most 64 characters.
+   */
+  error?: string;
+  /**
+   * The same as `detail`, in the answers of OAuth's own endpoints.
+   *
+   * At most 2000 characters.
+   */
+  error_description?: string;
 }
 
 /**
@@ -1095,7 +1107,7 @@ export type Permission = string;
 /**
  * A user's standing in the tenant; it decides the permissions.
  *
- * - `admin`: May do everything.
+ * - `admin`: May do everything in the tenant.
  * - `manager`: May read and change the tenant's resources.
  * - `user`: May read the tenant's resources, and manage the own sessions.
  * - `service`: A program; its credentials name its permissions.
@@ -1106,7 +1118,7 @@ export type Role = "admin" | "manager" | "user" | "service" | (string & {});
 
 /** The values of {@link Role} that this version knows. */
 export const Role = {
-  /** May do everything. */
+  /** May do everything in the tenant. */
   Admin: "admin",
   /** May read and change the tenant's resources. */
   Manager: "manager",
@@ -1185,6 +1197,12 @@ export interface User {
    * RFC 3339 date and time.
    */
   created_at: string;
+  /**
+   * The tenant's own roles that the user has beside `role`. Absent if there are none.
+   *
+   * At most 20 items.
+   */
+  custom_roles?: RoleName[];
 }
 
 /**
@@ -1215,6 +1233,20 @@ export interface Tenant {
    * RFC 3339 date and time.
    */
   created_at: string;
+  /**
+   * What it is for. Absent if nobody said.
+   *
+   * 1 to 200 characters.
+   */
+  description?: string;
+  /**
+   * The tenant that made it. Absent if it made itself by registering.
+   *
+   * 36 characters. Pattern `^ten_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "ten_01a19b529cc87e44b2baa90819aaef51"
+   */
+  parent_id?: TenantId;
 }
 
 /** An account to make. */
@@ -1383,19 +1415,25 @@ export interface ChangePassword {
 /**
  * What a caller presented.
  *
- * - `session`: The access token of a session.
+ * - `session`: The access token of a session, or its cookie.
  * - `api_key`: The secret of an API key.
+ * - `service_token`: The secret of a service token.
+ * - `oauth`: An access token that a client was granted.
  *
  * A later version may answer others: treat a value that you do not know as such.
  */
-export type CredentialKind = "session" | "api_key" | (string & {});
+export type CredentialKind = "session" | "api_key" | "service_token" | "oauth" | (string & {});
 
 /** The values of {@link CredentialKind} that this version knows. */
 export const CredentialKind = {
-  /** The access token of a session. */
+  /** The access token of a session, or its cookie. */
   Session: "session",
   /** The secret of an API key. */
   ApiKey: "api_key",
+  /** The secret of a service token. */
+  ServiceToken: "service_token",
+  /** An access token that a client was granted. */
+  Oauth: "oauth",
 } as const;
 
 /**
@@ -1411,9 +1449,9 @@ export interface Identity {
   /** What a caller presented. */
   credential: CredentialKind;
   /**
-   * The session's or the API key's identifier.
+   * The identifier of the session, the API key or the service token.
    *
-   * 36 characters. Pattern `^(ses|key)_[0-9a-f]{32}$`.
+   * 36 characters. Pattern `^(ses|key|stk|ogr)_[0-9a-f]{32}$`.
    */
   credential_id: string;
   /**
@@ -1673,6 +1711,1004 @@ export interface RotateApiKey {
    * @defaultValue `86400`
    */
   grace_seconds?: number;
+}
+
+/**
+ * A client's identifier, which is its `client_id`.
+ *
+ * 36 characters. Pattern `^ocl_[0-9a-f]{32}$`.
+ *
+ * @example "ocl_01a2027a5c4b7d2e9f1a3b5c7d9e0f12"
+ */
+export type OAuthClientId = string;
+
+/**
+ * An identity's identifier.
+ *
+ * 36 characters. Pattern `^idn_[0-9a-f]{32}$`.
+ *
+ * @example "idn_01a2027a91e07c3d8b5f6a7089c1d2e3"
+ */
+export type IdentityId = string;
+
+/**
+ * Whether a client can keep a secret (RFC 6749, section 2.1).
+ *
+ * - `confidential`: It runs on a server, and authenticates.
+ * - `public`: It runs on a person's machine or in a page; PKCE is all that binds it.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type OAuthClientType = "confidential" | "public" | (string & {});
+
+/** The values of {@link OAuthClientType} that this version knows. */
+export const OAuthClientType = {
+  /** It runs on a server, and authenticates. */
+  Confidential: "confidential",
+  /** It runs on a person's machine or in a page; PKCE is all that binds it. */
+  Public: "public",
+} as const;
+
+/**
+ * How a client proves that it is itself.
+ *
+ * - `client_secret_basic`: Its secret, in the header or in the form.
+ * - `private_key_jwt`: A signed assertion (RFC 7523); the gateway knows the public keys only.
+ * - `none`: Not at all: a public client.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type OAuthClientAuthentication = "client_secret_basic" | "private_key_jwt" | "none" | (string & {});
+
+/** The values of {@link OAuthClientAuthentication} that this version knows. */
+export const OAuthClientAuthentication = {
+  /** Its secret, in the header or in the form. */
+  ClientSecretBasic: "client_secret_basic",
+  /** A signed assertion (RFC 7523); the gateway knows the public keys only. */
+  PrivateKeyJwt: "private_key_jwt",
+  /** Not at all: a public client. */
+  None: "none",
+} as const;
+
+/**
+ * How tokens are got.
+ *
+ * - `authorization_code`: A person agrees in a browser.
+ * - `refresh_token`: Again, without the person.
+ * - `client_credentials`: The client for itself.
+ * - `urn:ietf:params:oauth:grant-type:device_code`: A person agrees on another machine.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type OAuthGrantType = "authorization_code" | "refresh_token" | "client_credentials" | "urn:ietf:params:oauth:grant-type:device_code" | (string & {});
+
+/** The values of {@link OAuthGrantType} that this version knows. */
+export const OAuthGrantType = {
+  /** A person agrees in a browser. */
+  AuthorizationCode: "authorization_code",
+  /** Again, without the person. */
+  RefreshToken: "refresh_token",
+  /** The client for itself. */
+  ClientCredentials: "client_credentials",
+  /** A person agrees on another machine. */
+  UrnIetfParamsOauthGrantTypeDeviceCode: "urn:ietf:params:oauth:grant-type:device_code",
+} as const;
+
+/**
+ * A client, without its secret.
+ *
+ * Properties that this version does not know are kept; `Open<OAuthClient>` has them in its type.
+ */
+export interface OAuthClient {
+  /**
+   * A client's identifier, which is its `client_id`.
+   *
+   * 36 characters. Pattern `^ocl_[0-9a-f]{32}$`.
+   *
+   * @example "ocl_01a2027a5c4b7d2e9f1a3b5c7d9e0f12"
+   */
+  id: OAuthClientId;
+  /**
+   * What people see when it asks them.
+   *
+   * 1 to 100 characters.
+   */
+  name: string;
+  /** Whether a client can keep a secret (RFC 6749, section 2.1). */
+  type: OAuthClientType;
+  /** How a client proves that it is itself. */
+  authentication: OAuthClientAuthentication;
+  /**
+   * How it may get tokens.
+   *
+   * At most 4 items.
+   */
+  grant_types: OAuthGrantType[];
+  /**
+   * Where browsers may be sent back to.
+   *
+   * At most 20 items.
+   */
+  redirect_uris: string[];
+  /**
+   * All that it may ask for.
+   *
+   * At most 50 items.
+   */
+  scopes: Permission[];
+  /**
+   * When it was registered.
+   *
+   * RFC 3339 date and time.
+   */
+  created_at: string;
+}
+
+/**
+ * One page of clients, newest first.
+ *
+ * Properties that this version does not know are kept; `Open<OAuthClientPage>` has them in its type.
+ */
+export interface OAuthClientPage {
+  /**
+   * The clients of this page.
+   *
+   * At most 100 items.
+   */
+  data: OAuthClient[];
+  /**
+   * Pass it as `cursor` to get the next page. Null on the last page.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/**
+ * A client and its secret, which is shown this once.
+ *
+ * Properties that this version does not know are kept; `Open<OAuthClientWithSecret>` has them in its type.
+ */
+export interface OAuthClientWithSecret {
+  /** A client, without its secret. */
+  client: OAuthClient;
+  /**
+   * The secret of a client that authenticates by one. It cannot be shown again: the gateway keeps a keyed hash only.
+   *
+   * At most 256 characters.
+   *
+   * A secret: do not log it.
+   */
+  client_secret?: string;
+}
+
+/** A client to register. */
+export interface CreateOAuthClient {
+  /**
+   * What people see when it asks them.
+   *
+   * 1 to 100 characters.
+   */
+  name: string;
+  /** Whether a client can keep a secret (RFC 6749, section 2.1). */
+  type: OAuthClientType;
+  /** How it authenticates. Unless told `client_secret_basic` of a confidential client, and `none` of a public one. */
+  authentication?: OAuthClientAuthentication;
+  /**
+   * How it may get tokens. `authorization_code` and `refresh_token` unless told.
+   *
+   * 1 to 4 items.
+   */
+  grant_types?: OAuthGrantType[];
+  /**
+   * Where browsers may be sent back to: `https`, an own scheme with a dot in it, or `http` on a loopback address. Without a fragment.
+   *
+   * At most 20 items.
+   */
+  redirect_uris?: string[];
+  /**
+   * All that it may ask for. None that the caller does not hold.
+   *
+   * 1 to 50 items.
+   */
+  scopes: Permission[];
+  /** The public keys of a client that authenticates by `private_key_jwt`. */
+  jwks?: ClientKeys;
+}
+
+/** Public keys of a client (RFC 7517). */
+export interface ClientKeys {
+  /**
+   * The keys.
+   *
+   * 1 to 10 items.
+   */
+  keys: ClientKey[];
+}
+
+/** A public key (RFC 7517), of a curve or RSA. */
+export interface ClientKey {
+  /**
+   * The family: `EC`, `OKP` or `RSA`.
+   *
+   * At most 8 characters.
+   */
+  kty: string;
+  /**
+   * Its name, which assertions give.
+   *
+   * 1 to 128 characters.
+   */
+  kid: string;
+  /**
+   * The curve.
+   *
+   * At most 16 characters.
+   */
+  crv?: string;
+  /**
+   * The x coordinate.
+   *
+   * At most 512 characters.
+   */
+  x?: string;
+  /**
+   * The y coordinate.
+   *
+   * At most 512 characters.
+   */
+  y?: string;
+  /**
+   * The modulus.
+   *
+   * At most 2048 characters.
+   */
+  n?: string;
+  /**
+   * The exponent.
+   *
+   * At most 16 characters.
+   */
+  e?: string;
+  /**
+   * What it signs with.
+   *
+   * At most 16 characters.
+   */
+  alg?: string;
+  /**
+   * `sig`.
+   *
+   * At most 16 characters.
+   */
+  use?: string;
+}
+
+/**
+ * Who people can sign in with.
+ *
+ * Properties that this version does not know are kept; `Open<SignInProviderList>` has them in its type.
+ */
+export interface SignInProviderList {
+  /**
+   * In the order of their names.
+   *
+   * At most 100 items.
+   */
+  providers: SignInProvider[];
+}
+
+/**
+ * A provider that people can sign in with.
+ *
+ * Properties that this version does not know are kept; `Open<SignInProvider>` has them in its type.
+ */
+export interface SignInProvider {
+  /**
+   * Its name in addresses.
+   *
+   * At most 32 characters.
+   */
+  name: string;
+  /**
+   * Its name for people.
+   *
+   * At most 100 characters.
+   */
+  label: string;
+  /**
+   * Where a browser begins.
+   *
+   * URI. At most 2048 characters.
+   */
+  authorize_url: string;
+}
+
+/**
+ * The caller's accounts at providers.
+ *
+ * Properties that this version does not know are kept; `Open<LinkedIdentityList>` has them in its type.
+ */
+export interface LinkedIdentityList {
+  /**
+   * Oldest first.
+   *
+   * At most 100 items.
+   */
+  identities: LinkedIdentity[];
+}
+
+/**
+ * An account at a provider that can be signed in with.
+ *
+ * Properties that this version does not know are kept; `Open<LinkedIdentity>` has them in its type.
+ */
+export interface LinkedIdentity {
+  /**
+   * An identity's identifier.
+   *
+   * 36 characters. Pattern `^idn_[0-9a-f]{32}$`.
+   *
+   * @example "idn_01a2027a91e07c3d8b5f6a7089c1d2e3"
+   */
+  id: IdentityId;
+  /**
+   * The provider.
+   *
+   * At most 32 characters.
+   */
+  provider: string;
+  /**
+   * The address that the provider vouched for, if any.
+   *
+   * Email address. At most 254 characters.
+   */
+  email?: string;
+  /**
+   * When it was linked.
+   *
+   * RFC 3339 date and time.
+   */
+  created_at: string;
+  /**
+   * When it was last signed in with. Absent if never.
+   *
+   * RFC 3339 date and time.
+   */
+  last_used_at?: string;
+}
+
+/** What the consent page sends. */
+export interface OAuthDecision {
+  /**
+   * The query of the authorization request.
+   *
+   * At most 8192 characters.
+   */
+  request?: string;
+  /**
+   * The token of the page that the form is on.
+   *
+   * At most 128 characters.
+   *
+   * A secret: do not log it.
+   */
+  csrf_token?: string;
+  /**
+   * `allow` or `deny`.
+   *
+   * At most 16 characters.
+   */
+  decision?: string;
+}
+
+/** What the sign-in page sends. */
+export interface BrowserSignIn {
+  /**
+   * The account.
+   *
+   * At most 254 characters.
+   */
+  email?: string;
+  /**
+   * Its password.
+   *
+   * At most 256 characters.
+   *
+   * A secret: do not log it.
+   */
+  password?: string;
+  /**
+   * Where to go afterwards.
+   *
+   * At most 8192 characters.
+   */
+  return_to?: string;
+  /**
+   * The token of the page that the form is on.
+   *
+   * At most 128 characters.
+   *
+   * A secret: do not log it.
+   */
+  csrf_token?: string;
+}
+
+/** What a page sends to sign out. */
+export interface BrowserSignOut {
+  /**
+   * The token of the page that the form is on.
+   *
+   * At most 128 characters.
+   *
+   * A secret: do not log it.
+   */
+  csrf_token?: string;
+}
+
+/** What the page for device codes sends. */
+export interface OAuthDeviceDecision {
+  /**
+   * The code, as the device shows it.
+   *
+   * At most 32 characters.
+   */
+  user_code?: string;
+  /**
+   * The token of the page that the form is on.
+   *
+   * At most 128 characters.
+   *
+   * A secret: do not log it.
+   */
+  csrf_token?: string;
+  /**
+   * `allow` or `deny`; absent to see who asks.
+   *
+   * At most 16 characters.
+   */
+  decision?: string;
+}
+
+/** What a client asks the token endpoint. */
+export interface OAuthTokenRequest {
+  /**
+   * Which grant.
+   *
+   * At most 64 characters.
+   */
+  grant_type?: string;
+  /**
+   * The client, unless it authenticates by HTTP Basic.
+   *
+   * At most 64 characters.
+   */
+  client_id?: string;
+  /**
+   * Its secret.
+   *
+   * At most 256 characters.
+   *
+   * A secret: do not log it.
+   */
+  client_secret?: string;
+  /**
+   * `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+   *
+   * At most 128 characters.
+   */
+  client_assertion_type?: string;
+  /**
+   * A signed assertion (RFC 7523).
+   *
+   * At most 8192 characters.
+   *
+   * A secret: do not log it.
+   */
+  client_assertion?: string;
+  /**
+   * The authorization code.
+   *
+   * At most 256 characters.
+   *
+   * A secret: do not log it.
+   */
+  code?: string;
+  /**
+   * As in the authorization request, if it was there.
+   *
+   * At most 2048 characters.
+   */
+  redirect_uri?: string;
+  /**
+   * What the challenge was made of (RFC 7636).
+   *
+   * At most 128 characters.
+   *
+   * A secret: do not log it.
+   */
+  code_verifier?: string;
+  /**
+   * The refresh token.
+   *
+   * At most 256 characters.
+   *
+   * A secret: do not log it.
+   */
+  refresh_token?: string;
+  /**
+   * The device code.
+   *
+   * At most 256 characters.
+   *
+   * A secret: do not log it.
+   */
+  device_code?: string;
+  /**
+   * What is asked for, separated by spaces; all that was granted unless told.
+   *
+   * At most 4096 characters.
+   */
+  scope?: string;
+}
+
+/**
+ * Tokens (RFC 6749, section 5.1).
+ *
+ * Properties that this version does not know are kept; `Open<OAuthTokens>` has them in its type.
+ */
+export interface OAuthTokens {
+  /**
+   * Send it as `Authorization`, after `Bearer` and a space. A signed JWT (RFC 9068), valid for a quarter of an hour.
+   *
+   * At most 8192 characters.
+   *
+   * A secret: do not log it.
+   */
+  access_token: string;
+  /** How an access token is presented. */
+  token_type: TokenType;
+  /**
+   * Seconds until the access token expires.
+   *
+   * Integer, at least 0.
+   */
+  expires_in: number;
+  /**
+   * Works once, for new tokens. Absent if the client is not registered for it.
+   *
+   * At most 256 characters.
+   *
+   * A secret: do not log it.
+   */
+  refresh_token?: string;
+  /**
+   * What the access token is good for, separated by spaces.
+   *
+   * At most 4096 characters.
+   */
+  scope: string;
+}
+
+/** What a device asks for. */
+export interface OAuthDeviceRequest {
+  /**
+   * The client, unless it authenticates by HTTP Basic.
+   *
+   * At most 64 characters.
+   */
+  client_id?: string;
+  /**
+   * Its secret.
+   *
+   * At most 256 characters.
+   *
+   * A secret: do not log it.
+   */
+  client_secret?: string;
+  /**
+   * `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+   *
+   * At most 128 characters.
+   */
+  client_assertion_type?: string;
+  /**
+   * A signed assertion (RFC 7523).
+   *
+   * At most 8192 characters.
+   *
+   * A secret: do not log it.
+   */
+  client_assertion?: string;
+  /**
+   * What is asked for, separated by spaces; all of the client's unless told.
+   *
+   * At most 4096 characters.
+   */
+  scope?: string;
+}
+
+/**
+ * The codes of a device (RFC 8628, section 3.2).
+ *
+ * Properties that this version does not know are kept; `Open<OAuthDeviceCodes>` has them in its type.
+ */
+export interface OAuthDeviceCodes {
+  /**
+   * What the device asks for tokens with.
+   *
+   * At most 256 characters.
+   *
+   * A secret: do not log it.
+   */
+  device_code: string;
+  /**
+   * What the person types.
+   *
+   * At most 32 characters.
+   */
+  user_code: string;
+  /**
+   * Where the person types it.
+   *
+   * URI. At most 2048 characters.
+   */
+  verification_uri: string;
+  /**
+   * The same with the code in it, for a QR code.
+   *
+   * URI. At most 2048 characters.
+   */
+  verification_uri_complete: string;
+  /**
+   * Seconds until both codes expire.
+   *
+   * Integer, at least 0.
+   */
+  expires_in: number;
+  /**
+   * Seconds to wait between two questions.
+   *
+   * Integer, at least 1.
+   */
+  interval: number;
+}
+
+/** A token to revoke (RFC 7009). */
+export interface OAuthRevokeRequest {
+  /**
+   * The token.
+   *
+   * At most 8192 characters.
+   *
+   * A secret: do not log it.
+   */
+  token?: string;
+  /**
+   * `access_token` or `refresh_token`; both are looked for anyway.
+   *
+   * At most 64 characters.
+   */
+  token_type_hint?: string;
+  /**
+   * The client, unless it authenticates by HTTP Basic.
+   *
+   * At most 64 characters.
+   */
+  client_id?: string;
+  /**
+   * Its secret.
+   *
+   * At most 256 characters.
+   *
+   * A secret: do not log it.
+   */
+  client_secret?: string;
+  /**
+   * `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+   *
+   * At most 128 characters.
+   */
+  client_assertion_type?: string;
+  /**
+   * A signed assertion (RFC 7523).
+   *
+   * At most 8192 characters.
+   *
+   * A secret: do not log it.
+   */
+  client_assertion?: string;
+}
+
+/** Nothing: that the answer came is what it says. */
+export type OAuthRevocation = { [name: string]: JsonValue };
+
+/** A token to ask about (RFC 7662). */
+export interface OAuthIntrospectRequest {
+  /**
+   * The token.
+   *
+   * At most 8192 characters.
+   *
+   * A secret: do not log it.
+   */
+  token?: string;
+  /**
+   * `access_token` or `refresh_token`; both are looked for anyway.
+   *
+   * At most 64 characters.
+   */
+  token_type_hint?: string;
+  /**
+   * The client, unless it authenticates by HTTP Basic.
+   *
+   * At most 64 characters.
+   */
+  client_id?: string;
+  /**
+   * Its secret.
+   *
+   * At most 256 characters.
+   *
+   * A secret: do not log it.
+   */
+  client_secret?: string;
+  /**
+   * `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+   *
+   * At most 128 characters.
+   */
+  client_assertion_type?: string;
+  /**
+   * A signed assertion (RFC 7523).
+   *
+   * At most 8192 characters.
+   *
+   * A secret: do not log it.
+   */
+  client_assertion?: string;
+}
+
+/**
+ * What a token is good for (RFC 7662, section 2.2).
+ *
+ * Properties that this version does not know are kept; `Open<OAuthIntrospection>` has them in its type.
+ */
+export interface OAuthIntrospection {
+  /** Whether it works now. */
+  active: boolean;
+  /**
+   * What it is good for, separated by spaces.
+   *
+   * At most 4096 characters.
+   */
+  scope?: string;
+  /**
+   * The client that it was issued to.
+   *
+   * At most 64 characters.
+   */
+  client_id?: string;
+  /**
+   * The person's e-mail address, if there is a person.
+   *
+   * At most 254 characters.
+   */
+  username?: string;
+  /**
+   * `Bearer` of an access token.
+   *
+   * At most 32 characters.
+   */
+  token_type?: string;
+  /**
+   * When it expires, in seconds since 1970.
+   *
+   * Integer, at least 0.
+   */
+  exp?: number;
+  /**
+   * When it was issued, in seconds since 1970.
+   *
+   * Integer, at least 0.
+   */
+  iat?: number;
+  /**
+   * Who it acts for.
+   *
+   * At most 64 characters.
+   */
+  sub?: string;
+  /**
+   * Whom it is for.
+   *
+   * At most 2048 characters.
+   */
+  aud?: string;
+  /**
+   * Who issued it.
+   *
+   * At most 2048 characters.
+   */
+  iss?: string;
+  /**
+   * Its own identifier.
+   *
+   * At most 64 characters.
+   */
+  jti?: string;
+}
+
+/**
+ * What an authorization server can do and where (RFC 8414).
+ *
+ * Properties that this version does not know are kept; `Open<OAuthServerMetadata>` has them in its type.
+ */
+export interface OAuthServerMetadata {
+  /**
+   * Who issues tokens; `iss` of each of them.
+   *
+   * URI. At most 2048 characters.
+   */
+  issuer: string;
+  /**
+   * Where people are asked.
+   *
+   * URI. At most 2048 characters.
+   */
+  authorization_endpoint: string;
+  /**
+   * Where tokens are got.
+   *
+   * URI. At most 2048 characters.
+   */
+  token_endpoint: string;
+  /**
+   * Where a device begins.
+   *
+   * URI. At most 2048 characters.
+   */
+  device_authorization_endpoint?: string;
+  /**
+   * Where tokens are revoked.
+   *
+   * URI. At most 2048 characters.
+   */
+  revocation_endpoint?: string;
+  /**
+   * Where tokens are asked about.
+   *
+   * URI. At most 2048 characters.
+   */
+  introspection_endpoint?: string;
+  /**
+   * Where the keys are.
+   *
+   * URI. At most 2048 characters.
+   */
+  jwks_uri: string;
+  /**
+   * Every permission of this contract.
+   *
+   * At most 500 items.
+   */
+  scopes_supported?: string[];
+  /**
+   * `code`.
+   *
+   * At most 20 items.
+   */
+  response_types_supported: string[];
+  /**
+   * `query`.
+   *
+   * At most 20 items.
+   */
+  response_modes_supported?: string[];
+  /**
+   * How tokens can be got.
+   *
+   * At most 20 items.
+   */
+  grant_types_supported?: string[];
+  /**
+   * How clients authenticate.
+   *
+   * At most 20 items.
+   */
+  token_endpoint_auth_methods_supported?: string[];
+  /**
+   * What assertions may be signed with.
+   *
+   * At most 20 items.
+   */
+  token_endpoint_auth_signing_alg_values_supported?: string[];
+  /**
+   * How clients authenticate there.
+   *
+   * At most 20 items.
+   */
+  revocation_endpoint_auth_methods_supported?: string[];
+  /**
+   * How clients authenticate there.
+   *
+   * At most 20 items.
+   */
+  introspection_endpoint_auth_methods_supported?: string[];
+  /**
+   * `S256`.
+   *
+   * At most 20 items.
+   */
+  code_challenge_methods_supported?: string[];
+  /** That answers carry `iss` (RFC 9207). */
+  authorization_response_iss_parameter_supported?: boolean;
+  /**
+   * The reference.
+   *
+   * URI. At most 2048 characters.
+   */
+  service_documentation?: string;
+}
+
+/**
+ * Public keys (RFC 7517, section 5).
+ *
+ * Properties that this version does not know are kept; `Open<JsonWebKeySet>` has them in its type.
+ */
+export interface JsonWebKeySet {
+  /**
+   * The keys.
+   *
+   * At most 100 items.
+   */
+  keys: JsonWebKey[];
+}
+
+/**
+ * A public key.
+ *
+ * Properties that this version does not know are kept; `Open<JsonWebKey>` has them in its type.
+ */
+export interface JsonWebKey {
+  /**
+   * The family.
+   *
+   * At most 8 characters.
+   */
+  kty: string;
+  /**
+   * The curve.
+   *
+   * At most 16 characters.
+   */
+  crv?: string;
+  /**
+   * The key, in base64url.
+   *
+   * At most 128 characters.
+   */
+  x?: string;
+  /**
+   * Its name, which tokens give.
+   *
+   * At most 128 characters.
+   */
+  kid: string;
+  /**
+   * `sig`.
+   *
+   * At most 16 characters.
+   */
+  use?: string;
+  /**
+   * What it signs with.
+   *
+   * At most 16 characters.
+   */
+  alg?: string;
 }
 
 /**
@@ -4295,4 +5331,591 @@ export interface RouteFallback {
   service?: string;
   /** What the cache still has, however old; `true` or absent. */
   cached?: boolean;
+}
+
+/**
+ * Identifies a service token.
+ *
+ * 36 characters. Pattern `^stk_[0-9a-f]{32}$`.
+ *
+ * @example "stk_01a20279f1c47d0ab4e65c1f0e2a7b31"
+ */
+export type ServiceTokenId = string;
+
+/**
+ * Whether a service token opens anything.
+ *
+ * - `active`: It works.
+ * - `expired`: Its time is over.
+ * - `revoked`: It was taken back.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type ServiceTokenStatus = "active" | "expired" | "revoked" | (string & {});
+
+/** The values of {@link ServiceTokenStatus} that this version knows. */
+export const ServiceTokenStatus = {
+  /** It works. */
+  Active: "active",
+  /** Its time is over. */
+  Expired: "expired",
+  /** It was taken back. */
+  Revoked: "revoked",
+} as const;
+
+/**
+ * A credential of a service, without its secret.
+ *
+ * Properties that this version does not know are kept; `Open<ServiceToken>` has them in its type.
+ */
+export interface ServiceToken {
+  /**
+   * Identifies a service token.
+   *
+   * 36 characters. Pattern `^stk_[0-9a-f]{32}$`.
+   *
+   * @example "stk_01a20279f1c47d0ab4e65c1f0e2a7b31"
+   */
+  id: ServiceTokenId;
+  /**
+   * What people call it.
+   *
+   * 1 to 100 characters.
+   */
+  name: string;
+  /**
+   * The last characters of the secret, to tell tokens apart.
+   *
+   * 4 characters.
+   */
+  hint: string;
+  /**
+   * All that the token may do.
+   *
+   * At most 50 items.
+   */
+  permissions: Permission[];
+  /** Whether a service token opens anything. */
+  status: ServiceTokenStatus;
+  /**
+   * Who made it.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  created_by: UserId;
+  /**
+   * When it was made.
+   *
+   * RFC 3339 date and time.
+   */
+  created_at: string;
+  /**
+   * When it stops working.
+   *
+   * RFC 3339 date and time.
+   */
+  expires_at: string;
+  /**
+   * When it was last used, to some seconds. Absent if never.
+   *
+   * RFC 3339 date and time.
+   */
+  last_used_at?: string;
+  /**
+   * When it was revoked. Absent if it was not.
+   *
+   * RFC 3339 date and time.
+   */
+  revoked_at?: string;
+}
+
+/**
+ * One page of service tokens, newest first.
+ *
+ * Properties that this version does not know are kept; `Open<ServiceTokenPage>` has them in its type.
+ */
+export interface ServiceTokenPage {
+  /**
+   * The service tokens of this page.
+   *
+   * At most 100 items.
+   */
+  data: ServiceToken[];
+  /**
+   * Pass it as `cursor` to get the next page. Null on the last page.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/**
+ * A service token and its secret, which is shown this once.
+ *
+ * Properties that this version does not know are kept; `Open<ServiceTokenWithSecret>` has them in its type.
+ */
+export interface ServiceTokenWithSecret {
+  /** A credential of a service, without its secret. */
+  service_token: ServiceToken;
+  /**
+   * Send it as `Authorization: Bearer`. It cannot be shown again: the gateway keeps a keyed hash only.
+   *
+   * At most 256 characters.
+   *
+   * A secret: do not log it.
+   */
+  secret: string;
+}
+
+/** A service token to make. */
+export interface CreateServiceToken {
+  /**
+   * What people call it, such as the service that will use it.
+   *
+   * 1 to 100 characters.
+   */
+  name: string;
+  /**
+   * All that the token may do. None that the caller does not hold.
+   *
+   * 1 to 50 items.
+   */
+  permissions: Permission[];
+  /**
+   * When it stops working; in the future, and within 366 days. After 90 days unless told.
+   *
+   * RFC 3339 date and time.
+   */
+  expires_at?: string;
+}
+
+/**
+ * One page of users, newest first.
+ *
+ * Properties that this version does not know are kept; `Open<UserPage>` has them in its type.
+ */
+export interface UserPage {
+  /**
+   * The users of this page.
+   *
+   * At most 100 items.
+   */
+  data: User[];
+  /**
+   * Pass it as `cursor` to get the next page. Null on the last page.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/**
+ * The name of a role.
+ *
+ * 1 to 50 characters. Pattern `^[a-z][a-z0-9_]{0,49}$`.
+ *
+ * @example "bookkeeper"
+ */
+export type RoleName = string;
+
+/** The roles that a user is to have. */
+export interface SetUserRoles {
+  /** A user's standing in the tenant; it decides the permissions. */
+  role: Role;
+  /**
+   * The tenant's own roles. None unless told.
+   *
+   * At most 20 items.
+   */
+  custom_roles?: RoleName[];
+}
+
+/**
+ * A role and what it may do.
+ *
+ * Properties that this version does not know are kept; `Open<RoleDetail>` has them in its type.
+ */
+export interface RoleDetail {
+  /**
+   * The name of a role.
+   *
+   * 1 to 50 characters. Pattern `^[a-z][a-z0-9_]{0,49}$`.
+   *
+   * @example "bookkeeper"
+   */
+  name: RoleName;
+  /**
+   * What it is for.
+   *
+   * 1 to 200 characters.
+   */
+  description?: string;
+  /**
+   * All that it may do.
+   *
+   * At most 50 items.
+   */
+  permissions: Permission[];
+  /** Whether every tenant has it. Such a role cannot be changed. */
+  built_in: boolean;
+  /**
+   * When it was made. Absent for a built-in one.
+   *
+   * RFC 3339 date and time.
+   */
+  created_at?: string;
+  /**
+   * When it was last changed. Absent for a built-in one.
+   *
+   * RFC 3339 date and time.
+   */
+  updated_at?: string;
+}
+
+/**
+ * One page of roles, by name.
+ *
+ * Properties that this version does not know are kept; `Open<RolePage>` has them in its type.
+ */
+export interface RolePage {
+  /**
+   * The roles of this page.
+   *
+   * At most 100 items.
+   */
+  data: RoleDetail[];
+  /**
+   * Pass it as `cursor` to get the next page. Null on the last page.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/** What a role is and may do. */
+export interface PutRole {
+  /**
+   * What it is for.
+   *
+   * 1 to 200 characters.
+   */
+  description?: string;
+  /**
+   * All that it may do. None that the caller does not hold.
+   *
+   * 1 to 50 items.
+   */
+  permissions: Permission[];
+}
+
+/** A question about permissions. */
+export interface CheckPermissions {
+  /**
+   * What to look for.
+   *
+   * 1 to 50 items.
+   */
+  permissions: Permission[];
+  /**
+   * Whose permissions. The caller's, as they are with its credential, unless told.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  user_id?: UserId;
+}
+
+/**
+ * Whether one permission is held.
+ *
+ * Properties that this version does not know are kept; `Open<PermissionResult>` has them in its type.
+ */
+export interface PermissionResult {
+  /**
+   * What a caller may do - a resource and a verb (`wallets:read`), all verbs of a resource (`wallets:*`), or everything (`*`).
+   *
+   * 1 to 64 characters. Pattern `^(\*|[a-z][a-z_]*:(\*|[a-z][a-z_]*))$`.
+   *
+   * @example "wallets:read"
+   */
+  permission: Permission;
+  /** Whether it is held. */
+  allowed: boolean;
+}
+
+/**
+ * Which permissions are held.
+ *
+ * Properties that this version does not know are kept; `Open<PermissionCheck>` has them in its type.
+ */
+export interface PermissionCheck {
+  /** Whether all of them are. */
+  allowed: boolean;
+  /**
+   * One for each that was asked for, in that order.
+   *
+   * At most 50 items.
+   */
+  results: PermissionResult[];
+}
+
+/**
+ * One page of tenants, newest first.
+ *
+ * Properties that this version does not know are kept; `Open<TenantPage>` has them in its type.
+ */
+export interface TenantPage {
+  /**
+   * The tenants of this page.
+   *
+   * At most 100 items.
+   */
+  data: Tenant[];
+  /**
+   * Pass it as `cursor` to get the next page. Null on the last page.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/** The first user of a new tenant, its admin. */
+export interface TenantOwner {
+  /**
+   * What the user will sign in with. Capitals make no difference.
+   *
+   * Email address. 3 to 254 characters.
+   */
+  email: string;
+  /**
+   * What people call the user.
+   *
+   * 1 to 100 characters.
+   */
+  name: string;
+  /**
+   * At least 12 characters. Kept as an argon2id hash only.
+   *
+   * 12 to 128 characters.
+   *
+   * A secret: do not log it.
+   */
+  password: string;
+}
+
+/** A tenant to make. */
+export interface CreateTenant {
+  /**
+   * What people will call it.
+   *
+   * 1 to 100 characters.
+   */
+  name: string;
+  /**
+   * What it is for.
+   *
+   * 1 to 200 characters.
+   */
+  description?: string;
+  /** How many requests its callers may make; not above the caller's. Free unless told. */
+  tier?: Tier;
+  /** The first user of a new tenant, its admin. */
+  owner: TenantOwner;
+}
+
+/** What to change of a tenant. What is left out stays. */
+export interface UpdateTenant {
+  /**
+   * What people call it.
+   *
+   * 1 to 100 characters.
+   */
+  name?: string;
+  /**
+   * What it is for; null removes it.
+   *
+   * 1 to 200 characters.
+   */
+  description?: string | null;
+  /** How many requests its callers may make; not above the caller's. */
+  tier?: Tier;
+}
+
+/**
+ * What happened.
+ *
+ * - `registered`: Somebody registered.
+ * - `registration_refused`: Somebody tried to register with the address of an account that is there.
+ * - `signed_in`: A user signed in.
+ * - `sign_in_failed`: A sign-in was refused.
+ * - `signed_out`: A user signed out.
+ * - `password_changed`: A user changed the password.
+ * - `refresh_token_reused`: A refresh token came back; its session was ended.
+ * - `session_revoked`: A session was ended.
+ * - `api_key_created`: An API key was made.
+ * - `api_key_rotated`: An API key got a new secret.
+ * - `api_key_revoked`: An API key was revoked.
+ * - `service_token_created`: A service token was made.
+ * - `service_token_revoked`: A service token was revoked.
+ * - `role_changed`: A role was made or changed.
+ * - `user_roles_changed`: A user was given other roles.
+ * - `tenant_created`: A tenant was made.
+ * - `tenant_updated`: A tenant was changed.
+ * - `access_denied`: A call was refused for want of a permission.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type AuditType = "registered" | "registration_refused" | "signed_in" | "sign_in_failed" | "signed_out" | "password_changed" | "refresh_token_reused" | "session_revoked" | "api_key_created" | "api_key_rotated" | "api_key_revoked" | "service_token_created" | "service_token_revoked" | "role_changed" | "user_roles_changed" | "tenant_created" | "tenant_updated" | "access_denied" | (string & {});
+
+/** The values of {@link AuditType} that this version knows. */
+export const AuditType = {
+  /** Somebody registered. */
+  Registered: "registered",
+  /** Somebody tried to register with the address of an account that is there. */
+  RegistrationRefused: "registration_refused",
+  /** A user signed in. */
+  SignedIn: "signed_in",
+  /** A sign-in was refused. */
+  SignInFailed: "sign_in_failed",
+  /** A user signed out. */
+  SignedOut: "signed_out",
+  /** A user changed the password. */
+  PasswordChanged: "password_changed",
+  /** A refresh token came back; its session was ended. */
+  RefreshTokenReused: "refresh_token_reused",
+  /** A session was ended. */
+  SessionRevoked: "session_revoked",
+  /** An API key was made. */
+  ApiKeyCreated: "api_key_created",
+  /** An API key got a new secret. */
+  ApiKeyRotated: "api_key_rotated",
+  /** An API key was revoked. */
+  ApiKeyRevoked: "api_key_revoked",
+  /** A service token was made. */
+  ServiceTokenCreated: "service_token_created",
+  /** A service token was revoked. */
+  ServiceTokenRevoked: "service_token_revoked",
+  /** A role was made or changed. */
+  RoleChanged: "role_changed",
+  /** A user was given other roles. */
+  UserRolesChanged: "user_roles_changed",
+  /** A tenant was made. */
+  TenantCreated: "tenant_created",
+  /** A tenant was changed. */
+  TenantUpdated: "tenant_updated",
+  /** A call was refused for want of a permission. */
+  AccessDenied: "access_denied",
+} as const;
+
+/**
+ * How it ended.
+ *
+ * - `success`: It was done.
+ * - `denied`: It was refused.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type AuditOutcome = "success" | "denied" | (string & {});
+
+/** The values of {@link AuditOutcome} that this version knows. */
+export const AuditOutcome = {
+  /** It was done. */
+  Success: "success",
+  /** It was refused. */
+  Denied: "denied",
+} as const;
+
+/**
+ * Something that somebody may have to answer for.
+ *
+ * Properties that this version does not know are kept; `Open<AuditEvent>` has them in its type.
+ */
+export interface AuditEvent {
+  /**
+   * Identifies the event.
+   *
+   * 36 characters. Pattern `^aud_[0-9a-f]{32}$`.
+   */
+  id: string;
+  /** What happened. */
+  type: AuditType;
+  /** How it ended. */
+  outcome: AuditOutcome;
+  /**
+   * The user who did it, or whose account it was about. Absent if nobody is known.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actor_id?: UserId;
+  /**
+   * What was presented: a session, an API key or a service token. Absent if nothing was.
+   *
+   * 1 to 64 characters.
+   */
+  credential_id?: string;
+  /**
+   * What it was done to: an identifier, the name of a role, or the operation that was denied.
+   *
+   * 1 to 128 characters.
+   */
+  subject_id?: string;
+  /**
+   * What else there is to know.
+   *
+   * 1 to 500 characters.
+   */
+  detail?: string;
+  /**
+   * Where it came from. Absent if that is not known.
+   *
+   * 1 to 64 characters.
+   */
+  ip_address?: string;
+  /**
+   * The request that did it. Absent if there was none, or several.
+   *
+   * 1 to 128 characters.
+   */
+  request_id?: string;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   */
+  created_at: string;
+}
+
+/**
+ * One page of audit events, newest first.
+ *
+ * Properties that this version does not know are kept; `Open<AuditPage>` has them in its type.
+ */
+export interface AuditPage {
+  /**
+   * The audit events of this page.
+   *
+   * At most 100 items.
+   */
+  data: AuditEvent[];
+  /**
+   * Pass it as `cursor` to get the next page. Null on the last page.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
 }

@@ -89,5 +89,5 @@ export async function bench({ Waypost }, baseUrl, turns) {
   }
   const at = (list, part) => list.sort((a, b) => a - b)[Math.floor(list.length * part)];
   const figures = (part) => Object.fromEntries(Object.entries(took).map(([name, list]) => [name, at(list, part)]));
-  return { isolated: crossOriginIsolated, quarter: figures(0.25), median: figures(0.5), three: figures(0.75) };
+  return { isolated: crossOriginIsolated, "lower quartile": figures(0.25), median: figures(0.5), "upper quartile": figures(0.75) };
 }

@@ -73,22 +73,25 @@ impl Policy {
     /// From what was written.
     ///
     /// # Errors
-    /// A part outside of 0 to 1 (0 itself would open on anything), and a window, reset time or number of probes of none.
-    pub fn new(config: &config::Breaker) -> Result<Self, Fault> {
-        if !(config.failures > 0.0 && config.failures <= 1.0) {
-            return Err(Fault::at("failures", "is a part of the requests: more than 0, at most 1"));
-        }
-        if config.window.0.is_zero() {
-            return Err(Fault::at("window", "is none; write 10s"));
-        }
-        if config.reset.0.is_zero() {
-            return Err(Fault::at("reset", "is none; write 30s"));
-        }
-        if config.max_reset < config.reset {
-            return Err(Fault::at("max_reset", "is less than `reset`"));
-        }
-        if config.probes == 0 {
-            return Err(Fault::at("probes", "is none, and the breaker would never close again; write 3"));
+    /// All of: a part outside of 0 to 1 (0 itself would open on anything), and a window, reset time or number of probes of none.
+    pub fn new(config: &config::Breaker) -> Result<Self, Vec<Fault>> {
+        let faults: Vec<_> = [
+            (
+                !(config.failures > 0.0 && config.failures <= 1.0),
+                "failures",
+                "is a part of the requests: more than 0, at most 1",
+            ),
+            (config.window.0.is_zero(), "window", "is none; write 10s"),
+            (config.reset.0.is_zero(), "reset", "is none; write 30s"),
+            (config.max_reset < config.reset, "max_reset", "is less than `reset`"),
+            (config.probes == 0, "probes", "is none, and the breaker would never close again; write 3"),
+        ]
+        .into_iter()
+        .filter(|(wrong, ..)| *wrong)
+        .map(|(_, place, message)| Fault::at(place, message))
+        .collect();
+        if !faults.is_empty() {
+            return Err(faults);
         }
         Ok(Self {
             enabled: config.enabled,

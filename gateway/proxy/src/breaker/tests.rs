@@ -33,6 +33,7 @@ enum Step {
     Open(Option<u64>),
     Reset,
     Answered,
+    Configure(u16),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -47,6 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => proptest::option::of(500_u64..5_000).prop_map(Step::Open),
         1 => Just(Step::Reset),
         1 => Just(Step::Answered),
+        1 => (1_u16..5).prop_map(Step::Configure),
     ]
 }
 
@@ -99,7 +101,7 @@ impl Model {
             State::Open => {}
             State::HalfOpen if good => {
                 self.streak += 1;
-                if self.streak == self.probes {
+                if self.streak >= self.probes {
                     self.enter(State::Closed);
                 }
             }
@@ -125,6 +127,7 @@ proptest! {
         let breaker = Arc::new(Breaker::new("orders", policy(probes), made));
         let mut model = Model { state: State::Closed, era: 0, until: None, openings: 0, streak: 0, log: Vec::new(), probes: u32::from(probes) };
         let mut now = 0;
+        let mut most = usize::from(probes);
         let mut held: Vec<(Permit, u32)> = Vec::new();
         for step in steps {
             let at = made + Duration::from_millis(now);
@@ -180,11 +183,16 @@ proptest! {
                         model.enter(State::HalfOpen);
                     }
                 }
+                (Step::Configure(probes), _) => {
+                    breaker.configure(policy(probes));
+                    model.probes = u32::from(probes);
+                    most = most.max(usize::from(probes));
+                }
                 _ => {}
             }
             prop_assert_eq!(breaker.state(), model.state);
             let out = held.iter().filter(|(permit, _)| permit.is_probe()).count();
-            prop_assert!(out <= usize::from(probes));
+            prop_assert!(out <= most);
         }
     }
 }

@@ -1,14 +1,15 @@
 //! What a configuration means, looked at as a whole: names that name nothing, values out of bounds, parts that do not go together. Each policy's own
 //! constructor is asked, so that what is checked and what is carried out are one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-use http::Uri;
+use std::collections::{BTreeSet, HashMap};
 
 use super::form::no_such;
-use super::{Balance, Config, Discovery, Fallback, Fault, Route, Service, Target};
+use super::{Config, Fallback, Fault, Route, Service};
 use crate::edge;
+use crate::forward::Draft;
 use crate::identity::{Access, Identity, Memory};
+use crate::limit::{Link, RoutePolicy, Tiers};
+use crate::observe;
 use crate::route::{Fixed, Pattern, Redirect, Rewrite, Table};
 
 /// The service that the program around the proxy answers.
@@ -91,28 +92,10 @@ fn listeners(config: &Config, faults: &mut Vec<Fault>) {
 }
 
 fn check_service(service: &Service, faults: &mut Vec<Fault>) {
-    let mut fault = |place: &str, message: String| faults.push(Fault::at(place, message));
-    if service.targets.is_empty() && service.discover.is_none() {
-        fault("targets", "there are none; write [\"http://127.0.0.1:9001\"], or `discover`".to_owned());
-    }
-    let part = |value: f64| (0.0..=1.0).contains(&value);
-    for (place, value) in [
-        ("retry.budget", service.retry.budget),
-        ("breaker.failures", service.breaker.failures),
-        ("health.passive.max_ejected", service.health.passive.max_ejected),
-        ("health.active.jitter", service.health.active.as_ref().map_or(0.0, |active| active.jitter)),
-    ] {
-        if !part(value) {
-            faults.push(deep(place, format!("{value} is no part of a whole; write 0 to 1")));
-        }
-    }
-    let breaker = &service.breaker;
+    faults.extend(Draft::new(service).err().into_iter().flatten());
     for (place, bad) in [
-        ("breaker.minimum", breaker.minimum == 0),
-        ("breaker.probes", breaker.probes == 0),
-        ("breaker.window", breaker.window.0.is_zero()),
-        ("breaker.timeout", breaker.timeout.0.is_zero()),
-        ("breaker.reset", breaker.reset.0.is_zero()),
+        ("breaker.minimum", service.breaker.minimum == 0),
+        ("breaker.timeout", service.breaker.timeout.0.is_zero()),
         ("timeouts.connect", service.timeouts.connect.0.is_zero()),
         ("timeouts.first_byte", service.timeouts.first_byte.0.is_zero()),
         ("timeouts.idle", service.timeouts.idle.0.is_zero()),
@@ -121,87 +104,25 @@ fn check_service(service: &Service, faults: &mut Vec<Fault>) {
             faults.push(deep(place, "0 is too little".to_owned()));
         }
     }
-    if breaker.max_reset < breaker.reset {
-        faults.push(deep("breaker.max_reset", format!("`{}` is less than `reset`", breaker.max_reset)));
-    }
-    for path in [&service.breaker.probe_path].into_iter().flatten() {
-        if !path.starts_with('/') {
-            faults.push(deep("breaker.probe_path", format!("`{path}` does not begin with `/`")));
-        }
+    if let Some(path) = service.breaker.probe_path.as_ref().filter(|path| !path.starts_with('/')) {
+        faults.push(deep("breaker.probe_path", format!("`{path}` does not begin with `/`")));
     }
     if let Some(active) = &service.health.active {
         let (from, to) = active.statuses;
-        if from > to || from < 100 || to > 599 {
+        if from < 100 || to > 599 {
             faults.push(deep(
                 "health.active.statuses",
                 format!("{from} to {to} are no statuses; write [200, 399]"),
             ));
         }
-        if active.interval.0.is_zero() || active.timeout.0.is_zero() {
-            faults.push(deep("health.active", "neither `interval` nor `timeout` can be 0".to_owned()));
-        }
         if active.healthy == 0 || active.unhealthy == 0 {
             faults.push(deep("health.active", "neither `healthy` nor `unhealthy` can be 0".to_owned()));
         }
-        if active.path.as_ref().is_some_and(|path| !path.starts_with('/')) {
-            faults.push(deep("health.active.path", "this does not begin with `/`".to_owned()));
-        }
-    }
-    if let Balance::Sticky(cookie) = &service.balance
-        && !token(&cookie.cookie)
-    {
-        faults.push(deep("balance.sticky.cookie", format!("`{}` can be no cookie's name", cookie.cookie)));
-    }
-    targets(service, faults);
-    match &service.discover {
-        Some(Discovery::Dns(dns)) => {
-            if let Err(message) = base_url(&dns.url) {
-                faults.push(deep("discover.dns.url", message));
-            }
-        }
-        Some(Discovery::Srv(_) | Discovery::File(_)) | None => {}
-    }
-}
-
-fn targets(service: &Service, faults: &mut Vec<Fault>) {
-    let mut seen = BTreeSet::new();
-    let mut weights = 0;
-    for (index, target) in service.targets.iter().enumerate() {
-        let (url, weight) = match target {
-            Target::Url(url) => (url, 1),
-            Target::Weighted(target) => (&target.url, u32::from(target.weight)),
-        };
-        weights += weight;
-        if let Err(message) = base_url(url) {
-            faults.push(Fault::at(index, message).under("targets"));
-        } else if !seen.insert(url) {
-            faults.push(Fault::at(index, format!("`{url}` is there twice; write a weight")).under("targets"));
-        }
-    }
-    if !service.targets.is_empty() && weights == 0 {
-        faults.push(Fault::at("targets", "every weight is 0: none would take a request"));
     }
 }
 
 fn deep(place: &str, message: String) -> Fault {
     place.rsplit('.').fold(Fault::new(message), Fault::under)
-}
-
-fn base_url(text: &str) -> Result<(), String> {
-    let wrong = || {
-        format!("`{text}` is no base URL; write `http://127.0.0.1:9001` or `https://orders.internal/base`")
-    };
-    let uri: Uri = text.parse().map_err(|_| wrong())?;
-    let sound = matches!(uri.scheme_str(), Some("http" | "https"))
-        && uri.host().is_some_and(|host| !host.is_empty())
-        && uri.query().is_none()
-        && !text.contains(['#', '@']);
-    if sound { Ok(()) } else { Err(wrong()) }
-}
-
-fn token(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 fn check_route(config: &Config, identity: &Identity, route: &Route, faults: &mut Vec<Fault>) {
@@ -271,6 +192,7 @@ fn check_route(config: &Config, identity: &Identity, route: &Route, faults: &mut
             }
         }
     }
+    ask("limit", RoutePolicy::new(&route.name, &route.limit).map(|_| ()));
     if route.limit.cost == 0 && !route.limit.exempt {
         ask("limit.cost", Err(Fault::new("with 0 nothing is counted; write `exempt: true`")));
     }
@@ -302,52 +224,18 @@ fn names(config: &Config, faults: &mut Vec<Fault>) {
 }
 
 fn rest(config: &Config, faults: &mut Vec<Fault>) {
-    let mut tiers: BTreeMap<&str, &super::Rates> = BTreeMap::new();
-    tiers.extend(config.limits.tiers.iter().map(|(name, rates)| (name.as_str(), rates)));
-    for (name, rates) in tiers {
-        for (place, rate) in [
-            ("per_second", rates.per_second),
-            ("per_minute", rates.per_minute),
-            ("per_hour", rates.per_hour),
-            ("per_day", rates.per_day),
-        ] {
-            if rate == Some(0) {
-                let message = "with 0 nobody may call; leave it out for no limit";
-                faults.push(Fault::at(place, message).under(name).under("tiers").under("limits"));
-            }
-        }
+    let limits = Tiers::new(&config.limits).err().into_iter().flatten();
+    faults.extend(limits.map(|fault| fault.under("limits")));
+    if let Some(redis) = &config.limits.redis
+        && !redis.urls.is_empty()
+    {
+        let link = Link::new(redis).err();
+        faults.extend(link.map(|fault| fault.under("redis").under("limits")));
     }
-    if let Some(redis) = &config.limits.redis {
-        let at = |fault: Fault| fault.under("redis").under("limits");
-        if redis.urls.is_empty() {
-            faults.push(at(Fault::at("urls", "there is none; write [\"redis://127.0.0.1:6379\"]")));
-        }
-        for (index, url) in redis.urls.iter().enumerate() {
-            if !url.starts_with("redis://") && !url.starts_with("rediss://") {
-                // Not repeated: a URL may hold a password.
-                faults
-                    .push(at(Fault::at(index, "this is neither `redis://…` nor `rediss://…`").under("urls")));
-            }
-        }
-        if redis.sync.0.is_zero() {
-            faults.push(at(Fault::at("sync", "0 is too little; write 100ms")));
-        }
-    }
-    let observe = &config.observe;
-    if let Some(traces) = &observe.traces {
-        let at = |fault: Fault| fault.under("traces").under("observe");
-        if !(0.0..=1.0).contains(&traces.sample) {
-            faults.push(at(Fault::at(
-                "sample",
-                format!("{} is no part of a whole; write 0 to 1", traces.sample),
-            )));
-        }
-        if let Err(message) = base_url(&traces.endpoint) {
-            faults.push(at(Fault::at("endpoint", message)));
-        }
-    }
-    if observe.analytics.enabled && (observe.analytics.step.0.is_zero() || observe.analytics.steps == 0) {
-        let message = "neither `step` nor `steps` can be 0; write `enabled: false` for none";
+    let observe = observe::Policy::new(&config.observe).err().into_iter().flatten();
+    faults.extend(observe.map(|fault| fault.under("observe")));
+    if config.observe.analytics.enabled && config.observe.analytics.steps == 0 {
+        let message = "`steps` cannot be 0; write `enabled: false` for none";
         faults.push(Fault::at("analytics", message).under("observe"));
     }
     if config.cache.max_answer > config.cache.max_size {

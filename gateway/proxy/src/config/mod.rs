@@ -12,6 +12,7 @@
 
 pub mod check;
 mod fault;
+pub(crate) mod files;
 mod form;
 mod identity;
 mod limit;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Time;
+use super::{ClientTls, Time};
 
 /// Metrics, logs, traces and analytics.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,8 +34,11 @@ pub enum AccessLog {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Traces {
-    /// The collector's base URL: `http://127.0.0.1:4318`.
+    /// The collector's base URL: `http://127.0.0.1:4318`, `https://collector.example`.
     pub endpoint: String,
+    /// TLS to a collector whose URL is `https`.
+    #[serde(default)]
+    pub tls: ClientTls,
     /// Which part of the traces that begin here is kept, 0 to 1. A trace that came is kept as its `traceparent` says.
     #[serde(default = "tenth")]
     pub sample: f64,

@@ -5,13 +5,17 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::form::Form;
 use super::yaml::{Kind, Node, parse};
-use super::{Config, Discovery, Fault, Level, Provider, ServerTls, Step, check};
+use super::{Config, Fault, Level, Step, check, files};
+
+/// The form, made once: making it takes longer than reading a file.
+static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
 
 /// A configuration that was read, and what its writer can hardly have meant.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +75,7 @@ pub fn read_with(text: &str, file: &str, variable: &dyn Fn(&str) -> Option<Strin
         }
     };
     let written = tree.clone();
-    let form = Form::check(&schema(), &mut tree);
+    let form = Form::check(&SCHEMA, &mut tree);
     let mut config: Config = match serde_json::from_value(tree.value()) {
         Ok(config) => config,
         Err(error) => {
@@ -156,36 +160,11 @@ fn follows(fault: &Fault, hidden: &[Vec<Step>]) -> bool {
 
 /// Makes relative paths those of a folder.
 fn rebase(config: &mut Config, folder: &Path) {
-    let at = |path: &mut PathBuf| {
+    files::each(config, &mut |path: &mut PathBuf| {
         if path.is_relative() {
             *path = folder.join(&path);
         }
-    };
-    let pair = |tls: &mut ServerTls| {
-        at(&mut tls.certificate);
-        at(&mut tls.key);
-    };
-    config.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut()).for_each(pair);
-    for service in config.services.values_mut() {
-        service.tls.ca.iter_mut().for_each(at);
-        service.tls.identity.iter_mut().for_each(pair);
-        if let Some(Discovery::File(file)) = &mut service.discover {
-            at(&mut file.path);
-        }
-    }
-    for provider in config.identity.providers.values_mut() {
-        match provider {
-            Provider::Jwt(jwt) => jwt.jwks_file.iter_mut().for_each(at),
-            Provider::Keys(keys) => at(&mut keys.file),
-            Provider::Signature(signature) => at(&mut signature.file),
-            Provider::Platform {} => {}
-        }
-    }
-    config
-        .routes
-        .iter_mut()
-        .filter_map(|route| route.validate.as_mut())
-        .for_each(|rule| at(&mut rule.openapi));
+    });
 }
 
 #[cfg(test)]

@@ -175,11 +175,14 @@ pub struct StickyCookie {
     pub cookie: String,
     /// How long it holds; the browser's session when 0.
     pub max_age: Time,
+    /// A file with the key that signs it: 32 characters or more. Nodes with the same key take each other's cookies, and so does the next process. Without it the
+    /// key is random, and callers keep their targets until the process ends.
+    pub key_file: Option<PathBuf>,
 }
 
 impl Default for StickyCookie {
     fn default() -> Self {
-        Self { cookie: "waypost_target".to_owned(), max_age: Time::s(0) }
+        Self { cookie: "waypost_target".to_owned(), max_age: Time::s(0), key_file: None }
     }
 }
 

@@ -36,8 +36,9 @@ impl Accepted {
     pub fn of(headers: &HeaderMap) -> Self {
         let mut weights = [None; 3];
         let mut rest = 0;
-        let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-        for item in values.flat_map(|value| value.split(',')) {
+        let lines = headers.get_all(header::ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes);
+        let items = lines.flat_map(|line| line.split(|byte| *byte == b','));
+        for item in items.filter_map(|item| std::str::from_utf8(item).ok()) {
             let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
             let weight = weight(parameters);
             let [zstd, brotli, gzip] = &mut weights;

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use http::{HeaderMap, StatusCode, header, request};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request};
 use hyper::body::Body as _;
 use jsonschema::{Draft, Registry, Validator};
 use percent_encoding::percent_decode_str;
@@ -242,8 +242,9 @@ impl Parameter {
                 found.map(|(_, value)| value.into_owned()).collect()
             }
             Place::Header => {
-                let found = headers.get_all(&self.name).iter().filter_map(|value| value.to_str().ok());
-                found.map(str::to_owned).collect()
+                // One that is no text is there all the same, and not what a schema takes.
+                let found = headers.get_all(&self.name).iter().map(HeaderValue::as_bytes);
+                found.map(|value| String::from_utf8_lossy(value).into_owned()).collect()
             }
         };
         let place = match self.place {

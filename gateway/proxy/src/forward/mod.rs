@@ -84,7 +84,8 @@ impl Limits {
     /// When the wait for the answer's head is over, and what that means.
     fn deadline(&self) -> Option<(Instant, What)> {
         let head = |since: Instant, limit: Duration| (!limit.is_zero()).then_some(since + limit);
-        let own = match self.upload.as_ref().map(|upload| upload.stage()) {
+        let stage = self.upload.as_ref().map(|upload| upload.stage());
+        let own = match stage {
             None => head(self.started, self.first_byte),
             Some(Stage::Target(since)) => head(since, self.idle),
             Some(Stage::Ended(at)) => head(at, self.first_byte),
@@ -93,6 +94,8 @@ impl Limits {
         match (own, self.until) {
             (Some(own), Some(until)) if until < own => Some((until, What::TotalTimeout)),
             (Some(own), _) => Some((own, What::FirstByteTimeout)),
+            // Whoever is waited for when the time is over has used it up.
+            (None, Some(until)) if stage == Some(Stage::Client) => Some((until, What::ClientTimeout)),
             (None, until) => until.map(|until| (until, What::TotalTimeout)),
         }
     }

@@ -10,6 +10,7 @@ use super::endpoint::Endpoint;
 use super::failure::What;
 use super::tls;
 use crate::breaker::{self, Breaker};
+use crate::config::files::{Looks, looks_of};
 use crate::config::{self, Fault};
 use crate::upstream::{self, Service, Target};
 
@@ -18,6 +19,7 @@ use crate::upstream::{self, Service, Target};
 pub(crate) struct Draft {
     pub(crate) targets: upstream::Policy,
     pub(crate) breaker: breaker::Policy,
+    files: Looks,
     tls: Option<Arc<ClientConfig>>,
 }
 
@@ -27,6 +29,8 @@ pub(crate) struct Upstream {
     pub(crate) service: Arc<Service>,
     pub(crate) breaker: Arc<Breaker>,
     pub(crate) written: config::Service,
+    /// The files that it names, as they were read.
+    files: Looks,
     tls: Option<Arc<ClientConfig>>,
     endpoints: ArcSwap<HashMap<Arc<str>, Arc<Endpoint>>>,
 }
@@ -35,9 +39,11 @@ impl Draft {
     /// From what was written of it.
     pub(crate) fn new(service: &config::Service) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
+        let files = looks_of(service);
         let targets = upstream::Policy::new(service).map_err(|found| faults.extend(found)).ok();
-        let breaker =
-            breaker::Policy::new(&service.breaker).map_err(|fault| faults.push(fault.under("breaker"))).ok();
+        let breaker = breaker::Policy::new(&service.breaker)
+            .map_err(|found| faults.extend(found.into_iter().map(|fault| fault.under("breaker"))))
+            .ok();
         // The system's certificates are many: they are only read where they can be of use.
         let secure =
             service.discover.is_some()
@@ -55,7 +61,7 @@ impl Draft {
             None
         };
         match (targets, breaker) {
-            (Some(targets), Some(breaker)) if faults.is_empty() => Ok(Self { targets, breaker, tls }),
+            (Some(targets), Some(breaker)) if faults.is_empty() => Ok(Self { targets, breaker, files, tls }),
             _ => Err(faults),
         }
     }
@@ -67,10 +73,15 @@ impl Upstream {
         service: Arc<Service>,
         breaker: Arc<Breaker>,
         written: &config::Service,
-        draft_tls: Option<Arc<ClientConfig>>,
+        (files, tls): (Looks, Option<Arc<ClientConfig>>),
     ) -> Self {
         let endpoints = ArcSwap::from_pointee(HashMap::new());
-        Self { service, breaker, written: written.clone(), tls: draft_tls, endpoints }
+        Self { service, breaker, written: written.clone(), files, tls, endpoints }
+    }
+
+    /// Whether it was made of just this, files and all.
+    pub(crate) fn is_made_of(&self, written: &config::Service, draft: &Draft) -> bool {
+        self.written == *written && self.files == draft.files
     }
 
     /// How one speaks to a target.
@@ -90,8 +101,8 @@ impl Upstream {
 }
 
 impl Draft {
-    /// What is needed to speak TLS to the targets.
-    pub(crate) fn tls(&self) -> Option<Arc<ClientConfig>> {
-        self.tls.clone()
+    /// The files that were read, and what is needed to speak TLS to the targets.
+    pub(crate) fn read(&self) -> (Looks, Option<Arc<ClientConfig>>) {
+        (self.files.clone(), self.tls.clone())
     }
 }

@@ -1,7 +1,7 @@
 //! What services are told of a caller: `X-Waypost-Caller`, `-Tenant`, `-Permissions` and `-Tier`. Whatever a client sends under such a name is taken away
 //! first, `_` for `-` included: many a service's framework reads both alike. So is what would be read as something else that only a proxy says.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::Exchange;
 use crate::edge::headers::value;
@@ -10,6 +10,10 @@ const CALLER: HeaderName = HeaderName::from_static("x-waypost-caller");
 const TENANT: HeaderName = HeaderName::from_static("x-waypost-tenant");
 const PERMISSIONS: HeaderName = HeaderName::from_static("x-waypost-permissions");
 const TIER: HeaderName = HeaderName::from_static("x-waypost-tier");
+
+/// The cookies by which people are signed in to the platform. Browsers send them to every path of its host; they are for the platform alone.
+const COOKIES: [&str; 4] =
+    ["__Host-waypost_session", "__Host-waypost_browser", "waypost_session", "waypost_browser"];
 
 /// Whether only the gateway says this.
 pub(crate) fn is_ours(name: &str) -> bool {
@@ -66,6 +70,7 @@ pub fn forward(exchange: &Exchange, headers: &mut HeaderMap) {
     for name in &exchange.shown {
         headers.remove(name);
     }
+    keep_cookies(headers);
     let Some(caller) = exchange.caller.as_deref() else { return };
     let mut tell = |name: HeaderName, text: &str| {
         if let Some(value) = value(text).filter(|_| !text.is_empty()) {
@@ -78,6 +83,29 @@ pub fn forward(exchange: &Exchange, headers: &mut HeaderMap) {
     tell(PERMISSIONS, &caller.permissions.join(" "));
 }
 
+/// Takes the platform's own cookies out of what a service sees, and leaves the others.
+fn keep_cookies(headers: &mut HeaderMap) {
+    // Bytes, as another site's cookie in the same line need not be text.
+    let is_ours = |pair: &[u8]| {
+        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
+        COOKIES.iter().any(|ours| ours.as_bytes() == name)
+    };
+    let pairs = |line: &HeaderValue| -> Vec<Vec<u8>> {
+        line.as_bytes().split(|byte| *byte == b';').map(|pair| pair.trim_ascii().to_vec()).collect()
+    };
+    let lines: Vec<_> = headers.get_all(header::COOKIE).into_iter().map(pairs).collect();
+    if !lines.iter().flatten().any(|pair| is_ours(pair)) {
+        return;
+    }
+    headers.remove(header::COOKIE);
+    for mut line in lines {
+        line.retain(|pair| !is_ours(pair));
+        if let (false, Ok(left)) = (line.is_empty(), HeaderValue::from_bytes(&line.join(b"; ".as_slice()))) {
+            headers.append(header::COOKIE, left);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -88,6 +116,19 @@ mod tests {
 
     use super::*;
     use crate::Caller;
+
+    #[test]
+    fn a_service_never_sees_the_cookies_of_the_platform() {
+        let mut headers = HeaderMap::new();
+        for line in ["a=1; __Host-waypost_session=secret; b=2", "waypost_session=secret", "waypost_target=7"] {
+            headers.append(header::COOKIE, HeaderValue::from_static(line));
+        }
+        let mixed = HeaderValue::from_bytes(b"c=\xff; waypost_browser=secret").unwrap();
+        headers.append(header::COOKIE, mixed);
+        keep_cookies(&mut headers);
+        let left: Vec<_> = headers.get_all(header::COOKIE).into_iter().collect();
+        assert_eq!(left, [&b"a=1; b=2"[..], b"waypost_target=7", b"c=\xff"]);
+    }
 
     #[test]
     fn a_client_cannot_say_who_it_is() {

@@ -55,6 +55,14 @@ impl JwtProvider {
             }
             _ => return Err(Fault::new("exactly one of `jwks_file` and `jwks_url` is wanted")),
         };
+        Self::of(jwt, keys)
+    }
+
+    /// The same with keys that are there.
+    ///
+    /// # Errors
+    /// No algorithm, or one that is none of a public key.
+    pub fn of(jwt: &config::JwtProvider, keys: Arc<Jwks>) -> Result<Self, Fault> {
         let mut algorithms = Vec::new();
         for (index, text) in jwt.algorithms.iter().enumerate() {
             match text.parse::<Algorithm>() {

@@ -82,6 +82,90 @@ proptest! {
     }
 
     #[test]
+    fn every_window_of_every_caller_holds_against_an_exact_log(
+        steps in prop::collection::vec((0_usize..3, prop_oneof![4 => 0_u64..300, 2 => 0_u64..20_000, 1 => 0_u64..900_000], 1_u32..4), 1..200),
+        limits in (2_u32..8, 4_u32..20, 6_u32..40),
+    ) {
+        let limiter = Limiter::default();
+        let quota = quota(Rates { per_second: Some(limits.0), per_minute: Some(limits.1), per_hour: Some(limits.2), ..Rates::default() });
+        let windows = [(1_000, limits.0), (60_000, limits.1), (3_600_000, limits.2)].map(|(length, limit)| (length, u64::from(limit)));
+        let mut logs: [Vec<(u64, u64)>; 3] = Default::default();
+        let mut gone = 0;
+        for (caller, gap, cost) in steps {
+            gone += gap;
+            let at = limiter.made.1 + gone;
+            let log = &mut logs[caller];
+            let count = |log: &[(u64, u64)], within: std::ops::Range<u64>| -> u64 {
+                log.iter().filter(|(then, _)| within.contains(then)).map(|(_, cost)| cost).sum()
+            };
+            // Of each window: what came within its length, how far off the count may be, and what there may be.
+            let exact = windows.map(|(length, limit)| {
+                let start = at - at % length;
+                let before = count(log, start - length..start);
+                let off = (before * (at - start).max(length - (at - start))).div_ceil(length);
+                (count(log, at + 1 - length..at + 1), off, limit)
+            });
+            let cost_of = u64::from(cost);
+            let allowed = limiter.check(limiter.made.0 + Duration::from_millis(gone), &[quota.key(&[&[caller as u8]])], cost).allowed();
+            if allowed {
+                for (used, off, limit) in exact {
+                    prop_assert!(used + cost_of <= limit + off, "{used} and {cost} pass a limit of {limit}, at most {off} off");
+                }
+                log.push((at, cost_of));
+                for (length, limit) in windows {
+                    prop_assert!(count(log, at - at % length..at + 1) <= limit);
+                    prop_assert!(count(log, at + 1 - length..at + 1) <= 2 * limit);
+                }
+            } else {
+                let reason = exact.iter().any(|(used, off, limit)| used + off + cost_of > *limit);
+                prop_assert!(reason, "{cost} are refused where {exact:?} leave room");
+            }
+        }
+    }
+
+    #[test]
+    fn nodes_that_tell_each_other_in_any_order_and_sometimes_in_vain_know_all_in_the_end(
+        steps in prop::collection::vec((0_usize..3, 0_usize..4, 1_u32..3), 1..120),
+    ) {
+        let now = Instant::now();
+        let nodes = [(); 3].map(|()| Limiter { made: (now, 86_400_000 * 20_000), ..Limiter::default() });
+        let quota = quota(Rates { per_day: Some(1_000), ..Rates::default() });
+        let key = quota.key(&[b"usr_1"]);
+        // What Redis knows, of the day.
+        let mut shared = 0;
+        let mut exchange = |node: &Limiter, arrives: bool| {
+            for delta in node.store.take_unsent(10) {
+                if arrives {
+                    let (index, now, _) = delta.counts[3];
+                    shared += now;
+                    node.store.merge(delta.id, &[(0, 0, 0), (0, 0, 0), (0, 0, 0), (index, shared, 0)], false);
+                } else {
+                    node.store.give_back(&delta);
+                }
+            }
+        };
+        let mut passed = 0;
+        for (node, what, cost) in steps {
+            match what {
+                0 => exchange(&nodes[node], true),
+                1 => exchange(&nodes[node], false),
+                _ => {
+                    prop_assert!(nodes[node].check(now, &[key], cost).allowed());
+                    passed += u64::from(cost);
+                }
+            }
+        }
+        for node in nodes.iter().chain(&nodes) {
+            // A key is told of when it is asked for.
+            prop_assert!(node.check(now, &[key], 1).allowed());
+            passed += 1;
+            exchange(node, true);
+        }
+        prop_assert_eq!(u64::from(shared), passed);
+        prop_assert_eq!(nodes[2].usage(now, key)[0].used, passed);
+    }
+
+    #[test]
     fn one_that_is_refused_by_one_key_is_counted_by_none(costs in prop::collection::vec(1_u32..4, 1..80), limits in (1_u32..40, 1_u32..40)) {
         let limiter = Limiter::default();
         let now = limiter.made.0;

@@ -115,13 +115,14 @@ macro_rules! bounded2 {
 /// HTTP/1.1 only.
 async fn one(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Arc<Peer>) {
     let config = &seat.settings.config;
+    let known = Arc::clone(&peer);
     let service = answering!(seat, peer, std::convert::identity);
     let (stream, rest) = malformed::guard(stream);
     let mut builder = http1::Builder::new();
     bounded1!(builder, config);
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let result = run(seat, connection, |connection| connection.graceful_shutdown()).await;
-    rest.end(result.as_ref().err()).await;
+    rest.end(result.as_ref().err(), |refusal| pipeline::unreadable(&seat.shared, &known, refusal)).await;
 }
 
 /// HTTP/2 only.
@@ -141,6 +142,7 @@ async fn two(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send + '
 /// HTTP/1.1 or HTTP/2, as the first bytes say.
 async fn either(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Arc<Peer>) {
     let config = &seat.settings.config;
+    let known = Arc::clone(&peer);
     let service = answering!(seat, peer, streams::watched);
     let (stream, rest) = malformed::guard(stream);
     let streams = Streams::new(config.body_timeout.0);
@@ -152,7 +154,8 @@ async fn either(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send 
         result = run(seat, connection, |connection| connection.graceful_shutdown()) => result,
         () = streams.abused() => Ok(()),
     };
-    rest.end(result.as_ref().err().and_then(|error| error.downcast_ref())).await;
+    let error = result.as_ref().err().and_then(|error| error.downcast_ref());
+    rest.end(error, |refusal| pipeline::unreadable(&seat.shared, &known, refusal)).await;
 }
 
 /// Runs a connection; told to stop, it ends with the answers under way.

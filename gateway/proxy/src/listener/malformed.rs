@@ -15,7 +15,6 @@ use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
-use crate::pipeline::request_id;
 use crate::{Body, Refusal};
 
 /// How long the rest of what a refused client sends is taken and thrown away: closed before, the refusal might never be read.
@@ -56,12 +55,17 @@ pub(super) fn guard<S>(stream: S) -> (Guarded<S>, Place<S>) {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Place<S> {
-    /// Ends a connection as it has to end after what hyper said of it. There is nothing to do for one that was handed over (an upgrade).
-    pub(super) async fn end(self, error: Option<&hyper::Error>) {
+    /// Ends a connection as it has to end after what hyper said of it; `answer` makes a refusal's answer. There is nothing to do for one that was handed over
+    /// (an upgrade).
+    pub(super) async fn end(
+        self,
+        error: Option<&hyper::Error>,
+        answer: impl FnOnce(Refusal) -> Response<Body>,
+    ) {
         let Some(mut rest) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
         let refusal = error.and_then(|error| refusal(error, &rest));
         if let Some(refusal) = refusal {
-            let bytes = written(refusal).await;
+            let bytes = written(answer(refusal)).await;
             let told = async {
                 rest.stream.write_all(&bytes).await?;
                 rest.stream.flush().await?;
@@ -120,11 +124,9 @@ fn refusal<S>(error: &hyper::Error, rest: &Rest<S>) -> Option<Refusal> {
     Some(Refusal::new(status, code, detail))
 }
 
-/// A refusal as it goes over the wire.
-async fn written(refusal: Refusal) -> Vec<u8> {
-    let (id, _) = request_id::of(&http::HeaderMap::new());
-    tracing::debug!(request_id = %id, code = refusal.code(), "a request could not be read");
-    let (head, body): (_, Body) = Response::into_parts(refusal.answer(&id, ""));
+/// An answer as it goes over the wire.
+async fn written(answer: Response<Body>) -> Vec<u8> {
+    let (head, body) = answer.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let reason = head.status.canonical_reason().unwrap_or_default();
     let mut bytes = format!("HTTP/1.1 {} {reason}\r\n", head.status.as_str()).into_bytes();
@@ -135,10 +137,7 @@ async fn written(refusal: Refusal) -> Vec<u8> {
         bytes.extend_from_slice(b"\r\n");
     }
     let date = httpdate::fmt_http_date(std::time::SystemTime::now());
-    let rest = format!(
-        "x-request-id: {id}\r\nconnection: close\r\ncontent-length: {}\r\ndate: {date}\r\n\r\n",
-        body.len()
-    );
+    let rest = format!("connection: close\r\ncontent-length: {}\r\ndate: {date}\r\n\r\n", body.len());
     bytes.extend_from_slice(rest.as_bytes());
     bytes.extend_from_slice(&body);
     bytes

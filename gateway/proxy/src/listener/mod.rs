@@ -2,9 +2,10 @@
 //!
 //! Each worker is a thread with a runtime, a socket (`SO_REUSEPORT`) and connections to targets of its own: a request stays on the core that accepted it.
 //! On shutdown a worker first takes what its socket still holds, then closes it, tells all clients that the connection ends with the answer under way, and
-//! waits until they are gone or the drain's time is over.
+//! waits until they are gone or the drain's time is over. So does a listener that a new configuration does not name any more (`change`).
 
 mod certificate;
+mod change;
 mod connection;
 mod lent;
 mod malformed;
@@ -15,22 +16,28 @@ mod sturdy;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::Config;
 use crate::config::Listener;
 use crate::forward::Pool;
 use crate::proxy::Shared;
 use certificate::Certificate;
+pub(crate) use change::{Change, Changes};
 
 /// How often idle connections to targets are looked through.
 const SWEEP: Duration = Duration::from_secs(5);
+
+/// Who connected last is about to ask. So long after the last connection was taken, all are told that they end.
+const SETTLE: Duration = Duration::from_millis(50);
 
 /// Addresses that are taken, by this process alone: before there is anybody who could answer, if need be.
 #[derive(Debug)]
@@ -41,6 +48,8 @@ pub struct Sockets(Vec<Bound>);
 pub struct Listening {
     shared: Arc<Shared>,
     listeners: Vec<Bound>,
+    /// What configurations change from now on.
+    changes: UnboundedReceiver<Change>,
 }
 
 /// What is open at the moment.
@@ -100,9 +109,7 @@ impl Sockets {
     ///
     /// An address that cannot be taken (another process has it, say), or a certificate that cannot be read.
     pub fn bind(config: &Config) -> io::Result<Self> {
-        let written =
-            if config.listeners.is_empty() { vec![Listener::default()] } else { config.listeners.clone() };
-        written.into_iter().map(bind_one).collect::<io::Result<_>>().map(Self)
+        written(config).into_iter().map(bind_one).collect::<io::Result<_>>().map(Self)
     }
 
     /// The addresses, in the configuration's order.
@@ -112,33 +119,68 @@ impl Sockets {
 
     /// A proxy at these addresses.
     pub(crate) fn of(self, shared: &Arc<Shared>) -> Listening {
-        Listening { shared: Arc::clone(shared), listeners: self.0 }
+        Listening { shared: Arc::clone(shared), listeners: self.0, changes: shared.listeners.take() }
     }
 }
 
+fn written(config: &Config) -> Vec<Listener> {
+    if config.listeners.is_empty() { vec![Listener::default()] } else { config.listeners.clone() }
+}
+
 fn bind_one(config: Listener) -> io::Result<Bound> {
-    let about = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", config.address));
-    let certificate = match &config.tls {
-        Some(tls) => Some(Certificate::read(tls).map_err(|message| about(io::Error::other(message)))?),
-        None => None,
-    };
-    let mut address: SocketAddr = config
-        .address
-        .parse()
-        .map_err(|_| about(io::Error::new(io::ErrorKind::InvalidInput, "no address and port")))?;
-    let workers = match config.workers {
+    let mut bound = Bound::successor(config)?;
+    let config = &bound.settings.config;
+    for worker in 0..workers(config) {
+        let socket = listen(bound.address, worker == 0).map_err(|error| about(config, &error))?;
+        // Port 0 is decided by the first.
+        bound.address = socket.local_addr().map_err(|error| about(config, &error))?;
+        bound.sockets.push(socket);
+    }
+    Ok(bound)
+}
+
+fn workers(config: &Listener) -> usize {
+    match config.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => usize::from(workers),
-    };
-    let mut sockets = Vec::with_capacity(workers);
-    for worker in 0..workers {
-        let socket = listen(address, worker == 0).map_err(about)?;
-        // Port 0 is decided by the first.
-        address = socket.local_addr().map_err(about)?;
-        sockets.push(socket);
     }
-    let slots = Arc::new(Semaphore::new(usize::try_from(config.max_connections).unwrap_or(usize::MAX >> 3)));
-    Ok(Bound { address, sockets, settings: Arc::new(Settings { config, certificate, slots }) })
+}
+
+/// The sockets of a listener that was there, as many as its successor needs; its own where there was none.
+fn succeed(
+    mut sockets: Vec<std::net::TcpListener>,
+    config: &Listener,
+) -> io::Result<Vec<std::net::TcpListener>> {
+    let Some(first) = sockets.first() else { return Ok(bind_one(config.clone())?.sockets) };
+    let address = first.local_addr()?;
+    sockets.truncate(workers(config));
+    while sockets.len() < workers(config) {
+        sockets.push(listen(address, false)?);
+    }
+    Ok(sockets)
+}
+
+impl Bound {
+    /// One without sockets: it takes over those of the listener that was there.
+    fn successor(config: Listener) -> io::Result<Self> {
+        let certificate = match &config.tls {
+            Some(tls) => {
+                Some(Certificate::read(tls).map_err(|message| about(&config, &io::Error::other(message)))?)
+            }
+            None => None,
+        };
+        let no_address =
+            |_| about(&config, &io::Error::new(io::ErrorKind::InvalidInput, "no address and port"));
+        let address = config.address.parse().map_err(no_address)?;
+        let slots = usize::try_from(config.max_connections).unwrap_or(usize::MAX >> 3);
+        let settings = Settings { config, certificate, slots: Arc::new(Semaphore::new(slots)) };
+        Ok(Self { address, sockets: Vec::new(), settings: Arc::new(settings) })
+    }
+}
+
+/// An error, and the listener that it is of.
+fn about(config: &Listener, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", config.address))
 }
 
 /// The first socket takes the address for this process and shares it only then: another process of the same user is refused, and does not get a part of the
@@ -166,36 +208,94 @@ impl Listening {
         Arc::clone(&self.shared.counts)
     }
 
-    /// Serves until `shutdown` is ready, then lets what is under way end.
+    /// Serves until `shutdown` is ready, then lets what is under way end. Configurations that are applied meanwhile may add listeners and take them away.
     ///
     /// # Errors
     ///
     /// A worker's thread or runtime that cannot be made.
-    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let (stop, stopped) = watch::channel(false);
-        let mut workers = Vec::new();
-        for bound in self.listeners {
-            for socket in bound.sockets {
-                let worker = Worker {
-                    shared: Arc::clone(&self.shared),
-                    settings: Arc::clone(&bound.settings),
-                    counts: Arc::clone(&self.shared.counts),
-                    stopped: stopped.clone(),
-                };
-                let (done, end) = tokio::sync::oneshot::channel();
-                let name = format!("proxy-{}", workers.len());
-                std::thread::Builder::new().name(name).spawn(move || {
-                    let _ = done.send(worker.run(socket));
-                })?;
-                workers.push(end);
+    pub async fn serve(mut self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        let mut serving = Vec::new();
+        for bound in std::mem::take(&mut self.listeners) {
+            serving.push(self.start(bound)?);
+        }
+        let mut leaving = Vec::new();
+        let mut shutdown = pin!(shutdown);
+        loop {
+            let change = tokio::select! {
+                () = &mut shutdown => break,
+                Some(change) = self.changes.recv() => change,
+            };
+            let mut gone = Vec::new();
+            for listener in &change.gone {
+                if let Some(index) = serving.iter().position(|one: &Serving| one.written == *listener) {
+                    gone.push(serving.swap_remove(index));
+                }
+            }
+            for mut bound in change.added {
+                let config = &bound.settings.config;
+                if bound.sockets.is_empty() {
+                    let old = gone.iter_mut().find(|old| old.written.address == config.address);
+                    let sockets = old.map(|old| std::mem::take(&mut old.sockets)).unwrap_or_default();
+                    match succeed(sockets, config) {
+                        Ok(sockets) => bound.sockets = sockets,
+                        Err(error) => {
+                            tracing::error!(%error, "a listener is missing");
+                            continue;
+                        }
+                    }
+                }
+                tracing::info!(address = config.address, "listening");
+                serving.push(self.start(bound)?);
+            }
+            for old in gone {
+                tracing::info!(address = old.written.address, "listening no more, as it was written before");
+                leaving.push(old.stop());
             }
         }
-        shutdown.await;
-        stop.send_replace(true);
-        for worker in workers {
+        leaving.extend(serving.into_iter().map(Serving::stop));
+        for worker in leaving.into_iter().flatten() {
             worker.await.map_err(|_| io::Error::other("a worker ended early"))??;
         }
         Ok(())
+    }
+
+    /// Starts the workers of a listener.
+    fn start(&self, bound: Bound) -> io::Result<Serving> {
+        let (stop, stopped) = watch::channel(false);
+        let (mut workers, mut sockets) = (Vec::new(), Vec::new());
+        for socket in bound.sockets {
+            sockets.push(socket.try_clone()?);
+            let worker = Worker {
+                shared: Arc::clone(&self.shared),
+                settings: Arc::clone(&bound.settings),
+                counts: Arc::clone(&self.shared.counts),
+                stopped: stopped.clone(),
+            };
+            let (done, end) = oneshot::channel();
+            let name = format!("proxy-{}", workers.len());
+            std::thread::Builder::new().name(name).spawn(move || {
+                let _ = done.send(worker.run(socket));
+            })?;
+            workers.push(end);
+        }
+        Ok(Serving { written: bound.settings.config.clone(), sockets, stop, workers })
+    }
+}
+
+/// A listener at work.
+struct Serving {
+    written: Listener,
+    /// For a successor.
+    sockets: Vec<std::net::TcpListener>,
+    stop: watch::Sender<bool>,
+    workers: Vec<oneshot::Receiver<io::Result<()>>>,
+}
+
+impl Serving {
+    /// Lets it end; its workers tell when they have.
+    fn stop(self) -> Vec<oneshot::Receiver<io::Result<()>>> {
+        self.stop.send_replace(true);
+        self.workers
     }
 }
 
@@ -226,17 +326,19 @@ impl Worker {
         let pool = Arc::new(Pool::default());
         let worker = (Arc::clone(&pool), Handle::current());
         self.counts.workers.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        let (end, ended) = watch::channel(false);
         let seat = Seat {
             shared: Arc::clone(&self.shared),
             pool: Arc::clone(&pool),
             settings: Arc::clone(&self.settings),
-            stopped: self.stopped.clone(),
+            stopped: ended,
         };
         let tasks = tokio_util::task::TaskTracker::new();
+        let swept = Arc::clone(&pool);
         let sweeper = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(SWEEP).await;
-                pool.sweep(Instant::now());
+                swept.sweep(Instant::now());
             }
         });
         loop {
@@ -265,11 +367,15 @@ impl Worker {
             self.seat(&seat, &tasks, slot, stream, peer);
         }
         drop(listener);
+        tokio::time::sleep(SETTLE).await;
+        end.send_replace(true);
         tasks.close();
         if tokio::time::timeout(self.settings.config.drain_timeout.0, tasks.wait()).await.is_err() {
             tracing::warn!(connections = tasks.len(), "connections were closed before their requests ended");
         }
         sweeper.abort();
+        let mut workers = self.counts.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.retain(|(known, _)| !Arc::ptr_eq(known, &pool));
         Ok(())
     }
 

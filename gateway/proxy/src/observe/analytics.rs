@@ -187,9 +187,10 @@ impl Step {
     }
 
     fn top(&self, names: &HashMap<Box<str>, Sums>, most: usize) -> Vec<Named> {
-        let named =
-            |(name, sums): (&Box<str>, &Sums)| Named::new(name.to_string(), sums, self.total.requests);
-        let mut top: Vec<_> = names.iter().map(named).collect();
+        let mut top: Vec<_> = names
+            .iter()
+            .map(|(name, sums)| Named::new(name.to_string(), sums, self.total.requests))
+            .collect();
         top.sort_by(|one, other| other.requests.cmp(&one.requests).then_with(|| one.name.cmp(&other.name)));
         top.truncate(most);
         top

@@ -159,12 +159,18 @@ impl Policy {
     /// From what was written.
     ///
     /// # Errors
-    /// A collector that is no `http://` URL, a sample outside of 0 to 1, a step of none.
-    pub fn new(config: &config::Observe) -> Result<Self, Fault> {
-        let exporter =
-            config.traces.as_ref().map(Exporter::new).transpose().map_err(|fault| fault.under("traces"))?;
+    /// All of: a collector that is no URL, a sample outside of 0 to 1, a step of none.
+    pub fn new(config: &config::Observe) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let exporter = config.traces.as_ref().map(Exporter::new).transpose().unwrap_or_else(|found| {
+            faults.extend(found.into_iter().map(|fault| fault.under("traces")));
+            None
+        });
         if config.analytics.step.0 < Duration::from_secs(1) {
-            return Err(Fault::at("step", "is less than a second; write 60s").under("analytics"));
+            faults.push(Fault::at("step", "is less than a second; write 60s").under("analytics"));
+        }
+        if !faults.is_empty() {
+            return Err(faults);
         }
         Ok(Self { config: config.clone(), exporter: exporter.map(Arc::new) })
     }
@@ -178,7 +184,13 @@ impl Recorder {
         settings.log = config.access_log;
         settings.analytics = config.analytics.enabled;
         settings.sample = config.traces.as_ref().map_or(0.0, |traces| traces.sample);
-        settings.exporter.clone_from(&policy.exporter);
+        let goes_on = match (&settings.exporter, &policy.exporter) {
+            (Some(old), Some(new)) => old.is_like(new),
+            _ => false,
+        };
+        if !goes_on {
+            settings.exporter.clone_from(&policy.exporter);
+        }
         drop(settings);
         self.analytics().configure(&config.analytics);
     }

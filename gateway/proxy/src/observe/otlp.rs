@@ -9,13 +9,17 @@ use bytes::Bytes;
 use crossbeam_queue::ArrayQueue;
 use http::{Request, Uri, header};
 use http_body_util::Full;
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
 
 use super::{Detail, Event, Trace};
-use crate::config::{Fault, Traces};
+use crate::config::files::{Looks, looks_of_tls};
+use crate::config::{ClientTls, Fault, Traces};
+use crate::forward::tls;
 
 /// Spans that may wait.
 const WAITING: usize = 4_096;
@@ -25,8 +29,10 @@ const BATCH: usize = 512;
 /// Sends spans.
 #[derive(Debug)]
 pub struct Exporter {
+    /// What was written, and the files that it names as they were read.
+    made_of: (Traces, Looks),
     url: Uri,
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     queue: ArrayQueue<Value>,
     dropped: AtomicU64,
     sent: AtomicU64,
@@ -37,23 +43,36 @@ impl Exporter {
     /// To the collector that was written down.
     ///
     /// # Errors
-    /// A URL that is none of `http`; a sample outside of 0 to 1.
-    pub fn new(config: &Traces) -> Result<Self, Fault> {
-        let url: Option<Uri> = format!("{}/v1/traces", config.endpoint.trim_end_matches('/')).parse().ok();
-        let Some(url) = url.filter(|url| url.scheme_str() == Some("http") && url.host().is_some()) else {
-            return Err(Fault::at("endpoint", "is no http URL; write http://127.0.0.1:4318"));
-        };
+    /// A URL that is none of `http` or `https`; TLS that cannot be set up; a sample outside of 0 to 1.
+    pub fn new(config: &Traces) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
         if !(0.0..=1.0).contains(&config.sample) {
-            return Err(Fault::at("sample", "is a part: 0 to 1"));
+            faults.push(Fault::at("sample", "is a part: 0 to 1"));
         }
+        let made_of = (config.clone(), looks_of_tls(&config.tls));
+        let url: Option<Uri> = format!("{}/v1/traces", config.endpoint.trim_end_matches('/')).parse().ok();
+        let known = |url: &Uri| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some();
+        let Some(url) = url.filter(known) else {
+            let message = "is no URL; write http://127.0.0.1:4318 or https://collector.example";
+            faults.push(Fault::at("endpoint", message));
+            return Err(faults);
+        };
+        let connector = connector(&url, config).map_err(|fault| faults.push(fault)).ok();
+        let Some(connector) = connector.filter(|_| faults.is_empty()) else { return Err(faults) };
         Ok(Self {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            made_of,
             url,
-            client: Client::builder(TokioExecutor::new()).build_http(),
             queue: ArrayQueue::new(WAITING),
             dropped: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             sending: AtomicBool::new(false),
         })
+    }
+
+    /// Whether another would be the same: then this one goes on, with what waits in it.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.made_of == other.made_of
     }
 
     /// Spans that were dropped, and spans that the collector took.
@@ -96,6 +115,25 @@ impl Exporter {
         let answer = tokio::time::timeout(Duration::from_secs(5), self.client.request(request)).await;
         matches!(answer, Ok(Ok(answer)) if answer.status().is_success())
     }
+}
+
+/// Connections to the collector. The system's certificates are many: they are only read where TLS is spoken.
+fn connector(url: &Uri, config: &Traces) -> Result<HttpsConnector<HttpConnector>, Fault> {
+    let spoken = url.scheme_str() == Some("https");
+    let written =
+        if spoken { config.tls.clone() } else { ClientTls { insecure: true, ..ClientTls::default() } };
+    let mut tls = tls::client(&written, false).map_err(|fault| fault.under("tls"))?;
+    // The connector offers the protocols itself.
+    tls.alpn_protocols.clear();
+    let mut builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+    if let Some(name) = &written.server_name {
+        let name = ServerName::try_from(name.clone()).map_err(|_| {
+            let message = format!("`{name}` is no name that a certificate can show");
+            Fault::at("server_name", message).under("tls")
+        })?;
+        builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
+    }
+    Ok(builder.enable_http1().build())
 }
 
 fn text(key: &str, value: &str) -> Value {

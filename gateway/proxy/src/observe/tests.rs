@@ -9,7 +9,7 @@ use http::{Method, StatusCode};
 
 use super::{Finished, Handles, Policy, Recorder, Seen, Trace, unix_ms};
 use crate::Caller;
-use crate::config::{AccessLog, Analytics, Observe, Traces};
+use crate::config::{AccessLog, Analytics, ClientTls, Observe, Traces};
 
 fn finished(handles: &Handles) -> Finished<'_> {
     Finished {
@@ -157,9 +157,11 @@ async fn spans_reach_a_collector_and_are_counted_where_they_do_not() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let recorder = Recorder::default();
-    let policy =
-        Policy::new(&Observe { traces: Some(Traces { endpoint, sample: 1.0 }), ..Observe::default() })
-            .unwrap();
+    let policy = Policy::new(&Observe {
+        traces: Some(Traces { endpoint, tls: ClientTls::default(), sample: 1.0 }),
+        ..Observe::default()
+    })
+    .unwrap();
     recorder.apply(&policy);
     let exporter = Arc::clone(policy.exporter.as_ref().unwrap());
     let handles = recorder.handles("orders", Some("orders"));

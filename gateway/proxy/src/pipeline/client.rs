@@ -23,8 +23,8 @@ pub(crate) fn behind(trusted: &Networks, peer: &Peer, headers: &HeaderMap) -> (I
     }
     let mut client = peer.address;
     'all: for value in headers.get_all(FOR).iter().rev() {
-        for part in value.to_str().unwrap_or_default().rsplit(',') {
-            let Some(address) = address(part.trim()) else { break 'all };
+        for part in value.as_bytes().rsplit(|byte| *byte == b',') {
+            let Some(address) = address(part) else { break 'all };
             client = address;
             if !trusted.contains(address) {
                 break 'all;
@@ -41,7 +41,8 @@ pub(crate) fn behind(trusted: &Networks, peer: &Peer, headers: &HeaderMap) -> (I
 }
 
 /// An address, with a port or without.
-fn address(text: &str) -> Option<IpAddr> {
+fn address(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text.trim_ascii()).ok()?;
     let plain = text.parse::<IpAddr>().ok();
     let with_port = || text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
@@ -105,5 +106,8 @@ mod tests {
         assert_eq!(behind(&trusted, &peer("8.8.8.8"), &headers), ("8.8.8.8".parse().unwrap(), false));
         headers.insert(FOR, HeaderValue::from_static("unknown, 10.0.0.2"));
         assert_eq!(behind(&trusted, &peer("10.0.0.1"), &headers).0, "10.0.0.2".parse::<IpAddr>().unwrap());
+        // What a client put in front of the trusted proxy's word does not hide it.
+        headers.insert(FOR, HeaderValue::from_bytes(b"\xff, 192.0.2.9").unwrap());
+        assert_eq!(behind(&trusted, &peer("10.0.0.1"), &headers).0, "192.0.2.9".parse::<IpAddr>().unwrap());
     }
 }

@@ -3,11 +3,11 @@
 //! A stage that few routes have and that waits for something is boxed: the future of a request has room for all of its stages at once, and is moved as a whole.
 
 mod ask;
-mod client;
+pub(crate) mod client;
 mod keep;
-mod normal;
+pub(crate) mod normal;
 mod record;
-pub(crate) mod request_id;
+mod request_id;
 mod websocket;
 
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +16,7 @@ use std::time::{Instant, SystemTime};
 
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
-use http::{HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use hyper::body::Body as _;
 
 use crate::edge::{self, Accepted, Negotiated, whole};
@@ -115,6 +115,18 @@ pub(crate) async fn answer(
         }
     };
     let answer = record::record(answer, shared, snapshot, route, (exchange, method, notes));
+    shown_as(answer, shown)
+}
+
+/// Answers what cannot be read as a request: counted and logged as any other, without what is not known of it.
+pub(crate) fn unreadable(shared: &Arc<Shared>, peer: &Peer, refusal: Refusal) -> Response<Body> {
+    let (id, shown) = request_id::of(&HeaderMap::new());
+    let exchange =
+        Exchange { request_id: id, secure: peer.secure, ..Exchange::from(peer.address, Instant::now()) };
+    let mut notes = Notes::default();
+    let answer = told(refusal, &exchange, &mut notes);
+    let method = Method::from_bytes(b"-").unwrap_or_default();
+    let answer = record::record(answer, shared, shared.snapshot.load_full(), None, (exchange, method, notes));
     shown_as(answer, shown)
 }
 

@@ -4,6 +4,8 @@
 //! 6.2.2). An encoded slash, backslash or NUL is refused: services differ over what it means. The host: exactly one, the same in the request's target and
 //! in `Host` (RFC 9112, section 3.2).
 
+use std::net::Ipv6Addr;
+
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Uri};
 use http::{HeaderValue, Method, StatusCode, Version, header};
@@ -150,13 +152,18 @@ fn plain_name(text: &[u8]) -> Option<String> {
 }
 
 fn well_formed(authority: &Authority) -> bool {
-    let text = authority.as_str();
     let host = authority.host();
-    !text.contains('@')
-        && !host.is_empty()
-        && (text.len() == host.len() || authority.port_u16().is_some())
-        && (host.starts_with('[')
-            || host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')))
+    // Nothing stands between the host and its port: what does is read as a part of either.
+    let port = authority.as_str().strip_prefix(host).unwrap_or("@");
+    let port = port.is_empty()
+        || port.strip_prefix(':').is_some_and(|port| {
+            port.bytes().all(|byte| byte.is_ascii_digit()) && authority.port_u16().is_some()
+        });
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    port && match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(name),
+    }
 }
 
 fn same(asked: &Authority, written: &Authority, scheme: Option<&str>) -> bool {
@@ -200,12 +207,12 @@ fn path(head: &mut Parts, exchange: &mut Exchange) -> Result<(), Refusal> {
 }
 
 /// Whether a path is in its normal form for sure.
-fn plain(path: &str) -> bool {
+pub(crate) fn plain(path: &str) -> bool {
     let mut before = 0;
     for byte in path.bytes() {
         let suspicious = match byte {
             b'/' | b'.' => before == b'/',
-            b'%' | b'\\' | b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}' => true,
+            b'%' | b'\\' | b'"' | b'#' | b'?' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}' => true,
             byte => !byte.is_ascii_graphic(),
         };
         if suspicious {
@@ -277,7 +284,7 @@ fn decode(path: &str) -> Result<String, Refusal> {
             }
             byte if !encoded
                 && byte.is_ascii_graphic()
-                && !matches!(byte, b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}') =>
+                && !matches!(byte, b'"' | b'#' | b'?' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}') =>
             {
                 text.push(char::from(byte));
             }
@@ -325,7 +332,7 @@ mod tests {
             ("/%41%7e%c3%a9", "/A~%C3%A9"),
             ("/a%20b;c=1,d", "/a%20b;c=1,d"),
             ("/...", "/..."),
-            ("/a|b\"", "/a%7Cb%22"),
+            ("/a|b\"?#", "/a%7Cb%22%3F%23"),
         ] {
             assert_eq!(resolve(path).map_err(|refusal| refusal.code()), Ok(normal.to_owned()), "{path}");
         }

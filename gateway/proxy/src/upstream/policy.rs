@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Uri;
 
-use super::dns;
+use super::{dns, sticky};
 use crate::config::{self, Fault};
 
 /// What was written of a service's targets and their health, checked.
@@ -17,6 +17,8 @@ pub struct Policy {
     pub(super) active: Option<config::ActiveHealth>,
     pub(super) passive: config::PassiveHealth,
     pub(super) budget: f64,
+    /// Of sticky cookies, where one is written down.
+    pub(super) key: Option<sticky::Key>,
 }
 
 /// A target as somebody names it: a file, the DNS.
@@ -117,6 +119,13 @@ impl Policy {
         {
             faults.push(Fault::at("cookie", "is no name of a cookie").under("sticky").under("balance"));
         }
+        let key = match &config.balance {
+            config::Balance::Sticky(config::StickyCookie { key_file: Some(file), .. }) => {
+                let wrong = |message| Fault::at("key_file", message).under("sticky").under("balance");
+                sticky::Key::read(file).map_err(|message| faults.push(wrong(message))).ok()
+            }
+            _ => None,
+        };
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -127,6 +136,7 @@ impl Policy {
             active: config.health.active.clone(),
             passive: passive.clone(),
             budget: config.retry.budget,
+            key,
         })
     }
 }

@@ -64,6 +64,8 @@ pub(super) struct Set {
     pub(super) targets: Vec<Arc<Target>>,
     /// Whether their priorities differ.
     ranked: bool,
+    /// Of sticky cookies.
+    signer: Option<Signer>,
 }
 
 /// A service.
@@ -77,7 +79,8 @@ pub struct Service {
     turn: Mutex<()>,
     start: AtomicUsize,
     budget: Budget,
-    signer: Option<Signer>,
+    /// Signs sticky cookies where no key is written down.
+    key: [u8; 32],
     /// Another configuration: background work begins anew.
     pub(super) changed: Notify,
     /// Discovery gave an answer, or there is nothing to discover.
@@ -96,14 +99,15 @@ pub struct ServiceStatus {
 }
 
 impl Service {
-    /// One with the targets that the policy names; those to discover come with [`Self::run`]. `key` signs its cookies.
-    pub fn new(name: impl Into<Arc<str>>, policy: Policy, key: &[u8], now: Instant) -> Self {
+    /// One with the targets that the policy names; those to discover come with [`Self::run`]. `key` signs its cookies where the policy has none.
+    pub fn new(name: impl Into<Arc<str>>, policy: Policy, key: [u8; 32], now: Instant) -> Self {
         let name = name.into();
         let budget = Budget::new(policy.budget);
         let settled = policy.discover.is_none();
-        let set = Set::new(Arc::new(policy), &[], &[], now);
+        let signer = signer(&policy, &key, &name);
+        let set = Set { signer, ..Set::new(Arc::new(policy), &[], &[], now) };
         Self {
-            signer: Signer::new(key, &name),
+            key,
             name,
             set: ArcSwap::from_pointee(set),
             found: Mutex::new(Vec::new()),
@@ -136,7 +140,8 @@ impl Service {
             old.targets.iter().for_each(|target| target.unasked());
         }
         self.budget.configure(policy.budget);
-        self.set.store(Arc::new(Set::new(Arc::new(policy), &found, &old.targets, now)));
+        let signer = signer(&policy, &self.key, &self.name);
+        self.set.store(Arc::new(Set { signer, ..Set::new(Arc::new(policy), &found, &old.targets, now) }));
         drop(found);
         self.changed.notify_waiters();
     }
@@ -150,7 +155,9 @@ impl Service {
         }
         *found = specs;
         let old = self.set.load_full();
-        self.set.store(Arc::new(Set::new(Arc::clone(&old.policy), &found, &old.targets, now)));
+        let signer = old.signer.clone();
+        self.set
+            .store(Arc::new(Set { signer, ..Set::new(Arc::clone(&old.policy), &found, &old.targets, now) }));
         tracing::info!(service = %self.name, targets = found.len(), "targets discovered");
     }
 
@@ -207,11 +214,11 @@ impl Service {
             Balance::Sticky(config) => {
                 let time = unix();
                 let known = sticky::cookie(by.headers, &config.cookie)
-                    .and_then(|cookie| self.signer.as_ref()?.read(cookie, time))
+                    .and_then(|cookie| set.signer.as_ref()?.read(cookie, time))
                     .and_then(|id| targets.iter().find(|target| target.id() == id && able(target)));
                 if known.is_none() {
                     let target = self.in_turn(targets, able)?;
-                    let signer = self.signer.as_ref();
+                    let signer = set.signer.as_ref();
                     let cookie =
                         signer.and_then(|signer| signer.cookie(config, target.id(), time, by.secure));
                     return Some((Arc::clone(target), cookie));
@@ -296,8 +303,12 @@ impl Set {
         }
         let ranked =
             targets.windows(2).any(|pair| matches!(pair, [one, other] if one.priority() != other.priority()));
-        Self { policy, targets, ranked }
+        Self { policy, targets, ranked, signer: None }
     }
+}
+
+fn signer(policy: &Policy, key: &[u8], name: &str) -> Option<Signer> {
+    Signer::new(policy.key.as_ref().map_or(key, sticky::Key::bytes), name)
 }
 
 /// What a request is hashed by, if it has it.
@@ -366,7 +377,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// With the key of sticky cookies. Nodes that share it take each other's, and so does the next process; any 32 random bytes.
+    /// With the key of sticky cookies that have none of their own: any 32 random bytes.
     pub const fn new(key: [u8; 32]) -> Self {
         Self { key, services: RwLock::new(BTreeMap::new()) }
     }
@@ -379,7 +390,7 @@ impl Services {
             return (Arc::clone(service), false);
         }
         let name: Arc<str> = Arc::from(name);
-        let service = Arc::new(Service::new(Arc::clone(&name), policy, &self.key, now));
+        let service = Arc::new(Service::new(Arc::clone(&name), policy, self.key, now));
         services.insert(name, Arc::clone(&service));
         (service, true)
     }

@@ -1,6 +1,8 @@
 //! The cookie that keeps a caller with its target: `<target>.<end>.<signature>`. The signature is HMAC-SHA256 over service, target and end; one that is forged or
 //! over is as good as none. The target is named by a hash of its URL, so the cookie tells nothing of the network behind.
 
+use std::path::Path;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -11,6 +13,36 @@ use crate::config::StickyCookie;
 
 /// Half of the signature is enough, and keeps the cookie short.
 const SIGNATURE: usize = 16;
+
+/// The shortest key, in bytes.
+const SHORTEST: usize = 32;
+
+/// A key that was written down.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Key(Vec<u8>);
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Key")
+    }
+}
+
+impl Key {
+    /// Reads it; white space around it is no part of it.
+    pub(super) fn read(file: &Path) -> Result<Self, String> {
+        let key =
+            std::fs::read(file).map_err(|error| format!("`{}` cannot be read: {error}", file.display()))?;
+        let key = key.trim_ascii();
+        if key.len() < SHORTEST {
+            return Err(format!("`{}` is shorter than {SHORTEST} characters", file.display()));
+        }
+        Ok(Self(key.to_vec()))
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 /// Makes and reads the cookies of one service.
 #[derive(Clone)]
@@ -80,9 +112,8 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
     headers
         .get_all(header::COOKIE)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('='))
         .find(|(known, _)| *known == name)
         .map(|(_, value)| value)
 }
@@ -124,7 +155,7 @@ mod tests {
         assert!(set.ends_with("; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"), "{set}");
         let mut headers = HeaderMap::new();
         let pair = set.split(';').next().unwrap();
-        headers.insert(header::COOKIE, HeaderValue::try_from(format!("a=b; {pair}; c=d")).unwrap());
+        headers.insert(header::COOKIE, HeaderValue::try_from(format!("a=\u{e9}; {pair}; c=d")).unwrap());
         assert_eq!(signer.read(cookie(&headers, "waypost_target").unwrap(), 100), Some(7));
         assert_eq!(cookie(&headers, "target"), None);
     }

@@ -92,7 +92,8 @@ async fn an_answer_over_http1_that_is_cut_anywhere_is_a_problem_or_ends_early() 
             }
             assert_eq!(target.count(), whole.len() + 1, "each is one try");
             proxy.nothing_is_left().await;
-            assert_eq!(proxy.counts.targets(), 0);
+            // That of the whole answer waits for the next request until its end is seen.
+            assert!(proxy.counts.targets() <= 1);
         }
     }
 }

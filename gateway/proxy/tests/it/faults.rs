@@ -130,12 +130,13 @@ async fn a_client_that_stands_still_is_let_go() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let mut answer = String::new();
+    let mut answer = Vec::new();
     let begun = Instant::now();
     tokio::select! {
-        _ = from.read_to_string(&mut answer) => {}
+        _ = from.read_to_end(&mut answer) => {}
         () = drip => {}
     }
+    let answer = String::from_utf8_lossy(&answer).into_owned();
     assert!(begun.elapsed() < Duration::from_secs(5) && answer.starts_with("HTTP/1.1 408 "), "{answer}");
     // One that only waits between requests is told nothing.
     drop(stream);
@@ -201,4 +202,34 @@ async fn a_client_that_stands_still_within_a_body_that_is_wanted_whole_is_let_go
     }
     assert_eq!(target.count(), 0);
     proxy.nothing_is_left().await;
+}
+
+#[tokio::test]
+async fn a_body_that_comes_byte_by_byte_has_the_routes_time_and_is_the_clients_fault() {
+    let target = Target::new(Act::Answer(OK)).await;
+    let mut config = simple(std::slice::from_ref(&target.url));
+    config["routes"][0]["timeout"] = "800ms".into();
+    let proxy = Running::new(config);
+    let mut stream = TcpStream::connect(proxy.address).await.unwrap();
+    let (mut from, mut to) = stream.split();
+    to.write_all(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n").await.unwrap();
+    let drip = async {
+        while to.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let mut answer = Vec::new();
+    let begun = Instant::now();
+    tokio::select! {
+        _ = from.read_to_end(&mut answer) => {}
+        () = drip => {}
+    }
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert!(begun.elapsed() < Duration::from_secs(5), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("request_timeout"), "{answer}");
+    drop(stream);
+    proxy.nothing_is_left().await;
+    assert_eq!(proxy.counts.targets(), 0);
+    let status = proxy.proxy.seen().breakers.remove(0);
+    assert_eq!(status.failures, 0, "the service is not blamed");
 }

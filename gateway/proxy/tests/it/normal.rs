@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{Act, Custom, OK, Running, Target};
+use crate::support::{Act, Custom, OK, Running, Target, simple};
 
 async fn both() -> (Target, Running) {
     let target = Target::new(Act::Answer(OK)).await;
@@ -24,6 +24,8 @@ async fn what_has_no_normal_form_is_refused_and_reaches_no_target() {
         ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: user@a\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: a:99999\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: [::1]E:80\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: [a]\r\n\r\n", 400),
         ("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("GET http://b/ HTTP/1.1\r\n\r\n", 400),
         ("GET //admin/%2e%2e/x%2fy HTTP/1.1\r\nHost: a\r\n\r\n", 400),
@@ -83,6 +85,10 @@ async fn what_is_no_http_is_refused_and_reaches_no_target() {
         assert!(head.contains(&format!("content-length: {}", body.len())), "{answer}");
     }
     assert_eq!(target.count(), 0);
+    let metrics = proxy.proxy.recorder().text(&proxy.proxy.seen());
+    let refused =
+        |line: &str| line.contains("requests_total{") && line.contains("4xx") && !line.ends_with(" 0");
+    assert!(metrics.lines().any(refused), "they are counted: {metrics}");
 }
 
 #[tokio::test]
@@ -185,7 +191,9 @@ async fn another_protocol_may_say_what_looks_like_a_bare_refusal() {
         }
     })
     .await;
-    let proxy = Running::to(std::slice::from_ref(&target.url));
+    let mut config = simple(std::slice::from_ref(&target.url));
+    config["services"]["all"]["timeouts"]["idle"] = "60s".into();
+    let proxy = Running::new(config);
     let mut stream = TcpStream::connect(proxy.address).await.unwrap();
     stream
         .write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: mine\r\n\r\n")
@@ -198,7 +206,7 @@ async fn another_protocol_may_say_what_looks_like_a_bare_refusal() {
         stream.write_all(b"?").await.unwrap();
         let mut said = vec![0; BARE.len()];
         let read = stream.read_exact(&mut said);
-        tokio::time::timeout(Duration::from_millis(500), read).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(5), read).await.unwrap().unwrap();
         assert_eq!(said, BARE);
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::support::{Act, Custom, OK, Running, Target, bare, simple};
+use crate::support::{Act, Custom, OK, Running, Target, bare, simple, until};
 
 const GET: &[u8] = b"GET /x HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n";
 
@@ -98,6 +98,34 @@ async fn a_request_is_answered_without_a_socket_as_well() {
     let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
     assert_eq!(&body[..], b"ok");
     assert!(target.last().contains("x-forwarded-for: 192.0.2.7\r\n"));
+}
+
+#[tokio::test]
+async fn spans_reach_a_collector_over_tls_that_is_trusted_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cert, key) = certificate(folder.path());
+    let collector = Target::new(Act::Answer(OK)).await;
+    let mut config = simple(std::slice::from_ref(&collector.url));
+    config["listeners"][0]["tls"] = json!({ "certificate": cert, "key": key });
+    let front = Running::new(config);
+    let target = Target::new(Act::Answer(OK)).await;
+    let other = tempfile::tempdir().unwrap();
+    let (unknown, _) = certificate(other.path());
+    for (ca, reached) in [(unknown, 0), (cert, 1)] {
+        let mut config = simple(std::slice::from_ref(&target.url));
+        config["observe"] = json!({ "traces": {
+            "endpoint": format!("https://localhost:{}", front.address.port()), "sample": 1.0, "tls": { "ca": ca },
+        } });
+        let proxy = Running::new(config);
+        assert!(proxy.raw(GET).await.starts_with("HTTP/1.1 200 "));
+        if reached == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        }
+        until("the spans arrive", || collector.count() >= reached).await;
+        assert_eq!(collector.count(), reached);
+    }
+    let seen = collector.last();
+    assert!(seen.starts_with("POST /v1/traces HTTP/1.1\r\n") && seen.contains("resourceSpans"), "{seen}");
 }
 
 /// A certificate that an authority made: its PEM and its key's.

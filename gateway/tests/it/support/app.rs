@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use waypost_gateway::data_plane::{File, Plan};
+use waypost_gateway::store::{Readers, System, SystemTx};
 use waypost_gateway::{Config, DataPlane, Gateway, http};
 
 use super::{Ask, User};
@@ -48,12 +49,17 @@ impl App {
         let data_plane = DataPlane::new(plan, service).unwrap();
         let listening = data_plane.proxy().at(sockets);
         let address = listening.addresses()[0];
+        gateway.listening(address);
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(async move {
             let served = listening.serve(async { stopped.await.unwrap_or_default() }).await;
             (served, data_plane)
         });
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
         Self { gateway, address, client, directory, stop: Some(stop), served }
     }
 
@@ -77,6 +83,16 @@ impl App {
         served.unwrap();
         self.gateway.close().await;
         drop(data_plane);
+    }
+
+    /// The rows of every tenant, under the surface.
+    pub fn inspect(&self) -> &Readers {
+        self.gateway.store().system(System::Inspection)
+    }
+
+    /// A change under the surface.
+    pub async fn tamper(&self) -> SystemTx {
+        self.gateway.store().begin_system(System::Inspection).await.unwrap()
     }
 
     /// A question of nobody in particular.

@@ -44,6 +44,18 @@ impl Ask {
         self.without("authorization").header("X-API-Key", secret)
     }
 
+    pub fn form(self, fields: &[(&str, &str)]) -> Self {
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(fields);
+        self.header("Content-Type", "application/x-www-form-urlencoded").body(body.finish())
+    }
+
+    pub fn basic(self, name: &str, secret: &str) -> Self {
+        use base64::Engine as _;
+        let pair = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{secret}"));
+        self.header("Authorization", &format!("Basic {pair}"))
+    }
+
     pub fn json(self, body: Value) -> Self {
         self.header("Content-Type", "application/json").body(serde_json::to_vec(&body).unwrap())
     }
@@ -51,6 +63,13 @@ impl Ask {
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self
+    }
+
+    /// Whether the path or the body has this text; the query, by which lists are narrowed, does not count.
+    pub fn names(&self, text: &str) -> bool {
+        let path = self.url.split('?').next().unwrap_or_default();
+        path.contains(text)
+            || self.body.as_ref().is_some_and(|body| String::from_utf8_lossy(body).contains(text))
     }
 
     pub async fn send(self) -> Reply {
@@ -87,7 +106,14 @@ impl Reply {
                 assert!(self.headers.contains_key(name), "no {name} on {self}");
             }
         }
-        if self.status >= 400 && !self.asked.starts_with("HEAD") {
+        let is_page = self.header("content-type").is_some_and(|own| own.starts_with("text/html"));
+        let is_oauth = self.status >= 400 && self.header("content-type") == Some("application/json");
+        if is_oauth {
+            let told = self.json();
+            assert_eq!(told["error_description"].is_string(), true, "{self}");
+            assert!(self.asked.contains("/oauth/") && told["error"].is_string(), "{self}");
+        }
+        if self.status >= 400 && !self.asked.starts_with("HEAD") && !is_page && !is_oauth {
             assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self}");
             let problem = self.json();
             assert_eq!(problem["status"], self.status, "{self}");
@@ -95,7 +121,7 @@ impl Reply {
             let retry_after = problem.get("retry_after").map(ToString::to_string);
             assert_eq!(retry_after.as_deref(), self.header("retry-after"), "{self}");
         }
-        if self.status == 401 {
+        if self.status == 401 && !is_page {
             assert!(self.headers.contains_key("www-authenticate"), "{self}");
         }
     }
@@ -125,6 +151,21 @@ impl Reply {
         let mut fields: Vec<_> = problem["errors"].as_array().expect("no fields").iter().map(name).collect();
         fields.sort();
         fields
+    }
+
+    /// What an endpoint of OAuth refused with.
+    #[track_caller]
+    pub fn refusal(self, status: u16, error: &str) -> Self {
+        assert_eq!((self.status, self.json()["error"].as_str()), (status, Some(error)), "{self}");
+        self
+    }
+
+    /// The parameters of the address that a browser is sent to.
+    #[track_caller]
+    pub fn sent_with(&self) -> std::collections::HashMap<String, String> {
+        let location = self.header("location").unwrap_or_else(|| panic!("{self} leads nowhere"));
+        let url = url::Url::parse(location).unwrap_or_else(|_| panic!("{location}"));
+        url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

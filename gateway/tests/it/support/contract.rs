@@ -67,6 +67,18 @@ impl Contract {
         parameters.into_iter().flatten().map(|parameter| self.resolve(parameter).clone()).collect()
     }
 
+    /// The path of an operation with the examples of its parameters, which name what nobody has.
+    pub fn example_path(&self, operation: &Operation) -> String {
+        let mut path = operation.path.clone();
+        for parameter in self.parameters(operation) {
+            if let (Some(name), Some(example)) = (parameter["name"].as_str(), parameter["example"].as_str()) {
+                path = path.replace(&format!("{{{name}}}"), example);
+            }
+        }
+        assert!(!path.contains('{'), "{path}: a path parameter without an example");
+        path
+    }
+
     /// What is wrong with a body under a schema of an answer of this operation; nothing is good.
     pub fn check_body(&self, operation: &Operation, status: u16, body: &Value) -> Vec<String> {
         let status = if status >= 400 { format!("{}XX", status / 100) } else { status.to_string() };

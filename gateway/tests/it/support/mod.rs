@@ -10,7 +10,9 @@
 
 mod app;
 mod ask;
+pub mod browser;
 pub mod contract;
+pub mod oauth;
 mod program;
 mod upstream;
 pub mod user;

@@ -33,14 +33,48 @@ impl<'a> User<'a> {
         Self::login(app, email, password).await
     }
 
-    /// Somebody who may do everything, as no one becomes by registering.
+    /// Somebody of those who run the gateway, who may do everything.
     pub async fn admin(app: &'a App) -> Self {
         let user = Self::register(app).await;
-        let mut tx = app.gateway.store().begin_unrecorded().await.unwrap();
-        let promote = sqlx::query("UPDATE users SET role = 'admin' WHERE email = $1").bind(&user.email);
-        promote.execute(tx.connection()).await.unwrap();
+        let mut tx = app.tamper().await;
+        let promote =
+            "UPDATE tenants SET platform = 1 WHERE id = (SELECT tenant_id FROM users WHERE email = $1)";
+        sqlx::query(promote).bind(&user.email).execute(tx.connection()).await.unwrap();
         tx.commit_empty().await.unwrap();
         Self::login(app, &user.email, PASSWORD).await
+    }
+
+    /// Somebody else of the same tenant, with this built-in role.
+    pub async fn colleague(&self, role: &str) -> User<'a> {
+        let other = Self::register(self.app).await;
+        let mut tx = self.app.tamper().await;
+        let tenant = "(SELECT tenant_id FROM users WHERE email = $1)";
+        for statement in [
+            format!(
+                "UPDATE sessions SET tenant_id = {tenant} WHERE user_id = (SELECT id FROM users WHERE email = $2)"
+            ),
+            format!("UPDATE users SET tenant_id = {tenant}, role = $3 WHERE email = $2"),
+        ] {
+            sqlx::query(sqlx::AssertSqlSafe(statement))
+                .bind(&self.email)
+                .bind(&other.email)
+                .bind(role)
+                .execute(tx.connection())
+                .await
+                .unwrap();
+        }
+        tx.commit_empty().await.unwrap();
+        Self::login(self.app, &other.email, PASSWORD).await
+    }
+
+    /// The user's identifier.
+    pub async fn id(&self) -> String {
+        self.get("/v1/auth/me").send().await.expect(200).string("/user/id")
+    }
+
+    /// The tenant's identifier.
+    pub async fn tenant_id(&self) -> String {
+        self.get("/v1/auth/me").send().await.expect(200).string("/tenant/id")
     }
 
     pub async fn login(app: &'a App, email: &str, password: &str) -> Self {

@@ -51,6 +51,8 @@ pub(crate) fn operation(
         description: node.text("description").unwrap_or_default().trim().to_owned(),
         parameters,
         idempotency_key,
+        browser: node.flag("x-browser"),
+        error_media_type: error_media_type(node),
         body,
         success,
         retry: retry(node, method, idempotency_key),
@@ -169,7 +171,7 @@ fn success(node: &Node<'_>) -> Result<(Success, Option<Value>), Unreadable> {
     let (status, response) = node
         .entries_of("responses")
         .find_map(|(status, response)| {
-            let number = status.parse::<u16>().ok().filter(|status| (200..300).contains(status))?;
+            let number = status.parse::<u16>().ok().filter(|status| *status < 400)?;
             Some((number, response))
         })
         .ok_or_else(|| unreadable(node, "This operation has no success."))?;
@@ -198,6 +200,14 @@ fn success(node: &Node<'_>) -> Result<(Success, Option<Value>), Unreadable> {
         headers: response.entries_of("headers").map(|(name, _)| name.to_owned()).collect(),
     };
     Ok((success, first.and_then(|(_, media)| example_of_media(media))))
+}
+
+/// The media type that the operation's errors have.
+fn error_media_type(node: &Node<'_>) -> String {
+    let error = node.entries_of("responses").find(|(status, _)| status.starts_with('4'));
+    let response = error.and_then(|(_, response)| response.resolve());
+    let media_type = response.as_ref().and_then(|response| response.entries_of("content").next());
+    media_type.map_or("application/problem+json", |(name, _)| name).to_owned()
 }
 
 /// What `x-retry` says, or the safe reading of the method.

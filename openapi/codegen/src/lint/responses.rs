@@ -34,15 +34,12 @@ pub(super) fn check(objects: &Objects<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn statuses<'d>(
-    operation: &Operation<'d>,
-    problem: &mut Option<(&'d str, &'d str)>,
-    report: &mut Report<'_>,
-) {
+fn statuses<'d>(operation: &Operation<'d>, problem: &mut Option<&'d str>, report: &mut Report<'_>) {
     let mut successes = Vec::new();
     for (status, response) in operation.node.entries_of("responses").filter(|(s, _)| !s.starts_with("x-")) {
         match status {
             "200" | "201" | "202" | "204" => successes.push((status, response)),
+            "303" if operation.node.flag("x-browser") => successes.push((status, response)),
             "default" => {
                 let reason = "`default` stands for successes and errors at once, so neither has a type.";
                 report.add(&response, Rule::ErrorResponse, reason, "Write `4XX` and `5XX`.");
@@ -69,6 +66,7 @@ fn statuses<'d>(
         }
     }
     match successes.as_slice() {
+        [(status, response)] if operation.node.flag("x-browser") => page(status, response, report),
         [(status, response)] => success(status, response, report),
         [] => {
             let reason = "The operation has no success.";
@@ -91,7 +89,7 @@ fn is_error(status: &str) -> bool {
         || status.parse::<u16>().is_ok_and(|status| (400..600).contains(&status))
 }
 
-fn error<'d>(response: &Node<'d>, problem: &mut Option<(&'d str, &'d str)>, report: &mut Report<'_>) {
+fn error<'d>(response: &Node<'d>, problem: &mut Option<&'d str>, report: &mut Report<'_>) {
     let Some(target) = response.resolve() else { return };
     let media: Vec<_> = target.entries_of("content").collect();
     let remedy = "Write `application/problem+json` with the schema that every error of the document has.";
@@ -111,13 +109,28 @@ fn error<'d>(response: &Node<'d>, problem: &mut Option<(&'d str, &'d str)>, repo
         return report.add(response, Rule::ErrorResponse, "The error's body has no named schema.", remedy);
     };
     match problem {
-        None => *problem = Some((name, schema)),
-        Some((first_name, first)) if (*first_name, *first) != (*name, schema) => {
-            let reason =
-                format!("The error is a `{schema}` as `{name}`, others are a `{first}` as `{first_name}`.");
+        None => *problem = Some(schema),
+        // The media type may differ: a protocol that others wrote may ask for plain JSON.
+        Some(first) if *first != schema => {
+            let reason = format!("The error is a `{schema}`, others are a `{first}`.");
             report.add(response, Rule::ErrorResponse, reason, remedy);
         }
         Some(_) => {}
+    }
+}
+
+/// What a browser is answered: a page, or the way to another.
+fn page(status: &str, response: &Node<'_>, report: &mut Report<'_>) {
+    let Some(target) = response.resolve() else { return };
+    let media: Vec<_> = target.entries_of("content").map(|(name, _)| name).collect();
+    let fits = match status {
+        "303" => media.is_empty(),
+        _ => status == "200" && media == ["text/html"],
+    };
+    if !fits {
+        let reason = "A browser is answered a page, or the way to another.";
+        let remedy = "Write `200` with `text/html`, or `303` without content.";
+        report.add(response, Rule::Success, reason, remedy);
     }
 }
 

@@ -82,6 +82,8 @@ fn operation(id: &str, method: &str, path: &str, content: Content) -> Operation 
         permission: None,
         security: vec![vec!["bearer".into()], vec!["key".into()]],
         paginate: None,
+        browser: false,
+        error_media_type: "application/problem+json".into(),
         rate_cost: 1,
         since: Some("1.2.0".into()),
         deprecated: None,

@@ -104,6 +104,8 @@ pub struct Writer {
     pub repository: &'static str,
     /// Its folder under `--out`.
     pub standalone: &'static str,
+    /// Whether it writes what programs call: operations of browsers are not in it.
+    pub for_programs: bool,
     /// Whether the folder holds nothing but generated files, so that a file that no writer writes any more is stale.
     pub owns_folder: bool,
     /// Its one function.
@@ -126,6 +128,7 @@ pub const WRITERS: &[Writer] = &[
         name: "types",
         repository: "openapi/types/src",
         standalone: "",
+        for_programs: false,
         owns_folder: false,
         write: types::write,
     },
@@ -133,6 +136,7 @@ pub const WRITERS: &[Writer] = &[
         name: "params",
         repository: "openapi/types/src",
         standalone: "",
+        for_programs: false,
         owns_folder: false,
         write: params::write,
     },
@@ -140,6 +144,7 @@ pub const WRITERS: &[Writer] = &[
         name: "operations",
         repository: "sdk-core/src/generated",
         standalone: "",
+        for_programs: true,
         owns_folder: true,
         write: operations::write,
     },
@@ -147,6 +152,7 @@ pub const WRITERS: &[Writer] = &[
         name: "client",
         repository: "sdk-core/src/generated",
         standalone: "",
+        for_programs: true,
         owns_folder: true,
         write: client::write,
     },
@@ -154,6 +160,7 @@ pub const WRITERS: &[Writer] = &[
         name: "resources",
         repository: "sdk-core/src/generated",
         standalone: "",
+        for_programs: true,
         owns_folder: true,
         write: resources::write,
     },
@@ -161,6 +168,7 @@ pub const WRITERS: &[Writer] = &[
         name: "server",
         repository: "gateway/src/generated",
         standalone: "server",
+        for_programs: false,
         owns_folder: true,
         write: server::write,
     },
@@ -168,6 +176,7 @@ pub const WRITERS: &[Writer] = &[
         name: "reference",
         repository: "gateway/src/generated/docs",
         standalone: "reference",
+        for_programs: false,
         owns_folder: true,
         write: reference::write,
     },
@@ -175,6 +184,7 @@ pub const WRITERS: &[Writer] = &[
         name: "python",
         repository: "sdk-python/python/waypost",
         standalone: "python",
+        for_programs: true,
         owns_folder: true,
         write: python::write,
     },
@@ -182,6 +192,7 @@ pub const WRITERS: &[Writer] = &[
         name: "typescript",
         repository: "sdk-node/ts/generated",
         standalone: "typescript",
+        for_programs: true,
         owns_folder: true,
         write: typescript::write,
     },
@@ -191,11 +202,15 @@ pub const WRITERS: &[Writer] = &[
 /// of the output.
 pub fn write_all(api: &Api, context: &Context<'_>, only: &[String]) -> Result<Vec<File>, Error> {
     let chosen = |writer: &&Writer| only.is_empty() || only.iter().any(|name| name == writer.name);
+    let programs = &api.for_programs();
     let written: Vec<(&Writer, Result<Vec<File>, Error>)> = std::thread::scope(|scope| {
         let threads: Vec<_> = WRITERS
             .iter()
             .filter(chosen)
-            .map(|writer| (writer, scope.spawn(move || (writer.write)(api, context))))
+            .map(|writer| {
+                let api = if writer.for_programs { programs } else { api };
+                (writer, scope.spawn(move || (writer.write)(api, context)))
+            })
             .collect();
         threads
             .into_iter()

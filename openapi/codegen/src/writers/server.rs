@@ -66,7 +66,7 @@ pub use gate::{Call, Failure, Gate, Running, Unrouted};
 pub use input::{FieldError, Input, Rejection};
 pub use operation::Operation;
 pub use operations::{API_VERSION, OPERATIONS};
-pub use outcome::{Accepted, Answer, Content, Created, NoContent, Outcome, Streamed, Success, Text};
+pub use outcome::{Accepted, Answer, Content, Created, NoContent, Outcome, Page, Streamed, Success, Text};
 pub use router::router;
 pub use validate::SchemaError;
 "
@@ -76,6 +76,9 @@ pub use validate::SchemaError;
 /// The name of the outcome type of an operation, without its argument.
 fn outcome(operation: &Operation) -> Result<&'static str, Error> {
     let success = &operation.success;
+    if operation.browser {
+        return Ok("Page");
+    }
     match (&success.content, success.status) {
         (Content::Json(_), 200) => Ok("Success"),
         (Content::Json(_), 201) => Ok("Created"),

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::server::*;
-use crate::types::params::{PetsCagesParams, PetsEventsParams, PetsListParams};
+use crate::types::params::{PeopleDoorParams, PetsCagesParams, PetsEventsParams, PetsListParams};
 use crate::types::patch::Patch;
 use crate::types::{CagePage, Keeper, Login, NewPet, Person, Pet, PetChange, PetPage, Species};
 
@@ -147,6 +147,13 @@ impl PetsApi<&'static Operation, StatusCode> for Shop {
 }
 
 impl PeopleApi<&'static Operation, StatusCode> for Shop {
+    async fn people_door(&self, _: &'static Operation, params: PeopleDoorParams) -> Result<Page, StatusCode> {
+        Ok(match params.back {
+            Some(back) => Page::see_other(&back).header(header::SET_COOKIE, "seen=1"),
+            None => Page::new(StatusCode::OK, "<p>Come in</p>"),
+        })
+    }
+
     async fn people_login(&self, _: &'static Operation, body: Login) -> Result<Text, StatusCode> {
         assert_eq!((body.name.as_str(), body.password.as_str(), body.remember), ("ann", "a&b c", Some(true)));
         Ok(Text::new("tok_1"))
@@ -186,6 +193,8 @@ async fn each_kind_of_operation_answers_with_its_status_and_media_type() {
         ("GET", "/pets/1/photo", "", 200, Some("image/jpeg")),
         ("GET", "/pets/1/events", "", 200, Some("text/event-stream")),
         ("GET", "/cages/a/b/c?width=20&marks=new", "", 200, Some("application/json")),
+        ("GET", "/login?unknown=1&back=", "", 200, Some("text/html; charset=utf-8")),
+        ("GET", "/login?back=/pets", "", 303, None),
         ("POST", "/login", "name=ann&password=a%26b+c&remember=true", 200, Some("text/plain; charset=utf-8")),
         ("POST", "/pets/1", "", 405, None),
         ("GET", "/", "", 404, None),
@@ -227,6 +236,16 @@ async fn everything_that_is_wrong_is_named_with_its_place() {
         ask("POST", "/pets", "{\n!").await,
         (400, Some("text/plain; charset=utf-8".to_owned()), "2:1".to_owned())
     );
+}
+
+#[test]
+fn what_only_a_browser_calls_is_in_no_client() {
+    assert!(OPERATIONS.iter().any(|operation| operation.id == "people_door" && operation.lenient));
+    for client in
+        [include_str!("../golden/petshop/resources.rs"), include_str!("../golden/petshop/client.rs")]
+    {
+        assert!(!client.contains("door") && client.contains("login"));
+    }
 }
 
 #[test]

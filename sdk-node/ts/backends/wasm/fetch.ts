@@ -57,7 +57,8 @@ export class Fetching implements Host {
   async send(sending: Sending, stop: Stop): Promise<Received> {
     const { operation, attempt, method, url, timeout } = sending;
     const began = performance.now();
-    const limit = new Limit(timeout, stop);
+    // The host's own `fetch` ends when its signal is aborted; code of the caller's may not.
+    const limit = new Limit(timeout, stop, this.#fetch !== undefined || this.#interceptor !== undefined);
     try {
       let headers = pairsOf(sending.headers);
       if (this.#interceptor?.request !== undefined) {
@@ -75,7 +76,7 @@ export class Fetching implements Host {
         const told = { operation, attempt, status, headers: pairsOf(received.headers), elapsed_ms: performance.now() - began };
         await limit.over(own(() => this.#interceptor?.response?.(told)));
       }
-      limit.end();
+      limit.pause();
       return received;
     } catch (error) {
       limit.end();
@@ -112,12 +113,11 @@ class Reply implements Received {
   }
 
   async read(limit: number, timeout: number): Promise<{ bytes: Uint8Array; cut: boolean }> {
-    const { body, headers } = this.#response;
-    if (body === null) return { bytes: new Uint8Array(), cut: false };
-    const short = Number(headers.get("content-length") ?? Infinity) <= SHORT && limit >= LARGE;
+    const short = Number(this.#response.headers.get("content-length") ?? Infinity) <= SHORT && limit >= LARGE;
     this.#limit.begin(timeout, this.#stop);
     try {
-      const bytes = short ? new Uint8Array(await this.#limit.over(this.#response.arrayBuffer())) : await this.#upTo(limit, body.getReader());
+      // Whoever looks at `body` has a stream made of it.
+      const bytes = short ? new Uint8Array(await this.#limit.over(this.#response.arrayBuffer())) : await this.#upTo(limit, this.#response.body?.getReader());
       const cut = bytes.length > limit;
       if (cut) this.drop();
       return { bytes: cut ? bytes.subarray(0, limit) : bytes, cut };
@@ -131,7 +131,8 @@ class Reply implements Received {
   }
 
   /** The whole body, or what there is of it when it is longer than the limit. */
-  async #upTo(limit: number, reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array> {
+  async #upTo(limit: number, reader: ReadableStreamDefaultReader<Uint8Array> | undefined): Promise<Uint8Array> {
+    if (reader === undefined) return new Uint8Array();
     const pieces: Uint8Array[] = [];
     let size = 0;
     while (size <= limit) {
@@ -144,6 +145,8 @@ class Reply implements Received {
   }
 
   pieces(timeout: number): Pieces {
+    // Somebody reads it when they want to: until then no timer is to keep a process alive.
+    this.#limit.end();
     const reader = this.#response.body?.getReader();
     return {
       next: async () => {
@@ -171,19 +174,29 @@ class Reply implements Received {
   }
 }
 
-/** The time that something may take. Its signal drops the request: when the time has passed, when the call is given up, when nobody wants the rest. */
+/**
+ * The time that something may take. Its signal drops the request: when the time has passed, when the call is given up, when nobody wants the rest.
+ *
+ * Head and body have a limit each and one timer together: setting another would cost more than looking, when it goes off, whether it is too early.
+ */
 class Limit {
   readonly #controller = new AbortController();
-  readonly #aborted: Promise<never>;
+  /** Where what is waited for does not end by the signal alone. */
+  readonly #aborted: Promise<never> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the timer goes off, and when the limit is reached; nothing is limited until the next beginning when it is infinite. */
+  #due = Infinity;
+  #until = Infinity;
   /** It ran out. */
   passed = false;
 
-  constructor(timeout: number, stop: Stop) {
-    this.#aborted = new Promise((_, reject) => {
-      this.#controller.signal.addEventListener("abort", () => reject(new Error("dropped")), { once: true });
-    });
-    this.#aborted.catch(() => undefined);
+  constructor(timeout: number, stop: Stop, deaf: boolean) {
+    if (deaf) {
+      this.#aborted = new Promise((_, reject) => {
+        this.#controller.signal.addEventListener("abort", () => reject(new Error("dropped")), { once: true });
+      });
+      this.#aborted.catch(() => undefined);
+    }
     this.begin(timeout, stop);
   }
 
@@ -192,20 +205,40 @@ class Limit {
   }
 
   begin(timeout: number, stop: Stop): void {
+    this.#until = performance.now() + Math.min(timeout, LONGEST);
+    stop.now = () => this.abort();
+    if (this.#timer === undefined || this.#due > this.#until) this.#set();
+  }
+
+  #set(): void {
+    clearTimeout(this.#timer);
+    this.#due = this.#until;
     this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#until > this.#due) {
+        if (this.#until !== Infinity) this.#set();
+        return;
+      }
       this.passed = true;
       this.abort();
-    }, Math.min(timeout, LONGEST));
-    stop.now = () => this.abort();
+    }, Math.max(this.#until - performance.now(), 0));
   }
 
   /** Whatever comes first: its end, or the limit. */
   over<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([work, this.#aborted]);
+    return this.#aborted === undefined ? work : Promise.race([work, this.#aborted]);
   }
 
+  /** Nothing is waited for, for the moment. */
+  pause(): void {
+    this.#until = Infinity;
+  }
+
+  /** Nothing will be waited for any more. */
   end(): void {
+    this.#until = Infinity;
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   abort(): void {

@@ -62,17 +62,18 @@ export class Auth {
   /**
    * Make an account.
    *
-   * Makes a user and a tenant of its own; the user is its `manager`. It does not sign the user in: `auth.login` does.
+   * Makes a user and a tenant of its own; the user is its `admin`. It does not sign the user in: `auth.login` does.
    *
-   * Refused with 409 `email_taken` if there is an account with that address, and with 422 `validation_failed` for a password of fewer than 12
-   * characters.
+   * An address that has an account already is answered alike, and nothing is made: nobody learns who has one. Then only the password that the account has
+   * signs in.
+   *
+   * Refused with 422 `validation_failed` for a password of fewer than 12 characters.
    *
    * `POST /v1/auth/register` · since 0.1.0
    *
    * @param body - An account to make.
    * @param options - What differs from the client's settings for this call.
    * @returns The user and the tenant.
-   * @throws `ConflictError` (409 `email_taken`): There is an account with that address.
    * @throws `ConflictError` (409 `idempotency_in_flight`): A request with the same key is still being worked on.
    * @throws `UnprocessableError` (422 `idempotency_key_reused`): The key was used before with another body.
    * @throws `UnprocessableError` (422 `validation_failed`): A field or parameter is wrong; `errors` names each of them.
@@ -101,7 +102,9 @@ export class Auth {
    *
    * Checks the password and starts a session: a short-lived access token, and a refresh token to get the next one with.
    *
-   * Refused with 401 `invalid_credentials`, which is the same, and takes as long, for a wrong password and for an address that has no account.
+   * Refused with 401 `invalid_credentials`, which is the same, and takes as long, for a wrong password and for an address that has no account. After a few
+   * wrong ones, with 429 `too_many_attempts` until `Retry-After` is over; each further one makes that longer. Where the user was signed in before, others'
+   * attempts change nothing.
    *
    * `POST /v1/auth/login` · since 0.1.0
    *
@@ -109,6 +112,7 @@ export class Auth {
    * @param options - What differs from the client's settings for this call.
    * @returns The tokens of the new session.
    * @throws `AuthenticationError` (401 `invalid_credentials`): The address or the password is wrong.
+   * @throws `RateLimitedError` (429 `too_many_attempts`): Too many wrong passwords for this account, or from this address; `Retry-After` says how long to wait.
    * @throws `ConflictError` (409 `idempotency_in_flight`): A request with the same key is still being worked on.
    * @throws `UnprocessableError` (422 `idempotency_key_reused`): The key was used before with another body.
    * @throws `UnprocessableError` (422 `validation_failed`): A field or parameter is wrong; `errors` names each of them.
@@ -208,6 +212,7 @@ export class Auth {
    * @throws `ConflictError` (409 `idempotency_in_flight`): A request with the same key is still being worked on.
    * @throws `UnprocessableError` (422 `wrong_password`): The current password is not right.
    * @throws `UnprocessableError` (422 `password_unchanged`): The new password is the current one.
+   * @throws `RateLimitedError` (429 `too_many_attempts`): Too many wrong passwords; `Retry-After` says how long to wait.
    * @throws `UnprocessableError` (422 `idempotency_key_reused`): The key was used before with another body.
    * @throws `UnprocessableError` (422 `validation_failed`): A field or parameter is wrong; `errors` names each of them.
    * @throws `RateLimitedError` (429 `rate_limited`): The caller's or the address's limit is spent; `Retry-After` says how long to wait.

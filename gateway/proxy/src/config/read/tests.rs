@@ -50,9 +50,10 @@ fn a_good_file_becomes_a_configuration() {
 #[test]
 fn paths_are_those_of_the_files_folder() {
     let text =
-        "services: { a: { targets: ['https://a'], tls: { ca: ca.pem } } }\nroutes: [{ name: a, service: a }]";
+        "services: { a: { discover: { file: { path: targets.yaml } } } }\nroutes: [{ name: a, service: a }]";
     let read = read_with(text, "/etc/waypost/waypost.yaml", &variable).unwrap();
-    assert_eq!(read.config.services["a"].tls.ca.as_deref(), Some(Path::new("/etc/waypost/ca.pem")));
+    let Some(crate::config::Discovery::File(file)) = &read.config.services["a"].discover else { panic!() };
+    assert_eq!(file.path, Path::new("/etc/waypost/targets.yaml"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::node::Node;
 /// Every extension of ours.
 const EXTENSIONS: &[&str] = &[
     "x-aliases",
+    "x-browser",
     "x-deprecated",
     "x-enum-descriptions",
     "x-errors",
@@ -28,7 +29,7 @@ pub(super) fn check(objects: &Objects<'_>, report: &mut Report<'_>) {
     for operation in &objects.operations {
         name(operation, &tags, report);
         extensions(&operation.node, report);
-        errors(&operation.node, report);
+        errors(operation, report);
         idempotency(operation, report);
         patch(operation, report);
     }
@@ -82,7 +83,16 @@ fn extensions(node: &Node<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn errors(node: &Node<'_>, report: &mut Report<'_>) {
+/// Whether the operation takes a form: what a browser sends, or what a protocol that others wrote asks for.
+fn takes_a_form(operation: &Operation<'_>) -> bool {
+    let body = operation.node.get("requestBody").and_then(|body| body.resolve());
+    body.is_some_and(|body| body.walk(&["content", "application/x-www-form-urlencoded"]).is_some())
+}
+
+fn errors(operation: &Operation<'_>, report: &mut Report<'_>) {
+    let node = &operation.node;
+    // OAuth's own errors (RFC 6749, section 5.2) are plain JSON.
+    let media_type = if takes_a_form(operation) { "application/json" } else { "application/problem+json" };
     let remedy = "Write `4XX` and `5XX` with references to the document's error responses.";
     for status in ["4XX", "5XX"] {
         if node.walk(&["responses", status]).is_none() {
@@ -95,7 +105,11 @@ fn errors(node: &Node<'_>, report: &mut Report<'_>) {
             report.add(&response, Rule::HouseError, reason, "Describe it in `x-errors`, by its `code`.");
         }
         if status.starts_with(['4', '5'])
-            && response.resolve().is_some_and(|r| r.walk(&["content", "application/problem+json"]).is_none())
+            && response.resolve().is_some_and(|r| {
+                ["application/problem+json", media_type]
+                    .iter()
+                    .all(|name| r.walk(&["content", name]).is_none())
+            })
         {
             let reason = "Errors are problems (RFC 9457).";
             report.add(&response, Rule::HouseError, reason, "Write `application/problem+json`.");
@@ -107,7 +121,8 @@ fn idempotency(operation: &Operation<'_>, report: &mut Report<'_>) {
     let takes = declared_parameters(&operation.item, &operation.node)
         .iter()
         .any(|node| node.text("name").is_some_and(|name| name.eq_ignore_ascii_case("idempotency-key")));
-    if takes != (operation.method == "post") {
+    // A form is sent by what does not know the header.
+    if takes != (operation.method == "post" && !takes_a_form(operation)) {
         let (reason, remedy) = if takes {
             ("Only a POST takes `Idempotency-Key`.", "Remove the parameter.")
         } else {

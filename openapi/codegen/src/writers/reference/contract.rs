@@ -29,8 +29,10 @@ pub(super) fn write(context: &Context<'_>, samples: &Samples<'_>) -> Result<Stri
 fn with_samples(document: &Value, samples: &Samples<'_>) -> Value {
     let mut document = document.clone();
     for (_, operation) in operations_mut(&mut document) {
-        let Some(samples) =
-            operation.get("operationId").and_then(Value::as_str).and_then(|id| samples.get(id))
+        let Some(samples) = operation
+            .get("operationId")
+            .and_then(Value::as_str)
+            .and_then(|id| samples.get(id).filter(|samples| !samples.is_empty()))
         else {
             continue;
         };
@@ -56,8 +58,10 @@ fn spliced(context: &Context<'_>, samples: &Samples<'_>) -> Option<String> {
     let mut insertions: Vec<(usize, String)> = Vec::new();
     for (path, item) in document.value.get("paths")?.as_object()? {
         for (method, operation) in item.as_object()? {
-            let Some(samples) =
-                operation.get("operationId").and_then(Value::as_str).and_then(|id| samples.get(id))
+            let Some(samples) = operation
+                .get("operationId")
+                .and_then(Value::as_str)
+                .and_then(|id| samples.get(id).filter(|samples| !samples.is_empty()))
             else {
                 continue;
             };

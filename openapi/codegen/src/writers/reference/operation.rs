@@ -231,6 +231,9 @@ fn errors(operation: &Operation) -> Markup {
 
 /// The samples. Without a script all are shown, one under the other; the script makes tabs of them.
 fn tabs(operation: &Operation, samples: &[Sample]) -> Markup {
+    if samples.is_empty() {
+        return html! {};
+    }
     html! {
         div.tabs {
             div.tablist role="tablist" aria-label="Language" {

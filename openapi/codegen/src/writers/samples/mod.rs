@@ -44,10 +44,11 @@ pub(super) const LANGUAGES: &[Language] = &[
     Language { lang: "Shell", label: "curl", write: curl::write },
 ];
 
-/// The snippets of an operation.
+/// The snippets of an operation; none of one that only browsers call.
 pub(super) fn of(api: &Api, context: &Context<'_>, operation: &Operation) -> Result<Vec<Sample>, Error> {
     LANGUAGES
         .iter()
+        .filter(|_| !operation.browser)
         .map(|language| {
             let source = (language.write)(api, context, operation)?;
             Ok(Sample { lang: language.lang, label: language.label, source: source.trim_end().to_owned() })

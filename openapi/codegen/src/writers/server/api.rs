@@ -22,7 +22,7 @@ pub(super) fn write(api: &Api, context: &Context<'_>) -> Result<String, Error> {
         use std::future::Future;
 
         #[allow(unused_imports)]
-        use super::outcome::{Accepted, Created, NoContent, Streamed, Success, Text};
+        use super::outcome::{Accepted, Created, NoContent, Page, Streamed, Success, Text};
 
         #(#traits)*
 

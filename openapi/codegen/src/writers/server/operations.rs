@@ -48,6 +48,8 @@ fn row(api: &Api, index: usize, operation: &Operation) -> Result<TokenStream, Er
         };
         row_parameter(api, &parameter.name, &location, &parameter.ty, parameter.default.as_ref())
     });
+    let lenient = operation.browser || takes_an_open_form(api, operation);
+    let errors = &operation.error_media_type;
     let body = body(api, operation);
     let status = operation.success.status;
     let produces: Vec<&str> = match &operation.success.content {
@@ -95,6 +97,8 @@ fn row(api: &Api, index: usize, operation: &Operation) -> Result<TokenStream, Er
             body: #body,
             status: #status,
             produces: &[#(#produces),*],
+            errors: #errors,
+            lenient: #lenient,
             permission: #permission,
             security: &[#(#security),*],
             retry: #retry,
@@ -104,6 +108,13 @@ fn row(api: &Api, index: usize, operation: &Operation) -> Result<TokenStream, Er
             deprecated: #deprecated,
         };
     })
+}
+
+/// A form that does not refuse fields that it does not know.
+fn takes_an_open_form(api: &Api, operation: &Operation) -> bool {
+    let Some(Body::Form(ty)) = &operation.body else { return false };
+    let TypeRef::Named(name) = api.resolve(ty) else { return false };
+    matches!(api.types.get(name).map(|ty| &ty.shape), Some(Shape::Object(object)) if object.open)
 }
 
 fn body(api: &Api, operation: &Operation) -> TokenStream {

@@ -108,3 +108,19 @@ impl PetsCagesParams {
         self
     }
 }
+
+/// Parameters of `people_door`: The page to sign in on
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct PeopleDoorParams {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<String>,
+}
+
+impl PeopleDoorParams {
+    /// Sets `back`.
+    #[must_use]
+    pub fn with_back(mut self, back: impl Into<String>) -> Self {
+        self.back = Some(back.into());
+        self
+    }
+}

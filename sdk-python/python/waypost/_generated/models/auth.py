@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias
 from msgspec import UNSET, Meta, UnsetType
 
 from ..._model import Confidential, Model
-from .shared import Permission, SessionId, TierValue, UserId
+from .shared import Permission, SessionId, Tenant, TierValue, TokenTypeValue, User
 
 __all__ = [
     "ChangePassword",
@@ -21,42 +21,8 @@ __all__ = [
     "RefreshTokens",
     "RegisterUser",
     "Registration",
-    "Role",
-    "RoleValue",
-    "Tenant",
-    "TenantId",
     "TokenPair",
-    "TokenType",
-    "TokenTypeValue",
-    "User",
 ]
-
-
-class Role:
-    """A user's standing in the tenant; it decides the permissions. A newer server may send other
-    values; they are the text that came.
-    """
-
-    ADMIN: Final = "admin"
-    """May do everything."""
-
-    MANAGER: Final = "manager"
-    """May read and change the tenant's resources."""
-
-    USER: Final = "user"
-    """May read the tenant's resources, and manage the own sessions."""
-
-    SERVICE: Final = "service"
-    """A program; its credentials name its permissions."""
-
-
-class TokenType:
-    """How an access token is presented. A newer server may send other values; they are the text
-    that came.
-    """
-
-    BEARER: Final = "Bearer"
-    """In the header `Authorization: Bearer <token>` (RFC 6750)."""
 
 
 class CredentialKind:
@@ -65,65 +31,23 @@ class CredentialKind:
     """
 
     SESSION: Final = "session"
-    """The access token of a session."""
+    """The access token of a session, or its cookie."""
 
     API_KEY: Final = "api_key"
     """The secret of an API key."""
 
+    SERVICE_TOKEN: Final = "service_token"
+    """The secret of a service token."""
+
+    OAUTH: Final = "oauth"
+    """An access token that a client was granted."""
+
 
 if TYPE_CHECKING:
-    RoleValue: TypeAlias = Literal["admin", "manager", "user", "service"] | str
-    """A value of `Role`, or one that this version does not know."""
-    TokenTypeValue: TypeAlias = Literal["Bearer"] | str
-    """A value of `TokenType`, or one that this version does not know."""
-    CredentialKindValue: TypeAlias = Literal["session", "api_key"] | str
+    CredentialKindValue: TypeAlias = Literal["session", "api_key", "service_token", "oauth"] | str
     """A value of `CredentialKind`, or one that this version does not know."""
 else:
-    RoleValue = str
-    TokenTypeValue = str
     CredentialKindValue = str
-
-
-class User(Model, kw_only=True, gc=False):
-    """A person with an account."""
-
-    id: UserId
-    """Identifies a user - `usr_` and a UUIDv7 in 32 hexadecimal digits."""
-
-    tenant_id: TenantId
-    """Identifies a tenant - `ten_` and a UUIDv7 in 32 hexadecimal digits."""
-
-    email: str
-    """What the user signs in with, in lower case. At most 254 characters; email."""
-
-    name: str
-    """What people call the user. 1 to 100 characters."""
-
-    role: RoleValue
-    """A user's standing in the tenant; it decides the permissions."""
-
-    created_at: str
-    """When the account was made. RFC 3339."""
-
-
-class Tenant(Model, kw_only=True, gc=False):
-    """An organisation. Everything that its users and keys see belongs to it; nothing of another
-    tenant is ever visible.
-    """
-
-    id: TenantId
-    """Identifies a tenant - `ten_` and a UUIDv7 in 32 hexadecimal digits."""
-
-    name: str
-    """What people call it. 1 to 100 characters."""
-
-    tier: TierValue
-    """How many requests a caller may make. The figures are the defaults; the gateway's
-    configuration can change them.
-    """
-
-    created_at: str
-    """When it was made. RFC 3339."""
 
 
 class RegisterUser(Confidential, Model, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -235,8 +159,8 @@ class Identity(Model, kw_only=True, gc=False):
     """What a caller presented."""
 
     credential_id: str
-    """The session's or the API key's identifier. 36 characters; matches
-    `^(ses|key)_[0-9a-f]{32}$`.
+    """The identifier of the session, the API key or the service token. 36 characters; matches
+    `^(ses|key|stk|ogr)_[0-9a-f]{32}$`.
     """
 
     permissions: list[Permission]
@@ -246,9 +170,3 @@ class Identity(Model, kw_only=True, gc=False):
     """How many requests a caller may make. The figures are the defaults; the gateway's
     configuration can change them.
     """
-
-
-TenantId: TypeAlias = str
-"""Identifies a tenant - `ten_` and a UUIDv7 in 32 hexadecimal digits. 36 characters; matches
-`^ten_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
-"""

@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias, Union
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
-from ..._model import Model, OpenModel
+from ..._model import Confidential, Model, OpenModel
 
 __all__ = [
     "BreakerState",
     "BreakerStateValue",
+    "BrowserSignIn",
+    "BrowserSignOut",
     "ConfigSource",
     "ConfigSourceValue",
     "Currency",
@@ -20,20 +22,30 @@ __all__ = [
     "FieldError",
     "IdempotencyKey",
     "Metadata",
+    "OAuthDecision",
+    "OAuthDeviceDecision",
     "PaymentDestinationType",
     "PaymentDestinationTypeValue",
     "PaymentId",
     "Permission",
     "Problem",
+    "Role",
+    "RoleName",
+    "RoleValue",
     "SessionId",
+    "Tenant",
+    "TenantId",
     "Tier",
     "TierValue",
     "TimeSpan",
+    "TokenType",
+    "TokenTypeValue",
     "Transaction",
     "TransactionId",
     "TransactionType",
     "TransactionTypeValue",
     "TransferId",
+    "User",
     "UserId",
     "WalletId",
 ]
@@ -76,6 +88,24 @@ class PaymentDestinationType:
     """Somebody outside, such as a merchant's bank account."""
 
 
+class Role:
+    """A user's standing in the tenant; it decides the permissions. A newer server may send other
+    values; they are the text that came.
+    """
+
+    ADMIN: Final = "admin"
+    """May do everything in the tenant."""
+
+    MANAGER: Final = "manager"
+    """May read and change the tenant's resources."""
+
+    USER: Final = "user"
+    """May read the tenant's resources, and manage the own sessions."""
+
+    SERVICE: Final = "service"
+    """A program; its credentials name its permissions."""
+
+
 class Tier:
     """How many requests a caller may make. The figures are the defaults; the gateway's
     configuration can change them. A newer server may send other values; they are the text that
@@ -96,6 +126,15 @@ class Tier:
 
     ADMIN: Final = "admin"
     """No limit."""
+
+
+class TokenType:
+    """How an access token is presented. A newer server may send other values; they are the text
+    that came.
+    """
+
+    BEARER: Final = "Bearer"
+    """In the header `Authorization: Bearer <token>` (RFC 6750)."""
 
 
 class ConfigSource:
@@ -142,8 +181,12 @@ if TYPE_CHECKING:
     """A value of `TransactionType`, or one that this version does not know."""
     PaymentDestinationTypeValue: TypeAlias = Literal["wallet", "external"] | str
     """A value of `PaymentDestinationType`, or one that this version does not know."""
+    RoleValue: TypeAlias = Literal["admin", "manager", "user", "service"] | str
+    """A value of `Role`, or one that this version does not know."""
     TierValue: TypeAlias = Literal["free", "basic", "premium", "enterprise", "admin"] | str
     """A value of `Tier`, or one that this version does not know."""
+    TokenTypeValue: TypeAlias = Literal["Bearer"] | str
+    """A value of `TokenType`, or one that this version does not know."""
     ConfigSourceValue: TypeAlias = Literal["file", "api", "gateway"] | str
     """A value of `ConfigSource`, or one that this version does not know."""
     BreakerStateValue: TypeAlias = Literal["closed", "open", "half_open"] | str
@@ -151,7 +194,9 @@ if TYPE_CHECKING:
 else:
     TransactionTypeValue = str
     PaymentDestinationTypeValue = str
+    RoleValue = str
     TierValue = str
+    TokenTypeValue = str
     ConfigSourceValue = str
     BreakerStateValue = str
 
@@ -191,6 +236,14 @@ class Problem(Model, kw_only=True, gc=False):
 
     errors: list[FieldError] | UnsetType = UNSET
     """Each wrong field or parameter, all of them at once. At most 1000 items."""
+
+    error: str | UnsetType = UNSET
+    """The same as `code`, in the answers of OAuth's own endpoints (RFC 6749, section 5.2). At most
+    64 characters.
+    """
+
+    error_description: str | UnsetType = UNSET
+    """The same as `detail`, in the answers of OAuth's own endpoints. At most 2000 characters."""
 
 
 class FieldError(Model, kw_only=True, gc=False):
@@ -260,6 +313,116 @@ class Transaction(Model, kw_only=True, gc=False):
     """When the money moved. RFC 3339."""
 
 
+class User(Model, kw_only=True, gc=False):
+    """A person with an account."""
+
+    id: UserId
+    """Identifies a user - `usr_` and a UUIDv7 in 32 hexadecimal digits."""
+
+    tenant_id: TenantId
+    """Identifies a tenant - `ten_` and a UUIDv7 in 32 hexadecimal digits."""
+
+    email: str
+    """What the user signs in with, in lower case. At most 254 characters; email."""
+
+    name: str
+    """What people call the user. 1 to 100 characters."""
+
+    role: RoleValue
+    """A user's standing in the tenant; it decides the permissions."""
+
+    created_at: str
+    """When the account was made. RFC 3339."""
+
+    custom_roles: list[RoleName] | UnsetType = UNSET
+    """The tenant's own roles that the user has beside `role`. Absent if there are none. At most 20
+    items.
+    """
+
+
+class Tenant(Model, kw_only=True, gc=False):
+    """An organisation. Everything that its users and keys see belongs to it; nothing of another
+    tenant is ever visible.
+    """
+
+    id: TenantId
+    """Identifies a tenant - `ten_` and a UUIDv7 in 32 hexadecimal digits."""
+
+    name: str
+    """What people call it. 1 to 100 characters."""
+
+    tier: TierValue
+    """How many requests a caller may make. The figures are the defaults; the gateway's
+    configuration can change them.
+    """
+
+    created_at: str
+    """When it was made. RFC 3339."""
+
+    description: str | UnsetType = UNSET
+    """What it is for. Absent if nobody said. 1 to 200 characters."""
+
+    parent_id: TenantId | UnsetType = UNSET
+    """The tenant that made it. Absent if it made itself by registering."""
+
+
+class OAuthDecision(Confidential, Model, kw_only=True, gc=False):
+    """What the consent page sends."""
+
+    _secrets: ClassVar[tuple[str, ...]] = ("csrf_token",)
+
+    request: Annotated[str, Meta(max_length=8192)] | UnsetType = UNSET
+    """The query of the authorization request. At most 8192 characters."""
+
+    csrf_token: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
+    """The token of the page that the form is on. At most 128 characters."""
+
+    decision: Annotated[str, Meta(max_length=16)] | UnsetType = UNSET
+    """`allow` or `deny`. At most 16 characters."""
+
+
+class BrowserSignIn(Confidential, Model, kw_only=True, gc=False):
+    """What the sign-in page sends."""
+
+    _secrets: ClassVar[tuple[str, ...]] = ("password", "csrf_token")
+
+    email: Annotated[str, Meta(max_length=254)] | UnsetType = UNSET
+    """The account. At most 254 characters."""
+
+    password: Annotated[str, Meta(max_length=256)] | UnsetType = UNSET
+    """Its password. At most 256 characters."""
+
+    return_to: Annotated[str, Meta(max_length=8192)] | UnsetType = UNSET
+    """Where to go afterwards. At most 8192 characters."""
+
+    csrf_token: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
+    """The token of the page that the form is on. At most 128 characters."""
+
+
+class BrowserSignOut(Confidential, Model, kw_only=True, gc=False):
+    """What a page sends to sign out."""
+
+    _secrets: ClassVar[tuple[str, ...]] = ("csrf_token",)
+
+    csrf_token: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
+    """The token of the page that the form is on. At most 128 characters."""
+
+
+class OAuthDeviceDecision(Confidential, Model, kw_only=True, gc=False):
+    """What the page for device codes sends."""
+
+    _secrets: ClassVar[tuple[str, ...]] = ("csrf_token",)
+
+    user_code: Annotated[str, Meta(max_length=32)] | UnsetType = UNSET
+    """The code, as the device shows it. At most 32 characters."""
+
+    csrf_token: Annotated[str, Meta(max_length=128)] | UnsetType = UNSET
+    """The token of the page that the form is on. At most 128 characters."""
+
+    decision: Annotated[str, Meta(max_length=16)] | UnsetType = UNSET
+    """`allow` or `deny`; absent to see who asks. At most 16 characters."""
+
+
 class DeprecationNotice(OpenModel, kw_only=True):
     """The end of something: `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and `Link`."""
 
@@ -313,6 +476,11 @@ UserId: TypeAlias = str
 `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
 """
 
+TenantId: TypeAlias = str
+"""Identifies a tenant - `ten_` and a UUIDv7 in 32 hexadecimal digits. 36 characters; matches
+`^ten_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+"""
+
 SessionId: TypeAlias = str
 """Identifies a session - `ses_` and a UUIDv7 in 32 hexadecimal digits. 36 characters; matches
 `^ses_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
@@ -328,3 +496,6 @@ TimeSpan: TypeAlias = str
 """A duration: a whole number and `ms`, `s`, `m`, `h` or `d`. At most 18 characters; matches
 `^[0-9]{1,15}(ms|s|m|h|d)$`.
 """
+
+RoleName: TypeAlias = str
+"""The name of a role. 1 to 50 characters; matches `^[a-z][a-z0-9_]{0,49}$`."""

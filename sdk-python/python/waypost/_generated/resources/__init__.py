@@ -12,16 +12,24 @@ if TYPE_CHECKING:
     from ..._call import AsyncCaller, Caller
     from .analytics import Analytics, AsyncAnalytics
     from .api_keys import ApiKeys, AsyncApiKeys
+    from .audit import AsyncAudit, Audit
     from .auth import AsyncAuth, Auth
     from .breakers import AsyncBreakers, Breakers
     from .config import AsyncConfig, Config
+    from .oauth import AsyncOauth, Oauth
+    from .oauth_clients import AsyncOauthClients, OauthClients
     from .payments import AsyncPayments, Payments
+    from .permissions import AsyncPermissions, Permissions
     from .rate_limits import AsyncRateLimits, RateLimits
+    from .roles import AsyncRoles, Roles
     from .routes import AsyncRoutes, Routes
+    from .service_tokens import AsyncServiceTokens, ServiceTokens
     from .services import AsyncServices, Services
     from .sessions import AsyncSessions, Sessions
     from .system import AsyncSystem, System
+    from .tenants import AsyncTenants, Tenants
     from .transactions import AsyncTransactions, Transactions
+    from .users import AsyncUsers, Users
     from .versions import AsyncVersions, Versions
     from .wallets import AsyncWallets, Wallets
 
@@ -64,6 +72,70 @@ class Resources:
         from .api_keys import ApiKeys
 
         return ApiKeys(self._caller)
+
+    @lazy
+    def service_tokens(self) -> ServiceTokens:
+        """Credentials of services, which belong to the tenant, have scopes and always expire. The
+        secret is shown once.
+        """
+        from .service_tokens import ServiceTokens
+
+        return ServiceTokens(self._caller)
+
+    @lazy
+    def users(self) -> Users:
+        """The people of the caller's tenant, and the roles that they have."""
+        from .users import Users
+
+        return Users(self._caller)
+
+    @lazy
+    def roles(self) -> Roles:
+        """What people may do - the built-in roles, and the tenant's own."""
+        from .roles import Roles
+
+        return Roles(self._caller)
+
+    @lazy
+    def permissions(self) -> Permissions:
+        """Whether somebody may do something, without trying it."""
+        from .permissions import Permissions
+
+        return Permissions(self._caller)
+
+    @lazy
+    def tenants(self) -> Tenants:
+        """The caller's organisation, and those that it made."""
+        from .tenants import Tenants
+
+        return Tenants(self._caller)
+
+    @lazy
+    def audit(self) -> Audit:
+        """What happened that somebody may have to answer for - sign-ins, changes of credentials and
+        roles, denied calls.
+        """
+        from .audit import Audit
+
+        return Audit(self._caller)
+
+    @lazy
+    def oauth_clients(self) -> OauthClients:
+        """The programs that may ask people of this gateway for access, or get tokens by
+        themselves.
+        """
+        from .oauth_clients import OauthClients
+
+        return OauthClients(self._caller)
+
+    @lazy
+    def oauth(self) -> Oauth:
+        """OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC
+        provider, and this gateway as an authorization server.
+        """
+        from .oauth import Oauth
+
+        return Oauth(self._caller)
 
     @lazy
     def wallets(self) -> Wallets:
@@ -182,6 +254,70 @@ class AsyncResources:
         from .api_keys import AsyncApiKeys
 
         return AsyncApiKeys(self._caller)
+
+    @lazy
+    def service_tokens(self) -> AsyncServiceTokens:
+        """Credentials of services, which belong to the tenant, have scopes and always expire. The
+        secret is shown once.
+        """
+        from .service_tokens import AsyncServiceTokens
+
+        return AsyncServiceTokens(self._caller)
+
+    @lazy
+    def users(self) -> AsyncUsers:
+        """The people of the caller's tenant, and the roles that they have."""
+        from .users import AsyncUsers
+
+        return AsyncUsers(self._caller)
+
+    @lazy
+    def roles(self) -> AsyncRoles:
+        """What people may do - the built-in roles, and the tenant's own."""
+        from .roles import AsyncRoles
+
+        return AsyncRoles(self._caller)
+
+    @lazy
+    def permissions(self) -> AsyncPermissions:
+        """Whether somebody may do something, without trying it."""
+        from .permissions import AsyncPermissions
+
+        return AsyncPermissions(self._caller)
+
+    @lazy
+    def tenants(self) -> AsyncTenants:
+        """The caller's organisation, and those that it made."""
+        from .tenants import AsyncTenants
+
+        return AsyncTenants(self._caller)
+
+    @lazy
+    def audit(self) -> AsyncAudit:
+        """What happened that somebody may have to answer for - sign-ins, changes of credentials and
+        roles, denied calls.
+        """
+        from .audit import AsyncAudit
+
+        return AsyncAudit(self._caller)
+
+    @lazy
+    def oauth_clients(self) -> AsyncOauthClients:
+        """The programs that may ask people of this gateway for access, or get tokens by
+        themselves.
+        """
+        from .oauth_clients import AsyncOauthClients
+
+        return AsyncOauthClients(self._caller)
+
+    @lazy
+    def oauth(self) -> AsyncOauth:
+        """OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC
+        provider, and this gateway as an authorization server.
+        """
+        from .oauth import AsyncOauth
+
+        return AsyncOauth(self._caller)
 
     @lazy
     def wallets(self) -> AsyncWallets:

@@ -76,11 +76,13 @@ class Auth(Resource):
     ) -> Registration:
         """Make an account.
 
-        Makes a user and a tenant of its own; the user is its `manager`. It does not sign the user
-        in: `auth_login` does.
+        Makes a user and a tenant of its own; the user is its `admin`. It does not sign the user in:
+        `auth_login` does.
 
-        Refused with 409 `email_taken` if there is an account with that address, and with 422
-        `validation_failed` for a password of fewer than 12 characters.
+        An address that has an account already is answered alike, and nothing is made: nobody learns
+        who has one. Then only the password that the account has signs in.
+
+        Refused with 422 `validation_failed` for a password of fewer than 12 characters.
 
         `POST /v1/auth/register` · since 0.1.0
 
@@ -97,7 +99,6 @@ class Auth(Resource):
             The user and the tenant.
 
         Raises:
-            waypost.errors.ConflictError: 409 `email_taken`. There is an account with that address.
             waypost.errors.ConflictError: 409 `idempotency_in_flight`. A request with the same key
                 is still being worked on.
             waypost.errors.UnprocessableError: 422 `idempotency_key_reused`. The key was used before
@@ -133,7 +134,9 @@ class Auth(Resource):
         get the next one with.
 
         Refused with 401 `invalid_credentials`, which is the same, and takes as long, for a wrong
-        password and for an address that has no account.
+        password and for an address that has no account. After a few wrong ones, with 429
+        `too_many_attempts` until `Retry-After` is over; each further one makes that longer. Where
+        the user was signed in before, others' attempts change nothing.
 
         `POST /v1/auth/login` · since 0.1.0
 
@@ -148,6 +151,8 @@ class Auth(Resource):
         Raises:
             waypost.errors.AuthenticationError: 401 `invalid_credentials`. The address or the
                 password is wrong.
+            waypost.errors.RateLimitedError: 429 `too_many_attempts`. Too many wrong passwords for
+                this account, or from this address; `Retry-After` says how long to wait.
             waypost.errors.ConflictError: 409 `idempotency_in_flight`. A request with the same key
                 is still being worked on.
             waypost.errors.UnprocessableError: 422 `idempotency_key_reused`. The key was used before
@@ -274,6 +279,8 @@ class Auth(Resource):
                 right.
             waypost.errors.UnprocessableError: 422 `password_unchanged`. The new password is the
                 current one.
+            waypost.errors.RateLimitedError: 429 `too_many_attempts`. Too many wrong passwords;
+                `Retry-After` says how long to wait.
             waypost.errors.UnprocessableError: 422 `idempotency_key_reused`. The key was used before
                 with another body.
             waypost.errors.UnprocessableError: 422 `validation_failed`. A field or parameter is
@@ -370,11 +377,13 @@ class AsyncAuth(AsyncResource):
     ) -> Registration:
         """Make an account.
 
-        Makes a user and a tenant of its own; the user is its `manager`. It does not sign the user
-        in: `auth_login` does.
+        Makes a user and a tenant of its own; the user is its `admin`. It does not sign the user in:
+        `auth_login` does.
 
-        Refused with 409 `email_taken` if there is an account with that address, and with 422
-        `validation_failed` for a password of fewer than 12 characters.
+        An address that has an account already is answered alike, and nothing is made: nobody learns
+        who has one. Then only the password that the account has signs in.
+
+        Refused with 422 `validation_failed` for a password of fewer than 12 characters.
 
         `POST /v1/auth/register` · since 0.1.0
 
@@ -391,7 +400,6 @@ class AsyncAuth(AsyncResource):
             The user and the tenant.
 
         Raises:
-            waypost.errors.ConflictError: 409 `email_taken`. There is an account with that address.
             waypost.errors.ConflictError: 409 `idempotency_in_flight`. A request with the same key
                 is still being worked on.
             waypost.errors.UnprocessableError: 422 `idempotency_key_reused`. The key was used before
@@ -433,7 +441,9 @@ class AsyncAuth(AsyncResource):
         get the next one with.
 
         Refused with 401 `invalid_credentials`, which is the same, and takes as long, for a wrong
-        password and for an address that has no account.
+        password and for an address that has no account. After a few wrong ones, with 429
+        `too_many_attempts` until `Retry-After` is over; each further one makes that longer. Where
+        the user was signed in before, others' attempts change nothing.
 
         `POST /v1/auth/login` · since 0.1.0
 
@@ -448,6 +458,8 @@ class AsyncAuth(AsyncResource):
         Raises:
             waypost.errors.AuthenticationError: 401 `invalid_credentials`. The address or the
                 password is wrong.
+            waypost.errors.RateLimitedError: 429 `too_many_attempts`. Too many wrong passwords for
+                this account, or from this address; `Retry-After` says how long to wait.
             waypost.errors.ConflictError: 409 `idempotency_in_flight`. A request with the same key
                 is still being worked on.
             waypost.errors.UnprocessableError: 422 `idempotency_key_reused`. The key was used before
@@ -579,6 +591,8 @@ class AsyncAuth(AsyncResource):
                 right.
             waypost.errors.UnprocessableError: 422 `password_unchanged`. The new password is the
                 current one.
+            waypost.errors.RateLimitedError: 429 `too_many_attempts`. Too many wrong passwords;
+                `Retry-After` says how long to wait.
             waypost.errors.UnprocessableError: 422 `idempotency_key_reused`. The key was used before
                 with another body.
             waypost.errors.UnprocessableError: 422 `validation_failed`. A field or parameter is

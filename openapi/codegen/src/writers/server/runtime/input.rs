@@ -75,7 +75,7 @@ impl Input {
             Body::None => Payload::Nothing,
             // Malformed JSON ends it: nothing can be said of the fields of what cannot be read.
             Body::Json => Payload::Json(json(&body)?),
-            Body::Form(fields) => Payload::Json(form(fields, &body, &mut errors)),
+            Body::Form(fields) => Payload::Json(form(operation, fields, &body, &mut errors)),
             Body::Bytes(_) => Payload::Bytes(body),
         };
         let (path, mut parameters) = path(operation, segments, parts.uri.path(), &mut errors);
@@ -192,10 +192,16 @@ fn json(body: &[u8]) -> Result<Value, Rejection> {
     })
 }
 
-fn form(fields: &'static [Parameter], body: &[u8], errors: &mut Vec<FieldError>) -> Value {
+fn form(
+    operation: &'static Operation,
+    fields: &'static [Parameter],
+    body: &[u8],
+    errors: &mut Vec<FieldError>,
+) -> Value {
     let mut values = Map::new();
     match std::str::from_utf8(body) {
         Ok(text) => pairs(text, |name, value| match value {
+            Some(value) if is_ignored(operation, fields, Location::Form, &name, &value) => {}
             Some(value) => add(fields, Location::Form, &name, value, &mut values, errors),
             None => errors.push(undecodable(Location::Form, &name)),
         }),
@@ -236,6 +242,7 @@ fn query(
 ) {
     let Some(text) = text else { return };
     pairs(text, |name, value| match value {
+        Some(value) if is_ignored(operation, operation.parameters, Location::Query, &name, &value) => {}
         Some(value) => add(operation.parameters, Location::Query, &name, value, values, errors),
         None => errors.push(undecodable(Location::Query, &name)),
     });
@@ -258,6 +265,12 @@ fn headers(
             }
         }
     }
+}
+
+/// Of an operation that is lenient: what it does not know, and what is empty (RFC 6749, section 3.1).
+fn is_ignored(operation: &Operation, known: &[Parameter], location: Location, name: &str, value: &str) -> bool {
+    let is_known = |known: &Parameter| known.location == location && known.name == name;
+    operation.lenient && (value.is_empty() || !known.iter().any(is_known))
 }
 
 /// Adds one value to the object of parameters, or says why it cannot.

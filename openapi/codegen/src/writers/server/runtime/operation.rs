@@ -19,10 +19,14 @@ pub struct Operation {
     pub parameters: &'static [Parameter],
     /// What the request carries.
     pub body: Body,
-    /// The success status.
+    /// The success status; a page may have others.
     pub status: u16,
     /// The media types that a success may have, the default first; empty where a success has no body.
     pub produces: &'static [&'static str],
+    /// The media type of its errors.
+    pub errors: &'static str,
+    /// Whether fields and query parameters that it does not know are ignored, and empty ones are as if they were not there.
+    pub lenient: bool,
     /// What the caller must hold.
     pub permission: Option<&'static str>,
     /// Which credentials it takes: alternatives of scheme sets. Empty: none needed. An empty set: none needed either.

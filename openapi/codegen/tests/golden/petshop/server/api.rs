@@ -5,7 +5,7 @@
 
 use std::future::Future;
 #[allow(unused_imports)]
-use super::outcome::{Accepted, Created, NoContent, Streamed, Success, Text};
+use super::outcome::{Accepted, Created, NoContent, Page, Streamed, Success, Text};
 
 /// The operations of `pets`.
 pub trait PetsApi<C, E>: Send + Sync + 'static {
@@ -93,6 +93,14 @@ pub trait PetsApi<C, E>: Send + Sync + 'static {
 
 /// The operations of `people`.
 pub trait PeopleApi<C, E>: Send + Sync + 'static {
+    /// The page to sign in on
+    ///
+    /// `GET /login`
+    fn people_door(
+        &self,
+        context: C,
+        params: crate::types::params::PeopleDoorParams,
+    ) -> impl Future<Output = Result<Page, E>> + Send;
     /// Sign in
     ///
     /// `POST /login`

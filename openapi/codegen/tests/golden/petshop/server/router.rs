@@ -193,6 +193,24 @@ where
         );
     routes
         .add(
+            &operations::PEOPLE_DOOR,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .people_door(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::PEOPLE_DOOR)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
             &operations::PEOPLE_LOGIN,
             {
                 let api = Arc::clone(&api);

@@ -1,0 +1,3 @@
+//! Whether somebody may do something, without trying it.
+
+mod handler;
