@@ -34,6 +34,14 @@ impl Body {
         Self(Kind::Whole((!bytes.is_empty()).then_some(bytes)))
     }
 
+    /// How many bytes it has, where all of them are there.
+    pub(crate) fn at_hand(&self) -> Option<u64> {
+        match &self.0 {
+            Kind::Whole(bytes) => Some(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::Incoming(_) | Kind::Boxed(_) => None,
+        }
+    }
+
     /// Any other body.
     pub fn new<B>(body: B) -> Self
     where

@@ -124,7 +124,7 @@ impl Shared {
     ) -> Option<Decision> {
         let (limiter, tiers) = (&self.lasting.limiter, &snapshot.tiers);
         match snapshot.link.as_ref().filter(|link| link.is_exact()) {
-            Some(link) => limiter.admit_exact(link, tiers, route, exchange).await,
+            Some(link) => Box::pin(limiter.admit_exact(link, tiers, route, exchange)).await,
             None => limiter.admit(tiers, route, exchange),
         }
     }
@@ -358,6 +358,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_request_takes_little_room() {
+        let proxy = Proxy::new(Config::default(), None).unwrap();
+        let request = proxy.handle(Request::new(Body::empty()), ([127, 0, 0, 1], 1).into());
+        // It is moved as a whole, and each connection keeps room for one.
+        let size = size_of_val(&request);
+        assert!(size <= 9 << 10, "{size} bytes");
+    }
 
     #[test]
     fn what_cannot_be_carried_out_is_found_without_being_tried() {

@@ -1,20 +1,46 @@
-//! What a proxied request costs in processor time, beside nginx and haproxy as plain proxies: one thread each, the same target on loopback, one after
-//! another in every round, medians. The target is an nginx of its own, whose kept connections end after no number of requests.
+//! What the data plane costs, beside nginx and haproxy as plain proxies on the same machine, and whether the goals hold.
 //!
-//! `proxy serve <target> <plain|full>` is the proxy under test, a process like the others. Rounds and seconds: `WAYPOST_BENCH_ROUNDS`,
-//! `WAYPOST_BENCH_SECONDS`.
+//! `cargo bench -p waypost-proxy --bench proxy -- [cost] [latency] [memory] [start] [swaps]`; without a name, all of them. Each prints its lines of one
+//! table: what, measured, beside nginx, the goal, and whether it holds. Contestants take turns, round after round, and medians are shown. Rounds and seconds
+//! of each: `WAYPOST_BENCH_ROUNDS`, `WAYPOST_BENCH_SECONDS`.
+//!
+//! Every contestant is a process of its own with one thread that forwards, and all have the same target: an nginx whose kept connections end after no number
+//! of requests. `serve <target> <plain|full> [redis]` is how this program becomes one of them.
 
+mod client;
+mod cost;
+mod latency;
+mod memory;
 mod peers;
+mod serve;
+mod start;
+mod swaps;
+mod table;
 
 use std::process::ExitCode;
 
-use peers::{Contestant, Peers};
+/// As in the gateway's own binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Whatever went wrong, in words.
+pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+const PARTS: [(&str, fn() -> Outcome<()>); 5] = [
+    ("cost", cost::run),
+    ("latency", latency::run),
+    ("memory", memory::run),
+    ("start", start::run),
+    ("swaps", swaps::run),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["serve", target, policy] => peers::serve(target, policy == "full"),
-        _ => compare(),
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words[..] {
+        ["serve", target, policy] => serve::run(target, policy == "full", None),
+        ["serve", target, policy, redis] => serve::run(target, policy == "full", Some(redis)),
+        _ => parts(&words),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -25,48 +51,35 @@ fn main() -> ExitCode {
     }
 }
 
-fn number(name: &str, otherwise: usize) -> usize {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-}
-
-fn compare() -> Result<(), String> {
-    let (rounds, seconds) = (number("WAYPOST_BENCH_ROUNDS", 5), number("WAYPOST_BENCH_SECONDS", 4));
-    let peers = Peers::start()?;
-    let names: Vec<&str> = peers.all.iter().map(|one| one.name).collect();
-    let mut costs: Vec<Vec<f64>> = vec![Vec::new(); peers.all.len()];
-    for round in 0..=rounds {
-        for (index, one) in peers.all.iter().enumerate() {
-            let cost = one.cost(if round == 0 { 1 } else { seconds })?;
-            // The first round warms up.
-            if round > 0
-                && let Some(costs) = costs.get_mut(index)
-            {
-                costs.push(cost);
-            }
-        }
+fn parts(wanted: &[&str]) -> Outcome<()> {
+    if let Some(unknown) = wanted.iter().find(|name| !PARTS.iter().any(|(known, _)| known == *name)) {
+        return Err(format!("there is no part `{unknown}`").into());
     }
-    let middle: Vec<f64> = costs.iter_mut().map(|costs| median(costs)).collect();
-    let nginx =
-        names.iter().zip(&middle).find(|(name, _)| **name == "nginx").map_or(f64::NAN, |(_, cost)| *cost);
-    println!("{:<16} {:>22} {:>12}", "", "CPU µs a request", "beside nginx");
-    for (name, cost) in names.iter().zip(&middle) {
-        println!("{name:<16} {cost:>22.1} {:>11.2}x", cost / nginx);
+    table::head();
+    for (name, run) in PARTS {
+        if wanted.is_empty() || wanted.contains(&name) {
+            run()?;
+        }
     }
     Ok(())
 }
 
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+/// Rounds of each contestant.
+pub(crate) fn rounds() -> usize {
+    number("WAYPOST_BENCH_ROUNDS", 5)
 }
 
-impl Contestant {
-    /// Processor microseconds a request, over so many seconds of load.
-    fn cost(&self, seconds: usize) -> Result<f64, String> {
-        let before = self.ticks()?;
-        let requests = self.load(seconds)?;
-        let after = self.ticks()?;
-        // A tick is 10 ms on every Linux that Debian runs on.
-        Ok((after - before) * 10_000.0 / requests)
-    }
+/// Seconds of load in each.
+pub(crate) fn seconds() -> usize {
+    number("WAYPOST_BENCH_SECONDS", 4)
+}
+
+fn number(name: &str, otherwise: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// The middle one.
+pub(crate) fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

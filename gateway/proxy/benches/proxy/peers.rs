@@ -3,148 +3,208 @@
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use waypost_proxy::{Config, Proxy};
+use super::{Outcome, serve};
 
-/// A proxy that is measured.
+/// A proxy that is measured. Its processes end when it is dropped.
+#[derive(Debug)]
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
-    port: u16,
-    process: Child,
+    pub(crate) port: u16,
+    process: Process,
+    _beside: Option<Process>,
 }
 
-/// All of them, and what they need. Ended when dropped.
-pub(crate) struct Peers {
-    pub(crate) all: Vec<Contestant>,
-    target: Child,
-    _folder: tempfile::TempDir,
+/// What all of them need: a folder, and the target.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    folder: tempfile::TempDir,
+    keys: tempfile::NamedTempFile,
+    target: u16,
+    _process: Process,
 }
 
-impl Drop for Peers {
+/// Ended when dropped.
+#[derive(Debug)]
+struct Process(Child);
+
+impl Drop for Process {
     fn drop(&mut self) {
-        for process in self.all.iter_mut().map(|one| &mut one.process).chain([&mut self.target]) {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
-type Outcome<T> = Result<T, String>;
-
-fn told<T>(result: std::io::Result<T>, what: &str) -> Outcome<T> {
-    result.map_err(|error| format!("{what}: {error}"))
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-fn free_port() -> Outcome<u16> {
-    let socket = told(TcpListener::bind("127.0.0.1:0"), "no port")?;
-    Ok(told(socket.local_addr(), "no port")?.port())
+/// Files that a process may open.
+pub(crate) fn descriptors() -> Outcome<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits")?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap_or_default();
+    Ok(line.split_whitespace().next().and_then(|soft| soft.parse().ok()).unwrap_or(0))
 }
 
-/// Installs what is missing where that can be done.
-fn wanted(programs: &[&str]) -> Outcome<()> {
-    let there = |program: &str| {
-        ["/usr/sbin", "/usr/bin", "/usr/local/bin"]
-            .iter()
-            .any(|folder| Path::new(folder).join(program).exists())
+/// Where a program is; installed where that can be done.
+fn program(name: &str, package: &str) -> Outcome<PathBuf> {
+    let find = || {
+        let folders = ["/usr/sbin", "/usr/bin", "/usr/local/bin"];
+        folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.exists())
     };
-    let missing: Vec<&str> = programs.iter().copied().filter(|program| !there(program)).collect();
-    if missing.is_empty() {
-        return Ok(());
+    if let Some(path) = find() {
+        return Ok(path);
     }
     let install =
-        Command::new("apt-get").args(["install", "-y", "-qq"]).args(&missing).stdout(Stdio::null()).status();
-    if told(install, "apt-get")?.success() { Ok(()) } else { Err(format!("install {}", missing.join(", "))) }
-}
-
-impl Peers {
-    /// Starts all of them.
-    pub(crate) fn start() -> Outcome<Self> {
-        wanted(&["nginx", "haproxy", "wrk"])?;
-        let folder = told(tempfile::tempdir(), "no folder")?;
-        let at = folder.path().display().to_string();
-        let write = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            told(std::fs::write(&path, text), name).map(|()| path.display().to_string())
-        };
-        let ports = [free_port()?, free_port()?, free_port()?];
-        let [target, nginx, haproxy] = ports;
-        let mut answer = String::new();
-        for _ in 0..20 {
-            let _ = write!(answer, "0123456789");
-        }
-        let http = |port: u16, rest: &str| {
-            format!(
-                "daemon off; master_process off; pid {at}/{port}.pid; error_log {at}/{port}.log; events {{ worker_connections 4096; }}\n\
-                 http {{ access_log off; keepalive_requests 1000000000; client_body_temp_path {at}; proxy_temp_path {at}; fastcgi_temp_path {at};\n\
-                 uwsgi_temp_path {at}; scgi_temp_path {at}; {rest} }}\n"
-            )
-        };
-        let inner = format!(
-            "server {{ listen 127.0.0.1:{target}; location / {{ default_type text/plain; return 200 \"{answer}\"; }} }}"
-        );
-        let outer = format!(
-            "upstream target {{ server 127.0.0.1:{target}; keepalive 256; keepalive_requests 1000000000; }}\n\
-             server {{ listen 127.0.0.1:{nginx}; location / {{ proxy_pass http://target; proxy_http_version 1.1;\n\
-             proxy_set_header Connection \"\"; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; }} }}"
-        );
-        let balancer = format!(
-            "global\n nbthread 1\n maxconn 4096\ndefaults\n mode http\n timeout client 60s\n timeout server 60s\n timeout connect 5s\n option forwardfor\n\
-             http-reuse always\nfrontend in\n bind 127.0.0.1:{haproxy}\n default_backend out\nbackend out\n server one 127.0.0.1:{target}\n"
-        );
-        let nginx_command = |path: &str| {
-            let mut command = Command::new("/usr/sbin/nginx");
-            command.args(["-c", path, "-p", &at]);
-            command
-        };
-        let target_process =
-            spawn(&mut nginx_command(&write("target.conf", &http(target, &inner))?), target)?;
-        let mut peers = Self { all: Vec::new(), target: target_process, _folder: folder };
-        std::fs::write(format!("{at}/nginx.conf"), http(nginx, &outer)).map_err(|error| error.to_string())?;
-        let process = spawn(&mut nginx_command(&format!("{at}/nginx.conf")), nginx)?;
-        peers.all.push(Contestant { name: "nginx", port: nginx, process });
-        std::fs::write(format!("{at}/haproxy.cfg"), balancer).map_err(|error| error.to_string())?;
-        let process = spawn(
-            Command::new("/usr/sbin/haproxy").args(["-db", "-f", &format!("{at}/haproxy.cfg")]),
-            haproxy,
-        )?;
-        peers.all.push(Contestant { name: "haproxy", port: haproxy, process });
-        for (name, policy) in [("waypost, plain", "plain"), ("waypost, full", "full")] {
-            let own = told(std::env::current_exe(), "no program")?;
-            let url = format!("http://127.0.0.1:{target}");
-            let serve = Command::new(own).args(["serve", &url, policy]).stdout(Stdio::piped()).spawn();
-            let mut process = told(serve, "waypost")?;
-            let mut line = String::new();
-            if let Some(out) = process.stdout.take() {
-                told(BufReader::new(out).read_line(&mut line), "waypost")?;
-            }
-            let port = line.trim().parse().map_err(|_| format!("waypost told no port: {line}"))?;
-            peers.all.push(Contestant { name, port, process });
-        }
-        Ok(peers)
+        Command::new("apt-get").args(["install", "-y", "-qq", package]).stdout(Stdio::null()).status();
+    match find() {
+        Some(path) if install?.success() => Ok(path),
+        _ => Err(format!("`{name}` is not there; install {package}").into()),
     }
 }
 
 /// Starts a process and waits until somebody listens.
-fn spawn(command: &mut Command, port: u16) -> Outcome<Child> {
-    let mut process = told(command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn(), "spawn")?;
-    for _ in 0..200 {
+fn spawn(command: &mut Command, port: u16) -> Outcome<Process> {
+    let process = Process(command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()?);
+    for _ in 0..8_000 {
         if TcpStream::connect(("127.0.0.1", port)).is_ok() {
             return Ok(process);
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(1));
     }
-    let _ = process.kill();
-    let _ = process.wait();
-    Err(format!("{command:?} does not listen"))
+    Err(format!("{command:?} does not listen").into())
+}
+
+impl Ground {
+    /// The target alone: 200 bytes, by nginx.
+    pub(crate) fn new() -> Outcome<Self> {
+        let folder = tempfile::tempdir()?;
+        let target = free_port()?;
+        let mut answer = String::new();
+        for _ in 0..20 {
+            write!(answer, "0123456789")?;
+        }
+        let server = format!(
+            "server {{ listen 127.0.0.1:{target} backlog=4096; location / {{ default_type text/plain; return 200 \"{answer}\"; }} }}"
+        );
+        let process = nginx(folder.path(), target, &server)?;
+        Ok(Self { folder, keys: serve::keys()?, target, _process: process })
+    }
+
+    pub(crate) const fn target_port(&self) -> u16 {
+        self.target
+    }
+
+    fn target_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.target)
+    }
+
+    /// nginx as a plain proxy with kept connections: one process, nothing logged.
+    pub(crate) fn nginx(&self) -> Outcome<Contestant> {
+        let (port, target) = (free_port()?, self.target);
+        let server = format!(
+            "upstream target {{ server 127.0.0.1:{target}; keepalive 256; keepalive_requests 1000000000; }}\n\
+             server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ proxy_pass http://target; proxy_http_version 1.1;\n\
+             proxy_set_header Connection \"\"; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; }} }}"
+        );
+        Ok(Contestant {
+            name: "nginx",
+            port,
+            process: nginx(self.folder.path(), port, &server)?,
+            _beside: None,
+        })
+    }
+
+    /// haproxy, the same.
+    pub(crate) fn haproxy(&self) -> Outcome<Contestant> {
+        let (port, target) = (free_port()?, self.target);
+        let path = self.folder.path().join(format!("{port}.cfg"));
+        let config = format!(
+            "global\n nbthread 1\n maxconn 4096\ndefaults\n mode http\n timeout client 60s\n timeout server 60s\n\
+             timeout connect 5s\n timeout http-keep-alive 60s\n option forwardfor\n http-reuse always\nfrontend in\n\
+             bind 127.0.0.1:{port} backlog 4096\n default_backend out\nbackend out\n server one 127.0.0.1:{target}\n"
+        );
+        std::fs::write(&path, config)?;
+        let mut command = Command::new(program("haproxy", "haproxy")?);
+        Ok(Contestant {
+            name: "haproxy",
+            port,
+            process: spawn(command.arg("-q").arg("-db").arg("-f").arg(path), port)?,
+            _beside: None,
+        })
+    }
+
+    /// This proxy, `plain` or `full`.
+    pub(crate) fn waypost(&self, policy: &str) -> Outcome<Contestant> {
+        let name = if policy == "full" { "waypost, full policy" } else { "waypost, plain" };
+        self.served(name, &[policy], None)
+    }
+
+    /// With the full policy, and limits that are shared over Redis.
+    pub(crate) fn waypost_with_redis(&self) -> Outcome<Contestant> {
+        let port = free_port()?;
+        let mut command = Command::new(program("redis-server", "redis-server")?);
+        let options =
+            ["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+        let redis = spawn(command.args(options), port)?;
+        let name = "waypost, full policy, limits shared over Redis";
+        self.served(name, &["full", &format!("redis://127.0.0.1:{port}")], Some(redis))
+    }
+
+    fn served(&self, name: &'static str, words: &[&str], beside: Option<Process>) -> Outcome<Contestant> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["serve", &self.target_url()]).args(words);
+        let mut process = Process(command.stdout(Stdio::piped()).spawn()?);
+        let mut line = String::new();
+        if let Some(out) = process.0.stdout.take() {
+            BufReader::new(out).read_line(&mut line)?;
+        }
+        let port = line.trim().parse().map_err(|_| format!("waypost told no port: {line}"))?;
+        Ok(Contestant { name, port, process, _beside: beside })
+    }
+
+    /// The whole gateway with the same configuration: what was built beside this program.
+    pub(crate) fn gateway(&self) -> Outcome<Contestant> {
+        let own = std::env::current_exe()?;
+        let path = own.parent().and_then(Path::parent).map(|folder| folder.join("waypost-gateway"));
+        let Some(path) = path.filter(|path| path.exists()) else {
+            return Err(
+                "not built: cargo build --release -p waypost-gateway, and this with --profile release".into(),
+            );
+        };
+        let port = free_port()?;
+        let config = self.folder.path().join(format!("{port}.yaml"));
+        let address = format!("127.0.0.1:{port}");
+        let written = serve::written(&address, &self.target_url(), true, None, &self.keys, 256);
+        std::fs::write(&config, written.to_string())?;
+        let mut command = Command::new(path);
+        command.arg("serve").arg("--proxy").arg(&config);
+        command.env("WAYPOST_GATEWAY_DATA_DIR", self.folder.path().join(format!("{port}.data")));
+        Ok(Contestant { name: "waypost-gateway", port, process: spawn(&mut command, port)?, _beside: None })
+    }
+}
+
+/// nginx in one process, with one server.
+fn nginx(folder: &Path, port: u16, server: &str) -> Outcome<Process> {
+    let at = folder.display();
+    let config = format!(
+        "daemon off; master_process off; pid {at}/{port}.pid; error_log {at}/{port}.log; worker_rlimit_nofile 65536;\n\
+         events {{ worker_connections 16384; }}\n\
+         http {{ access_log off; keepalive_requests 1000000000; client_body_temp_path {at}; proxy_temp_path {at}; fastcgi_temp_path {at};\n\
+         uwsgi_temp_path {at}; scgi_temp_path {at}; {server} }}\n"
+    );
+    let path = folder.join(format!("{port}.conf"));
+    std::fs::write(&path, config)?;
+    spawn(Command::new(program("nginx", "nginx")?).arg("-c").arg(path).arg("-p").arg(folder), port)
 }
 
 impl Contestant {
     /// Processor time so far, in ticks.
     pub(crate) fn ticks(&self) -> Outcome<f64> {
-        let text = told(std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())), self.name)?;
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.process.0.id()))?;
         // After the name, which is in brackets: user and system time are the 12th and 13th.
         let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let field =
@@ -152,56 +212,25 @@ impl Contestant {
         Ok(field(11) + field(12))
     }
 
+    /// Memory that is in use, in megabytes.
+    pub(crate) fn resident(&self) -> Outcome<f64> {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.process.0.id()))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kilobytes / 1024.0)
+    }
+
     /// Requests that were answered within so many seconds.
     pub(crate) fn load(&self, seconds: usize) -> Outcome<f64> {
         let url = format!("http://127.0.0.1:{}/api/orders/1", self.port);
-        let output = Command::new("wrk")
+        let output = Command::new(program("wrk", "wrk")?)
             .args(["-t1", "-c32", &format!("-d{seconds}s"), "-H", "X-API-Key: bench", &url])
-            .output();
-        let text = String::from_utf8_lossy(&told(output, "wrk")?.stdout).into_owned();
+            .output()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if text.contains("Non-2xx") {
-            return Err(format!("{}: {text}", self.name));
+            return Err(format!("{}: {text}", self.name).into());
         }
-        text.lines()
-            .find_map(|line| line.trim().split_once(" requests in ")?.0.parse().ok())
-            .ok_or_else(|| format!("{}: {text}", self.name))
+        let requests = text.lines().find_map(|line| line.trim().split_once(" requests in ")?.0.parse().ok());
+        requests.ok_or_else(|| format!("{}: {text}", self.name).into())
     }
-}
-
-/// The proxy under test: one worker; `full` is all that stands in front of a service in earnest.
-pub(crate) fn serve(target: &str, full: bool) -> Outcome<()> {
-    let keys = told(tempfile::NamedTempFile::new(), "no file")?;
-    // The SHA-256 of `bench`.
-    let sum = "1b32c28cb38c05480eccc1bd60ff97029b57a05c96718b96dad7e9d84894f549";
-    let caller = format!("- {{ sha256: {sum}, caller: bench, tier: bench, permissions: [\"orders:*\"] }}\n");
-    told(std::fs::write(keys.path(), caller), "keys")?;
-    let most = u32::MAX;
-    let rates =
-        serde_json::json!({ "per_second": most, "per_minute": most, "per_hour": most, "per_day": most });
-    let route = if full {
-        serde_json::json!({
-            "name": "orders", "match": { "path": "/api/orders/*" }, "service": "orders",
-            "access": { "providers": ["keys"], "permissions": ["orders:read"] },
-            "transform": { "security_headers": true }
-        })
-    } else {
-        serde_json::json!({ "name": "orders", "match": { "path": "/api/orders/*" }, "service": "orders" })
-    };
-    let config = serde_json::json!({
-        "listeners": [{ "address": "127.0.0.1:0", "workers": 1 }],
-        "services": { "orders": { "targets": [target], "pool": { "max_idle": 256 } } },
-        "identity": { "providers": { "keys": { "keys": { "file": keys.path() } } } },
-        "limits": { "enabled": full, "tiers": { "bench": rates } },
-        "routes": [route]
-    });
-    let config: Config = serde_json::from_value(config).map_err(|error| error.to_string())?;
-    let proxy = Proxy::new(config, None).map_err(|faults| format!("{faults:?}"))?;
-    let runtime = told(tokio::runtime::Builder::new_current_thread().enable_all().build(), "runtime")?;
-    runtime.block_on(async {
-        let listening = told(proxy.bind(), "bind")?;
-        for address in listening.addresses() {
-            println!("{}", address.port());
-        }
-        told(listening.serve(std::future::pending()).await, "serve")
-    })
 }

@@ -274,31 +274,3 @@ fn other_settings_keep_the_state() {
     all.keep(&std::collections::BTreeSet::new());
     assert!(all.find("orders").is_none());
 }
-
-/// `cargo test --release -p waypost-proxy -- --ignored --nocapture nanoseconds`
-#[test]
-#[ignore = "measures"]
-fn nanoseconds_a_breaker_decision() {
-    let now = Instant::now();
-    let breaker = Arc::new(Breaker::new("orders", policy(3), now));
-    let turns = 2_000_000_u32;
-    let best = (0..7)
-        .map(|_| {
-            let begun = Instant::now();
-            for turn in 0..turns {
-                let now = now + Duration::from_micros(u64::from(turn));
-                if let Ok(permit) = std::hint::black_box(&breaker).admit(now) {
-                    permit.success(now, Duration::from_millis(1));
-                }
-            }
-            begun.elapsed() / turns
-        })
-        .min();
-    println!("breaker, admit and success: {best:?}");
-    breaker.open(now, None);
-    let begun = Instant::now();
-    for _ in 0..turns {
-        let _ = std::hint::black_box(std::hint::black_box(&breaker).admit(now));
-    }
-    println!("breaker, refused: {:?}", begun.elapsed() / turns);
-}

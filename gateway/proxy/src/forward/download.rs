@@ -4,7 +4,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,13 +15,13 @@ use super::endpoint::Endpoint;
 use super::hop;
 use super::http1::Http1;
 use super::pool::{Open, Pool};
+use crate::Body;
 use crate::body::BodyError;
 use crate::upstream::Picked;
 
 /// The body of an answer.
 #[derive(Debug)]
 pub(crate) struct Download {
-    incoming: Incoming,
     via: Via,
     pool: Arc<Pool>,
     endpoint: Arc<Endpoint>,
@@ -41,10 +41,10 @@ pub(crate) struct Download {
 pub(crate) enum Via {
     /// A connection of its own.
     Http1(Box<Http1>),
-    /// A shared one.
-    Shared(Alarm),
+    /// A shared one, which others drive.
+    Shared(Incoming, Alarm),
     /// One that was to be another protocol's. A task of its own drives it.
-    Apart { alarm: Alarm, _open: Arc<Open> },
+    Apart { incoming: Incoming, alarm: Alarm, _open: Arc<Open> },
     /// Nothing any more.
     Done,
 }
@@ -52,7 +52,6 @@ pub(crate) enum Via {
 impl Download {
     /// An answer's body.
     pub(crate) fn new(
-        incoming: Incoming,
         via: Via,
         pool: &Arc<Pool>,
         endpoint: &Arc<Endpoint>,
@@ -61,27 +60,29 @@ impl Download {
         picked: Picked,
     ) -> Self {
         let (pool, endpoint) = (Arc::clone(pool), Arc::clone(endpoint));
-        Self { incoming, via, pool, endpoint, patience, until, since: None, broken: None, _picked: picked }
+        Self { via, pool, endpoint, patience, until, since: None, broken: None, _picked: picked }
     }
 
-    /// Whether there is nothing to stream; then the connection is free at once.
-    pub(crate) fn settle(&mut self) -> bool {
-        if !self.incoming.is_end_stream() {
-            return false;
-        }
-        self.give_back(&mut Context::from_waker(Waker::noop()));
-        true
+    /// As a body. What came together with the head is all there; then the connection is free at once.
+    pub(crate) fn into_body(mut self) -> Body {
+        let whole = match &mut self.via {
+            Via::Http1(connection) => connection.whole(),
+            Via::Shared(incoming, _) | Via::Apart { incoming, .. } => {
+                incoming.is_end_stream().then(Bytes::new)
+            }
+            Via::Done => Some(Bytes::new()),
+        };
+        let Some(whole) = whole else { return Body::new(self) };
+        self.give_back();
+        Body::full(whole)
     }
 
     /// Gives the connection back if it can take another request.
-    fn give_back(&mut self, context: &mut Context<'_>) {
-        if let Via::Http1(mut connection) = std::mem::replace(&mut self.via, Via::Done) {
-            if !connection.is_ready() && connection.drive(context).is_ready() {
-                return;
-            }
-            if connection.is_ready() {
-                self.pool.put(self.endpoint.id, connection, self.endpoint.max_idle, self.endpoint.keep);
-            }
+    fn give_back(&mut self) {
+        if let Via::Http1(connection) = std::mem::replace(&mut self.via, Via::Done)
+            && connection.is_ready()
+        {
+            self.pool.put(self.endpoint.id, connection, self.endpoint.max_idle, self.endpoint.keep);
         }
     }
 
@@ -92,6 +93,14 @@ impl Download {
         Poll::Pending
     }
 
+    fn is_over(&self) -> bool {
+        match &self.via {
+            Via::Http1(connection) => connection.is_end(),
+            Via::Shared(incoming, _) | Via::Apart { incoming, .. } => incoming.is_end_stream(),
+            Via::Done => true,
+        }
+    }
+
     fn late(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let since = *self.since.get_or_insert_with(Instant::now);
         let mut deadline = since + self.patience;
@@ -100,7 +109,7 @@ impl Download {
         }
         match &mut self.via {
             Via::Http1(connection) => connection.past(deadline, context),
-            Via::Shared(alarm) | Via::Apart { alarm, .. } => alarm.poll(deadline, context),
+            Via::Shared(_, alarm) | Via::Apart { alarm, .. } => alarm.poll(deadline, context),
             Via::Done => Poll::Pending,
         }
     }
@@ -119,10 +128,11 @@ impl hyper::body::Body for Download {
             return Poll::Ready(Some(Err(error)));
         }
         let frame = match &mut this.via {
-            Via::Http1(connection) => driven(&mut this.incoming, connection, context),
-            Via::Shared(_) | Via::Apart { .. } | Via::Done => {
-                Pin::new(&mut this.incoming).poll_frame(context).map_err(BodyError::from)
+            Via::Http1(connection) => connection.frame(context),
+            Via::Shared(incoming, _) | Via::Apart { incoming, .. } => {
+                Pin::new(incoming).poll_frame(context).map_err(BodyError::from)
             }
+            Via::Done => Poll::Ready(None),
         };
         match frame {
             // One that never pauses is never late otherwise.
@@ -132,8 +142,8 @@ impl hyper::body::Body for Download {
             }
             Poll::Ready(Some(Ok(frame))) => {
                 this.since = None;
-                if this.incoming.is_end_stream() {
-                    this.give_back(context);
+                if this.is_over() {
+                    this.give_back();
                 }
                 let frame = if frame.is_trailers() { hop::without_false_trailers(frame) } else { frame };
                 Poll::Ready(Some(Ok(frame)))
@@ -143,7 +153,7 @@ impl hyper::body::Body for Download {
                 this.fail(error, context)
             }
             Poll::Ready(None) => {
-                this.give_back(context);
+                this.give_back();
                 Poll::Ready(None)
             }
             Poll::Pending => {
@@ -157,28 +167,14 @@ impl hyper::body::Body for Download {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.broken.is_none() && matches!(self.via, Via::Done) && self.incoming.is_end_stream()
+        self.broken.is_none() && matches!(self.via, Via::Done)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
-    }
-}
-
-/// What is there, or what driving the connection brings: nothing else does, so that looking needs no waker.
-fn driven(
-    incoming: &mut Incoming,
-    connection: &mut Http1,
-    context: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-    let mut quiet = Context::from_waker(Waker::noop());
-    if let Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(&mut quiet) {
-        return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)));
-    }
-    let over = connection.drive(context).is_ready();
-    match Pin::new(incoming).poll_frame(&mut quiet) {
-        Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from))),
-        Poll::Pending if over => Poll::Ready(Some(Err("the connection is over".into()))),
-        Poll::Pending => Poll::Pending,
+        match &self.via {
+            Via::Http1(connection) => connection.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Via::Shared(incoming, _) | Via::Apart { incoming, .. } => incoming.size_hint(),
+            Via::Done => SizeHint::with_exact(0),
+        }
     }
 }

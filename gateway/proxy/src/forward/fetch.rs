@@ -12,7 +12,7 @@ use http_body_util::{BodyExt as _, Limited};
 use rustls::ClientConfig;
 
 use super::endpoint::Endpoint;
-use super::http1::Http1;
+use super::http1;
 use super::{Pool, tls};
 use crate::Body;
 use crate::config::Service;
@@ -39,8 +39,8 @@ impl Fetcher {
         let uri: Uri = url.parse().map_err(|error| format!("`{url}` is no URL: {error}"))?;
         let endpoint = Endpoint::of(&uri, self.tls())?;
         let (stream, _) = endpoint.connect(None, false).await.map_err(|what| what.to_string())?;
-        let connection = Http1::new(stream, self.pool.opened()).await.map_err(|what| what.to_string())?;
-        let (mut send, drive, _open) = connection.into_upgradeable();
+        let connection = http1::upgradeable(stream, self.pool.opened()).await;
+        let (mut send, drive, _open) = connection.map_err(|what| what.to_string())?;
         let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
         let request = Request::get(path)
             .header(header::HOST, endpoint.host.clone())

@@ -7,20 +7,17 @@ use hyper::body::Frame;
 
 use crate::identity;
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
-
-const HOP: [HeaderName; 9] = [
-    header::CONNECTION,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::TE,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    KEEP_ALIVE,
-    PROXY_CONNECTION,
-    HTTP2_SETTINGS,
+/// By their text: a list of `HeaderName` would be made anew for each comparison.
+const HOP: [&str; 9] = [
+    "connection",
+    "transfer-encoding",
+    "upgrade",
+    "te",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "keep-alive",
+    "proxy-connection",
+    "http2-settings",
 ];
 
 /// What the headers of a hop said before they were taken away.
@@ -63,7 +60,7 @@ pub(crate) fn strip(headers: &mut HeaderMap) -> Hop {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         headers.remove(header::CONTENT_LENGTH);
     }
-    for name in &HOP {
+    for name in HOP {
         headers.remove(name);
     }
     hop
@@ -118,7 +115,7 @@ fn may_trail(name: &HeaderName) -> bool {
 }
 
 fn of_hop(name: &HeaderName) -> bool {
-    HOP.contains(name)
+    HOP.contains(&name.as_str())
 }
 
 /// Whether a list header has a token, in whatever case.

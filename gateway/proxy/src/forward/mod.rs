@@ -4,7 +4,6 @@
 //! Bodies are streamed both ways, one frame at a time: a side that does not take what it is sent stops the other by TCP's own means.
 
 mod alarm;
-mod allowance;
 mod ask;
 mod download;
 mod endpoint;
@@ -25,9 +24,10 @@ mod upstream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::response::Parts;
 use http::uri::{PathAndQuery, Scheme, Uri};
 use http::{HeaderValue, Request, Response, Version, header};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as _;
 use hyper::upgrade::OnUpgrade;
 
 use download::{Download, Via};
@@ -35,7 +35,9 @@ use endpoint::Endpoint;
 use failure::{Failure, What};
 use http1::Http1;
 use http2::Http2;
+use pool::Open;
 use retry::Again;
+use stream::Stream;
 use upload::{Stage, Upload};
 
 pub(crate) use alarm::Alarm;
@@ -169,17 +171,17 @@ pub(crate) async fn send(
         notes.upstream = Some(latency);
         let failure = match result {
             Ok(((answer, via), endpoint)) => {
-                picked.report(Outcome::Answered(answer.status()), latency, now);
-                if let Some(again) = tries.after_answer(upstream, answer.status()) {
+                picked.report(Outcome::Answered(answer.status), latency, now);
+                if let Some(again) = tries.after_answer(upstream, answer.status) {
                     tried.push(Arc::clone(picked.target()));
                     request = again;
                     upload = watch(call, &mut request);
                     continue;
                 }
-                if answer.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+                if answer.status == http::StatusCode::SWITCHING_PROTOCOLS {
                     return switch(call, answer, on_upgrade, via, picked);
                 }
-                return finish(call, &endpoint, answer, via, until, picked);
+                return finish(call, &endpoint, (answer, via), until, picked);
             }
             Err(failure) => failure,
         };
@@ -226,13 +228,12 @@ async fn attempt(
     endpoint: &Arc<Endpoint>,
     mut request: Request<Body>,
     limits: &Limits,
-) -> Result<(Response<Incoming>, Via), Failure> {
-    let unsent = |what, request| Failure { what, unsent: Some(Box::new(request)) };
+) -> Result<(Parts, Via), Failure> {
     if endpoint.wants_http2()
         && call.upgrade.is_none()
         && let Some(connection) = call.pool.shared(endpoint.id)
     {
-        return over_http2(call, endpoint, connection, request, limits).await;
+        return Box::pin(over_http2(call, endpoint, connection, request, limits)).await;
     }
     if let Some(upgrade) = &call.upgrade {
         for_upgrade(&mut request, upgrade);
@@ -240,12 +241,23 @@ async fn attempt(
         // One that waited may have been closed meanwhile; then nothing was sent over it, and the next is taken.
         while let Some(mut connection) = call.pool.take(endpoint.id, limits.started) {
             match connection.exchange(request, limits).await {
-                Ok(answer) => return Ok((answer, Via::Http1(connection))),
+                Ok(answer) => return Ok((answer.into_parts().0, Via::Http1(connection))),
                 Err(Failure { unsent: Some(again), .. }) => request = *again,
                 Err(failure) => return Err(failure),
             }
         }
     }
+    Box::pin(anew(call, endpoint, request, limits)).await
+}
+
+/// The same over a new connection.
+async fn anew(
+    call: &Call<'_>,
+    endpoint: &Arc<Endpoint>,
+    request: Request<Body>,
+    limits: &Limits,
+) -> Result<(Parts, Via), Failure> {
+    let unsent = |what, request| Failure { what, unsent: Some(Box::new(request)) };
     let (stream, http2) = match endpoint.connect(limits.until, call.upgrade.is_some()).await {
         Ok(connected) => connected,
         Err(what) => return Err(unsent(what, request)),
@@ -259,15 +271,12 @@ async fn attempt(
         call.pool.share(endpoint.id, connection.clone());
         return over_http2(call, endpoint, connection, request, limits).await;
     }
-    let mut connection = match Http1::new(stream, open).await {
-        Ok(connection) => connection,
-        Err(what) => return Err(unsent(what, request)),
-    };
     if call.upgrade.is_some() {
-        return upgraded(connection, request, limits).await;
+        return upgraded(stream, open, request, limits).await;
     }
+    let mut connection = Http1::new(stream, open);
     let answer = connection.exchange(request, limits).await?;
-    Ok((answer, Via::Http1(connection)))
+    Ok((answer.into_parts().0, Via::Http1(connection)))
 }
 
 /// One try over a shared connection.
@@ -277,22 +286,27 @@ async fn over_http2(
     mut connection: Http2,
     request: Request<Body>,
     limits: &Limits,
-) -> Result<(Response<Incoming>, Via), Failure> {
+) -> Result<(Parts, Via), Failure> {
     let result = connection.exchange(for_http2(request, endpoint), limits).await;
     if result.is_err() && !connection.has_answered() {
         // Others would wait in vain as well.
         call.pool.unshare(endpoint.id);
     }
-    Ok((result?, Via::Shared(Alarm::default())))
+    let (head, incoming) = result?.into_parts();
+    Ok((head, Via::Shared(incoming, Alarm::default())))
 }
 
 /// A request for another protocol has a connection of its own, with a task that hands the stream over.
 async fn upgraded(
-    connection: Box<Http1>,
+    stream: Stream,
+    open: Open,
     request: Request<Body>,
     limits: &Limits,
-) -> Result<(Response<Incoming>, Via), Failure> {
-    let (mut send, drive, open) = connection.into_upgradeable();
+) -> Result<(Parts, Via), Failure> {
+    let (mut send, drive, open) = match http1::upgradeable(stream, open).await {
+        Ok(connection) => connection,
+        Err(what) => return Err(Failure { what, unsent: Some(Box::new(request)) }),
+    };
     let open = Arc::new(open);
     let driven = Arc::clone(&open);
     tokio::spawn(async move {
@@ -310,9 +324,8 @@ async fn upgraded(
         },
         None => reply.await,
     };
-    answer
-        .map(|answer| (answer, Via::Apart { alarm: Alarm::default(), _open: open }))
-        .map_err(|error| broken(What::Broken(error.to_string())))
+    let (head, incoming) = answer.map_err(|error| broken(What::Broken(error.to_string())))?.into_parts();
+    Ok((head, Via::Apart { incoming, alarm: Alarm::default(), _open: open }))
 }
 
 /// Turns a request to a target: its path under the target's, its host as the service wants it. A try before may have turned it elsewhere.
@@ -366,13 +379,14 @@ fn for_upgrade(request: &mut Request<Body>, upgrade: &HeaderValue) {
 /// Joins the client's connection and the target's, if that is what the client asked for. The target has the client for as long as they are joined.
 fn switch(
     call: &Call<'_>,
-    mut answer: Response<Incoming>,
+    head: Parts,
     client: Option<OnUpgrade>,
     via: Via,
     picked: Picked,
 ) -> Result<Response<Body>, Unanswered> {
+    let mut answer = Response::from_parts(head, ());
     let target = hyper::upgrade::on(&mut answer);
-    let (mut head, _) = answer.into_parts();
+    let (mut head, ()) = answer.into_parts();
     head.version = Version::HTTP_11;
     let hop = hop::strip(&mut head.headers);
     let (Some(upgrade), Some(client)) = (hop.upgrade, client) else {
@@ -392,12 +406,10 @@ fn switch(
 fn finish(
     call: &Call<'_>,
     endpoint: &Arc<Endpoint>,
-    answer: Response<Incoming>,
-    via: Via,
+    (mut head, via): (Parts, Via),
     until: Option<Instant>,
     picked: Picked,
 ) -> Result<Response<Body>, Unanswered> {
-    let (mut head, incoming) = answer.into_parts();
     head.version = Version::HTTP_11;
     if !hop::has_known_coding(&head.headers) {
         let refusal = What::Broken("an unknown transfer coding".to_owned()).refusal();
@@ -408,7 +420,6 @@ fn finish(
         head.headers.append(header::SET_COOKIE, cookie.clone());
     }
     let patience = call.upstream.written.timeouts.idle.0;
-    let mut download = Download::new(incoming, via, call.pool, endpoint, patience, until, picked);
-    let body = if download.settle() { Body::empty() } else { Body::new(download) };
+    let body = Download::new(via, call.pool, endpoint, patience, until, picked).into_body();
     Ok(Response::from_parts(head, body))
 }

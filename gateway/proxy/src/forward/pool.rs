@@ -38,7 +38,7 @@ impl Pool {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = idle.get_mut(&endpoint)?;
         while let Some(entry) = waiting.pop_back() {
-            if now.saturating_duration_since(entry.since) < entry.keep && !entry.connection.is_closed() {
+            if now.saturating_duration_since(entry.since) < entry.keep {
                 return Some(entry.connection);
             }
         }

@@ -103,7 +103,7 @@ impl Access {
         for provider in &self.providers {
             match &**provider {
                 Provider::Jwt(jwt) if jwt.carried(&head.headers) => {
-                    exchange.caller = Some(jwt.identify(&head.headers, around.fetch, now).await?);
+                    exchange.caller = Some(Box::pin(jwt.identify(&head.headers, around.fetch, now)).await?);
                     return Ok(body);
                 }
                 Provider::Keys(keys) if keys.carried(&head.headers) => {
@@ -112,7 +112,7 @@ impl Access {
                     return Ok(body);
                 }
                 Provider::Signature(signature) if signature.carried(&head.headers) => {
-                    let (caller, body) = signature.identify(head, body, now).await?;
+                    let (caller, body) = Box::pin(signature.identify(head, body, now)).await?;
                     exchange.caller = Some(caller);
                     return Ok(body);
                 }

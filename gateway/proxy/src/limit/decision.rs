@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::quota::Inner;
@@ -68,23 +69,32 @@ impl Decision {
         }
     }
 
+    /// All four are parts of one text, so that they take one piece of memory.
     fn values(&self) -> Option<[(HeaderName, HeaderValue); 4]> {
         let tightest = self.tightest?;
         let (policy, _) = self.policy()?;
         let (left, reset) = (tightest.left, self.reset());
-        let mut text = String::with_capacity(policy.len() + 32);
+        let mut text = String::with_capacity(policy.len() + 64);
         let mut number = itoa::Buffer::new();
+        text.push_str(number.format(tightest.limit));
+        let limit = text.len();
         text.push('"');
         text.push_str(policy);
         text.push_str("\";r=");
+        let left_from = text.len();
         text.push_str(number.format(left));
+        let left_to = text.len();
         text.push_str(";t=");
+        let reset_from = text.len();
         text.push_str(number.format(reset));
+        let end = text.len();
+        let text = Bytes::from(text);
+        let value = |from, to| HeaderValue::from_maybe_shared(text.slice(from..to)).ok();
         Some([
-            (RATE_LIMIT, HeaderValue::try_from(text).ok()?),
-            (X_LIMIT, HeaderValue::from(tightest.limit)),
-            (X_REMAINING, HeaderValue::from(left)),
-            (X_RESET, HeaderValue::from(reset)),
+            (RATE_LIMIT, value(limit, end)?),
+            (X_LIMIT, value(0, limit)?),
+            (X_REMAINING, value(left_from, left_to)?),
+            (X_RESET, value(reset_from, end)?),
         ])
     }
 

@@ -1,9 +1,8 @@
 //! Counters of many keys, in shards, each under its own lock. A check takes the locks of all its keys, in the order of the shards, so that it is one step.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hashbrown::HashTable;
 use serde::Serialize;
 
 use super::decision::{Decision, Tightest};
@@ -29,8 +28,9 @@ pub struct Usage {
     pub used: u64,
 }
 
-/// The counters of one key.
+/// The counters of one key. With many keys the time of a decision is the time to fetch this from memory: it is two lines of the cache, side by side.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(128))]
 pub(super) struct Entry {
     pub(super) id: u128,
     /// When it was last seen, milliseconds.
@@ -42,6 +42,8 @@ pub(super) struct Entry {
     listed: bool,
 }
 
+const _: () = assert!(size_of::<Entry>() == 128, "two lines of the cache");
+
 /// What other nodes are to be told of a key: index of the window, requests of it, requests of the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Delta {
@@ -51,31 +53,11 @@ pub(super) struct Delta {
 
 #[derive(Debug, Default)]
 struct Shard {
-    slots: HashMap<u128, u32, BuildHasherDefault<Already>>,
+    /// Where each key's entry is. Keys are hashes already, and stand in the entries.
+    slots: HashTable<u32>,
     entries: Vec<Entry>,
     hand: usize,
     unsent: Vec<u32>,
-}
-
-/// Keys are hashes already.
-#[derive(Debug, Default, Clone, Copy)]
-struct Already(u64);
-
-impl Hasher for Already {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "half of a hash is one")]
-    fn write_u128(&mut self, id: u128) {
-        self.0 = id as u64;
-    }
 }
 
 #[derive(Debug)]
@@ -120,13 +102,14 @@ impl Store {
             }
         }
         let mut decision = Decision { allowed: true, quotas: [const { None }; MOST], tightest: None };
-        for (number, key) in keys.iter().enumerate() {
+        let mut slots = [None; MOST];
+        for (number, (key, place)) in keys.iter().zip(&mut slots).enumerate() {
             let index = Self::shard(key.id);
             let Some((_, shard)) = held.iter_mut().flatten().find(|(held, _)| *held == index) else {
                 continue;
             };
-            let most = self.most;
-            if let Some(entry) = shard.entry(key.id, at, most) {
+            *place = shard.slot(key.id, at, self.most);
+            if let Some(entry) = place.and_then(|slot| shard.entries.get_mut(slot as usize)) {
                 entry.seen = at;
                 entry.look(at, number, &key.quota.0, cost, &mut decision);
             }
@@ -135,10 +118,12 @@ impl Store {
             }
         }
         if decision.allowed && counted {
-            for key in keys {
+            for (key, slot) in keys.iter().zip(slots) {
                 let index = Self::shard(key.id);
-                if let Some((_, shard)) = held.iter_mut().flatten().find(|(held, _)| *held == index) {
-                    shard.count(key, at, cost);
+                if let Some((_, shard)) = held.iter_mut().flatten().find(|(held, _)| *held == index)
+                    && let Some(slot) = slot
+                {
+                    shard.count(slot, key, at, cost);
                 }
             }
             if let Some(tightest) = &mut decision.tightest {
@@ -152,7 +137,7 @@ impl Store {
         let quota = &key.quota.0;
         let mut counts = [Count::default(); 4];
         if let Some(shard) = self.lock(Self::shard(key.id))
-            && let Some(entry) = shard.slots.get(&key.id).and_then(|slot| shard.entries.get(*slot as usize))
+            && let Some(entry) = shard.find(key.id).and_then(|slot| shard.entries.get(slot as usize))
         {
             counts = entry.counts;
         }
@@ -186,10 +171,11 @@ impl Store {
     pub(super) fn give_back(&self, delta: &Delta) {
         self.with(delta.id, |entry| {
             for (count, (index, now, before)) in entry.counts.iter_mut().zip(delta.counts) {
-                if count.index == index {
+                let own = u64::from(count.index);
+                if own == index {
                     count.unsent = count.unsent.saturating_add(now);
                     count.unsent_before = count.unsent_before.saturating_add(before);
-                } else if count.index == index + 1 {
+                } else if own == index + 1 {
                     count.unsent_before = count.unsent_before.saturating_add(now);
                 }
             }
@@ -202,10 +188,11 @@ impl Store {
     pub(super) fn merge(&self, id: u128, totals: &[(u64, u32, u32)], exact: bool) {
         self.with(id, |entry| {
             for (place, (count, (index, now, before))) in entry.counts.iter_mut().zip(totals).enumerate() {
+                let Ok(index) = u32::try_from(*index) else { continue };
                 let known = count.now;
-                if *index > count.index {
-                    *count = Count { index: *index, now: *now, before: *before, unsent: 0, unsent_before: 0 };
-                } else if *index == count.index {
+                if index > count.index {
+                    *count = Count { index, now: *now, before: *before, unsent: 0, unsent_before: 0 };
+                } else if index == count.index {
                     let least = if exact { (0, 0) } else { (count.now, count.before) };
                     count.now = now.saturating_add(count.unsent).max(least.0);
                     count.before = before.saturating_add(count.unsent_before).max(least.1);
@@ -214,7 +201,7 @@ impl Store {
                         let others = count.now.saturating_sub(known);
                         entry.bucket.take(entry.seen, entry.per_second, others);
                     }
-                } else if *index + 1 == count.index {
+                } else if index.checked_add(1) == Some(count.index) {
                     let least = if exact { 0 } else { count.before };
                     count.before = now.saturating_add(count.unsent_before).max(least);
                 }
@@ -226,7 +213,7 @@ impl Store {
     /// Changes an entry, and lists it to be sent where `change` says so.
     fn with(&self, id: u128, change: impl FnOnce(&mut Entry) -> bool) {
         let Some(mut shard) = self.lock(Self::shard(id)) else { return };
-        let Some(slot) = shard.slots.get(&id).copied() else { return };
+        let Some(slot) = shard.find(id) else { return };
         let Some(entry) = shard.entries.get_mut(slot as usize) else { return };
         if change(entry) && !std::mem::replace(&mut entry.listed, true) {
             shard.unsent.push(slot);
@@ -236,39 +223,56 @@ impl Store {
 
 impl Count {
     const fn take(&mut self) -> (u64, u32, u32) {
-        let taken = (self.index, self.unsent, self.unsent_before);
+        let taken = (self.index as u64, self.unsent, self.unsent_before);
         self.unsent = 0;
         self.unsent_before = 0;
         taken
     }
 }
 
+/// Half of a hash is one.
+#[expect(clippy::cast_possible_truncation, reason = "that half is wanted")]
+const fn half(id: u128) -> u64 {
+    id as u64
+}
+
 impl Shard {
-    /// The entry of a key, made where there is none.
-    fn entry(&mut self, id: u128, at: u64, most: usize) -> Option<&mut Entry> {
-        if let Some(slot) = self.slots.get(&id) {
-            return self.entries.get_mut(*slot as usize);
+    /// Where the entry of a key is.
+    fn find(&self, id: u128) -> Option<u32> {
+        let is = |slot: &u32| self.entries.get(*slot as usize).is_some_and(|entry| entry.id == id);
+        self.slots.find(half(id), is).copied()
+    }
+
+    /// The same; made where there is none.
+    fn slot(&mut self, id: u128, at: u64, most: usize) -> Option<u32> {
+        if let Some(slot) = self.find(id) {
+            return Some(slot);
         }
         let fresh = Entry {
             id,
             seen: at,
-            counts: WINDOWS.map(|(_, length)| Count { index: at / length, ..Count::default() }),
+            counts: WINDOWS
+                .map(|(_, length)| Count { index: Count::index_of(at, length), ..Count::default() }),
             bucket: Bucket::default(),
             per_second: 0,
             listed: false,
         };
         let slot = if self.entries.len() < most {
             self.entries.push(fresh);
-            self.entries.len() - 1
+            u32::try_from(self.entries.len() - 1).ok()?
         } else {
-            let slot = self.idlest()?;
-            let entry = self.entries.get_mut(slot)?;
-            self.slots.remove(&entry.id);
+            let slot = u32::try_from(self.idlest()?).ok()?;
+            let entry = self.entries.get_mut(slot as usize)?;
+            if let Ok(old) = self.slots.find_entry(half(entry.id), |other| *other == slot) {
+                old.remove();
+            }
             *entry = fresh;
             slot
         };
-        self.slots.insert(id, u32::try_from(slot).ok()?);
-        self.entries.get_mut(slot)
+        let entries = &self.entries;
+        let hash = |slot: &u32| entries.get(*slot as usize).map_or(0, |entry| half(entry.id));
+        self.slots.insert_unique(half(id), slot, hash);
+        Some(slot)
     }
 
     /// The next entry to make way.
@@ -281,9 +285,11 @@ impl Shard {
         idlest
     }
 
-    fn count(&mut self, key: &Key<'_>, at: u64, cost: u32) {
-        let Some(slot) = self.slots.get(&key.id).copied() else { return };
-        let Some(entry) = self.entries.get_mut(slot as usize) else { return };
+    fn count(&mut self, slot: u32, key: &Key<'_>, at: u64, cost: u32) {
+        // Another key of the same request may have taken its place.
+        let Some(entry) = self.entries.get_mut(slot as usize).filter(|entry| entry.id == key.id) else {
+            return;
+        };
         let quota = &key.quota.0;
         for (count, limit) in entry.counts.iter_mut().zip(quota.limits) {
             if limit.is_some() {
@@ -320,7 +326,7 @@ impl Entry {
             let when = match (refused, burst) {
                 (true, true) => self.bucket.fits_at(at, limit, most, cost),
                 (true, false) => count.fits_at(at, length, limit, cost),
-                (false, _) => (count.index + 1) * length,
+                (false, _) => count.end(length),
             };
             let (limit, wait) = (most, when.saturating_sub(at));
             let one = Tightest { quota: number, window, limit, left, wait };

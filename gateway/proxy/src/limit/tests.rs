@@ -8,7 +8,7 @@ use http::HeaderMap;
 use proptest::prelude::*;
 
 use super::window::{Bucket, Count};
-use super::{Key, Limiter, Quota};
+use super::{Limiter, Quota};
 use crate::config::Rates;
 
 const LENGTH: u64 = 1_000;
@@ -284,37 +284,4 @@ fn threads_never_pass_more_than_the_limit() {
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!(passed, 1_000);
-}
-
-/// `cargo test --release -p waypost-proxy -- --ignored --nocapture nanoseconds`
-#[test]
-#[ignore = "measures"]
-fn nanoseconds_a_limit_decision_with_100_000_keys() {
-    let limiter = Limiter::default();
-    let rates = Rates {
-        per_second: Some(1_000_000),
-        per_minute: Some(60_000_000),
-        per_hour: Some(1 << 31),
-        per_day: Some(1 << 31),
-        burst: 0,
-    };
-    let (tier, each) = (quota(rates), quota(rates));
-    let names: Vec<String> = (0..100_000).map(|index| format!("usr_{index:08x}")).collect();
-    let mut random = fastrand::Rng::with_seed(1);
-    for keys in [1, 2] {
-        let best = (0..7)
-            .map(|_| {
-                let turns = 300_000;
-                let begun = Instant::now();
-                for _ in 0..turns {
-                    let name = names[random.usize(0..names.len())].as_bytes();
-                    let both: [Key<'_>; 2] =
-                        [tier.key(&[b"tier", name]), each.key(&[b"each", b"orders", name])];
-                    std::hint::black_box(limiter.check(limiter.made.0, &both[..keys], 1).allowed());
-                }
-                begun.elapsed() / turns
-            })
-            .min();
-        println!("limiter, four windows, {keys} keys: {best:?}");
-    }
 }

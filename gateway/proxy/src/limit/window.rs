@@ -7,8 +7,8 @@ pub(super) const WINDOWS: [(&str, u64); 4] =
 /// Requests of this window and of the one before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Count {
-    /// Which window: the time divided by its length.
-    pub(super) index: u64,
+    /// Which window: the time divided by its length. Seconds fit until the year 2106.
+    pub(super) index: u32,
     pub(super) now: u32,
     pub(super) before: u32,
     /// Of them, what the other nodes were not told yet.
@@ -17,9 +17,19 @@ pub(super) struct Count {
 }
 
 impl Count {
+    /// The window that a time lies in.
+    pub(super) fn index_of(at: u64, length: u64) -> u32 {
+        u32::try_from(at / length).unwrap_or(u32::MAX)
+    }
+
+    /// When a window ends.
+    pub(super) fn end(&self, length: u64) -> u64 {
+        (u64::from(self.index) + 1) * length
+    }
+
     /// Goes on to the window of a time. A clock that went back stays where it was.
-    pub(super) const fn roll(&mut self, at: u64, length: u64) {
-        let index = at / length;
+    pub(super) fn roll(&mut self, at: u64, length: u64) {
+        let index = Self::index_of(at, length);
         if index <= self.index {
             return;
         }
@@ -34,14 +44,16 @@ impl Count {
     }
 
     /// Milliseconds into the window, and what is left of it.
-    const fn into(&self, at: u64, length: u64) -> (u64, u64) {
-        let into = at.saturating_sub(self.index * length);
-        let into = if into > length { length } else { into };
+    fn into(&self, at: u64, length: u64) -> (u64, u64) {
+        let into = at.saturating_sub(u64::from(self.index) * length).min(length);
         (into, length - into)
     }
 
     /// The sliding count: rounded up.
     pub(super) fn used(&self, at: u64, length: u64) -> u64 {
+        if self.before == 0 {
+            return u64::from(self.now);
+        }
         let (_, left) = self.into(at, length);
         (u64::from(self.before) * left).div_ceil(length) + u64::from(self.now)
     }
@@ -51,7 +63,7 @@ impl Count {
         if self.used(at, length) + u64::from(cost) <= u64::from(limit) {
             return at;
         }
-        let start = self.index * length;
+        let start = u64::from(self.index) * length;
         let (limit, cost) = (u64::from(limit), u64::from(cost));
         // As much of a count as fits into the room has to be left: `count * left <= room * length`.
         let when =

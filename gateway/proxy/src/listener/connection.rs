@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
+use super::lent::Lent;
 use super::streams::{self, Streams};
 use super::sturdy::Sturdy;
 use super::{Seat, malformed, preface};
@@ -54,7 +55,11 @@ pub(super) async fn serve(seat: Seat, mut stream: TcpStream, peer: SocketAddr) {
     let patience = config.body_timeout.0;
     let Some(certificate) = &seat.settings.certificate else {
         let stream = Sturdy::new(stream, patience).greeted_until(Instant::now() + limit);
-        return if config.h2c { either(&seat, stream, peer).await } else { one(&seat, stream, peer).await };
+        return if config.h2c {
+            Box::pin(either(&seat, stream, peer)).await;
+        } else {
+            Box::pin(one(&seat, stream, peer)).await;
+        };
     };
     let acceptor = TlsAcceptor::from(certificate.current(Instant::now()));
     let stream = match tokio::time::timeout(limit, acceptor.accept(stream)).await {
@@ -64,18 +69,19 @@ pub(super) async fn serve(seat: Seat, mut stream: TcpStream, peer: SocketAddr) {
     };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let stream = Sturdy::new(stream, patience).greeted_until(Instant::now() + limit);
-    if http2 { two(&seat, stream, peer).await } else { one(&seat, stream, peer).await }
+    // Boxed: a connection that waits has room for its own kind only.
+    if http2 { Box::pin(two(&seat, stream, peer)).await } else { Box::pin(one(&seat, stream, peer)).await }
 }
 
-/// The service that hyper calls for each request.
+/// The service that hyper calls for each request. A request is boxed: hyper keeps room for one on each connection, and most connections wait.
 macro_rules! answering {
     ($seat:ident, $peer:ident, $finish:expr) => {{
         let (shared, pool) = (Arc::clone(&$seat.shared), Arc::clone(&$seat.pool));
         service_fn(move |request: Request<Incoming>| {
             let (shared, pool, peer) = (Arc::clone(&shared), Arc::clone(&pool), Arc::clone(&$peer));
             async move {
-                let answer = pipeline::answer(&shared, &pool, &peer, request.map(Body::from)).await;
-                Ok::<_, Infallible>($finish(answer))
+                let answer = Box::pin(pipeline::answer(&shared, &pool, &peer, request.map(Body::from)));
+                Ok::<_, Infallible>($finish(answer.await))
             }
         })
     }};
@@ -85,10 +91,7 @@ macro_rules! answering {
 macro_rules! bounded1 {
     ($builder:expr, $config:ident) => {{
         let head = usize::try_from($config.max_head.0).unwrap_or(usize::MAX).max(SMALLEST_HEAD);
-        $builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(Some($config.head_timeout.0))
-            .max_buf_size(head);
+        $builder.timer(Lent::default()).header_read_timeout(Some($config.head_timeout.0)).max_buf_size(head);
     }};
 }
 
@@ -166,8 +169,11 @@ where
     let result = {
         let stop = pin!(stopped.wait_for(|stopped| *stopped));
         let mut stop = Some(stop);
+        // Asked once, it wakes the task when it is time: until then a look at whether anything changed is enough.
+        let mut asked = false;
         std::future::poll_fn(|context| {
             if let Some(waiting) = &mut stop
+                && (!std::mem::replace(&mut asked, true) || seat.stopped.has_changed().unwrap_or(true))
                 && waiting.as_mut().poll(context).is_ready()
             {
                 end(connection.as_mut());

@@ -7,6 +7,7 @@
 mod certificate;
 mod change;
 mod connection;
+mod lent;
 mod malformed;
 mod preface;
 mod streams;

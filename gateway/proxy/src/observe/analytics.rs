@@ -225,11 +225,13 @@ impl Step {
 
     fn add(&mut self, event: &Event, most: usize) {
         self.total.add(event, true);
-        let route = slot(&mut self.endpoints, &event.route, most);
-        route.add(event, true);
-        let anonymous = "anonymous";
-        slot(&mut self.consumers, event.caller.as_ref().map_or(anonymous, |caller| &caller.name), most)
-            .add(event, false);
+        if let Some(route) = slot(&mut self.endpoints, &event.route, most) {
+            route.add(event, true);
+        }
+        let caller = event.caller.as_ref().map_or("anonymous", |caller| &caller.name);
+        if let Some(caller) = slot(&mut self.consumers, caller, most) {
+            caller.add(event, false);
+        }
         if event.status >= 400 {
             let known = self.errors.contains_key(&*event.route) || self.errors.len() < most;
             let name = if known { Box::from(&*event.route) } else { Box::from(OTHER) };
@@ -239,12 +241,12 @@ impl Step {
 }
 
 /// The sums of a name; of `other` where there are too many names.
-fn slot<'a>(names: &'a mut HashMap<Box<str>, Sums>, name: &str, most: usize) -> &'a mut Sums {
-    let name = if names.contains_key(name) || names.len() < most { name } else { OTHER };
-    if !names.contains_key(name) {
-        names.insert(Box::from(name), Sums::default());
+fn slot<'a>(names: &'a mut HashMap<Box<str>, Sums>, name: &str, most: usize) -> Option<&'a mut Sums> {
+    if names.contains_key(name) {
+        return names.get_mut(name);
     }
-    names.entry(Box::from(name)).or_default()
+    let name = if names.len() < most { name } else { OTHER };
+    Some(names.entry(Box::from(name)).or_default())
 }
 
 /// All steps that are kept.

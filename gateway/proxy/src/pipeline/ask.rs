@@ -80,7 +80,7 @@ impl Walk<'_> {
             Some(Instead::Fixed(fixed)) => Ok(fixed.answer()),
             Some(Instead::Service(other)) => {
                 call.upstream = other;
-                guarded(&call, None, request, notes).await.map_err(|unanswered| unanswered.refusal)
+                Box::pin(guarded(&call, None, request, notes)).await.map_err(|unanswered| unanswered.refusal)
             }
             // What is kept is looked for where answers are kept.
             Some(Instead::Cached) | None => Err(refusal),

@@ -8,6 +8,7 @@ use http_body_util::BodyExt as _;
 use super::record::Notes;
 use super::{Peer, Walk};
 use crate::cache::{Entered, Flight};
+use crate::config::CacheRule;
 use crate::forward::Pool;
 use crate::forward::hop::Hop;
 use crate::proxy::Shared;
@@ -37,6 +38,18 @@ impl Walk<'_> {
         let Some(rule) = route.edge.cache.as_ref().filter(|_| hop.upgrade.is_none()) else {
             return self.changed(route, hop, request, exchange, notes).await;
         };
+        Box::pin(self.through_cache(rule, route, hop, request, exchange, notes)).await
+    }
+
+    async fn through_cache(
+        &self,
+        rule: &Arc<CacheRule>,
+        route: &Compiled,
+        hop: Hop,
+        request: Request<Body>,
+        exchange: &Exchange,
+        notes: &mut Notes,
+    ) -> Result<Response<Body>, Refusal> {
         let cache = &self.shared.lasting.cache;
         let (mut head, body) = request.into_parts();
         match cache.enter(rule, exchange, &head).await {

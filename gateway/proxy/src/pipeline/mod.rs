@@ -1,4 +1,6 @@
 //! The order in which a request passes the rooms. Each stage is a line or two here; what it does is its own room's matter.
+//!
+//! A stage that few routes have and that waits for something is boxed: the future of a request has room for all of its stages at once, and is moved as a whole.
 
 mod ask;
 pub(crate) mod client;
@@ -206,7 +208,7 @@ impl Walk<'_> {
             return Ok(answer);
         }
         let accepted = edge.compress.then(|| Accepted::of(&head.headers));
-        let asked_path = negotiated.path.into_owned();
+        let asked_path = edge.rewrite.as_ref().map(|_| negotiated.path.into_owned()).unwrap_or_default();
         let body = if edge.gathers() { whole::patient(body, self.peer.patience) } else { body };
         let request = Request::from_parts(head, body);
         let result = self.guard(route, hop, &asked_path, request, exchange, notes).await;
@@ -282,7 +284,7 @@ impl Walk<'_> {
             }
         }
         if let Some(validate) = &edge.validate {
-            body = validate.check(&head, head.uri.path(), body).await?;
+            body = Box::pin(validate.check(&head, head.uri.path(), body)).await?;
         }
         self.kept(route, hop, Request::from_parts(head, body), exchange, notes).await
     }
@@ -302,14 +304,14 @@ impl Walk<'_> {
             return self.end(route, hop, request, exchange, notes).await;
         };
         let (mut head, body) = request.into_parts();
-        let body = bodies.request.request(&mut head, body).await?;
+        let body = Box::pin(bodies.request.request(&mut head, body)).await?;
         if !bodies.answer.is_empty() {
             // What is to be changed has to come as it is.
             head.headers.remove(header::ACCEPT_ENCODING);
         }
         let request = Request::from_parts(head, body);
         let (mut head, body) = self.end(route, hop, request, exchange, notes).await?.into_parts();
-        let body = bodies.answer.answer(&mut head, body).await?;
+        let body = Box::pin(bodies.answer.answer(&mut head, body)).await?;
         Ok(Response::from_parts(head, body))
     }
 }

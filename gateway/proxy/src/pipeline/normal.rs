@@ -93,6 +93,11 @@ fn host(head: &mut Parts) -> Result<String, Refusal> {
     if second.is_some() {
         return Err(bad("host_twice", "The request has more than one Host."));
     }
+    if head.uri.authority().is_none()
+        && let Some(name) = first.and_then(|value| plain_name(value.as_bytes()))
+    {
+        return Ok(name);
+    }
     let written = match first {
         Some(value) => Some(
             Authority::try_from(value.as_bytes())
@@ -126,6 +131,24 @@ fn host(head: &mut Parts) -> Result<String, Refusal> {
             Ok(name(&written))
         }
     }
+}
+
+/// The name of a host that needs no parser to be understood, as nearly all are: lower case, and a port at most.
+fn plain_name(text: &[u8]) -> Option<String> {
+    let name = match text.iter().position(|byte| *byte == b':') {
+        None => text,
+        Some(at) => {
+            let (name, port) = text.split_at_checked(at)?;
+            let port = std::str::from_utf8(port.get(1..)?).ok()?;
+            let sound = (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
+            port.parse::<u16>().ok().filter(|_| sound)?;
+            name
+        }
+    };
+    let plain =
+        |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b'_');
+    let sound = !name.is_empty() && !name.ends_with(b".") && name.iter().all(plain);
+    std::str::from_utf8(name).ok().filter(|_| sound).map(str::to_owned)
 }
 
 fn well_formed(authority: &Authority) -> bool {
@@ -319,6 +342,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_plain_host_is_what_the_parser_makes_of_it(text in "[a-z0-9._-]{0,12}(:[0-9]{0,6})?") {
+            let parsed = Authority::try_from(text.as_bytes()).ok().filter(well_formed);
+            if let Some(plain) = plain_name(text.as_bytes()) {
+                prop_assert_eq!(Some(plain), parsed.as_ref().map(name));
+            }
+        }
+
         #[test]
         fn the_normal_form_of_a_normal_form_is_itself(path in "/[a-z./%0-9A-F\\\\|é]{0,40}") {
             if let Ok(normal) = resolve(&path) {

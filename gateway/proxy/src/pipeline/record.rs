@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
-use hyper::body::{Body as _, Frame, SizeHint};
+use hyper::body::{Frame, SizeHint};
 
 use crate::body::BodyError;
 use crate::config::AccessLog;
@@ -78,9 +78,11 @@ pub(crate) fn record(
 ) -> Response<Body> {
     let (head, body) = answer.into_parts();
     let shared = Arc::clone(shared);
-    let record =
+    let mut record =
         Record { shared, snapshot, route, exchange, method, status: head.status, bytes_out: 0, notes };
-    if body.is_end_stream() {
+    if let Some(bytes) = body.at_hand() {
+        // It is handed over in one piece, if it is at all.
+        record.bytes_out = if record.method == Method::HEAD { 0 } else { bytes };
         drop(record);
         return Response::from_parts(head, body);
     }

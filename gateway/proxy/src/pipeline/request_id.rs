@@ -1,7 +1,6 @@
 //! `X-Request-Id`: one name for a request in every log on its way.
 
 use std::cell::Cell;
-use std::fmt::Write as _;
 
 use http::{HeaderMap, HeaderValue};
 
@@ -39,14 +38,22 @@ fn fresh() -> String {
         (RandomState::new().hash_one(1_u8), RandomState::new().hash_one(2_u8))
     });
     NEXT.set(Some((thread, number.wrapping_add(1))));
-    let mut id = String::with_capacity(36);
     // Neighbours in time are to look different: the numbers are stirred (SplitMix64), which keeps them apart.
     let mut stirred = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     stirred = (stirred ^ (stirred >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     stirred = (stirred ^ (stirred >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     stirred ^= stirred >> 31;
-    let _ = write!(id, "req_{thread:016x}{stirred:016x}");
+    let mut id = String::with_capacity(36);
+    id.push_str("req_");
+    hexadecimal(&mut id, u128::from(thread) << 64 | u128::from(stirred));
     id
+}
+
+fn hexadecimal(text: &mut String, number: u128) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for nibble in number.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        text.push(DIGITS.get(usize::from(nibble)).map_or('0', |digit| char::from(*digit)));
+    }
 }
 
 #[cfg(test)]
