@@ -109,7 +109,7 @@ fn limiter() -> Outcome<()> {
 }
 
 fn breaker() -> Outcome<()> {
-    let policy = Policy::new(&config::Breaker::default()).map_err(|fault| fault.to_string())?;
+    let policy = Policy::new(&config::Breaker::default()).map_err(|faults| format!("{faults:?}"))?;
     let made = Instant::now();
     let breakers: Vec<Arc<Breaker>> =
         (0..KEYS).map(|index| Arc::new(Breaker::new(format!("{index}"), policy, made))).collect();

@@ -26,7 +26,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Whatever went wrong, in words.
 pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-const PARTS: [(&str, fn() -> Outcome<()>); 5] = [
+/// Measures, and prints its lines.
+type Part = fn() -> Outcome<()>;
+
+const PARTS: [(&str, Part); 5] = [
     ("cost", cost::run),
     ("latency", latency::run),
     ("memory", memory::run),

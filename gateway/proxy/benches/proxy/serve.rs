@@ -28,23 +28,22 @@ pub(crate) fn written(
     let most = u32::MAX;
     let rates =
         serde_json::json!({ "per_second": most, "per_minute": most, "per_hour": most, "per_day": most });
-    let mut route =
-        serde_json::json!({ "name": "orders", "match": { "path": "/api/orders/*" }, "service": "orders" });
-    if full {
-        route["access"] = serde_json::json!({ "providers": ["keys"], "permissions": ["orders:read"] });
-        route["transform"] = serde_json::json!({ "security_headers": true });
-        route["limit"] = serde_json::json!({ "each": rates });
-    }
-    let mut limits = serde_json::json!({ "enabled": full, "tiers": { "bench": rates } });
-    if let Some(redis) = redis {
-        limits["redis"] = serde_json::json!({ "urls": [redis] });
-    }
+    let (access, security_headers, limit) = if full {
+        let access = serde_json::json!({ "providers": ["keys"], "permissions": ["orders:read"] });
+        (access, true, serde_json::json!({ "each": &rates }))
+    } else {
+        (serde_json::json!({}), false, serde_json::json!({}))
+    };
+    let redis = redis.map(|redis| serde_json::json!({ "urls": [redis] }));
     serde_json::json!({
         "listeners": [{ "address": address, "workers": 1 }],
         "services": { "orders": { "targets": [target], "pool": { "max_idle": max_idle } } },
         "identity": { "providers": { "keys": { "keys": { "file": keys.path() } } } },
-        "limits": limits,
-        "routes": [route]
+        "limits": { "enabled": full, "tiers": { "bench": rates }, "redis": redis },
+        "routes": [{
+            "name": "orders", "match": { "path": "/api/orders/*" }, "service": "orders",
+            "access": access, "transform": { "security_headers": security_headers }, "limit": limit
+        }]
     })
 }
 

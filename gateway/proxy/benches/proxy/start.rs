@@ -7,13 +7,16 @@ use super::peers::{Contestant, Ground};
 use super::table::{Goal, left_out, line};
 use super::{Outcome, median, rounds};
 
+/// Starts one of them.
+type Start = fn(&Ground) -> Outcome<Contestant>;
+
 pub(crate) fn run() -> Outcome<()> {
     let ground = Ground::new()?;
-    let starts: [(&str, &dyn Fn(&Ground) -> Outcome<Contestant>); 4] = [
-        ("nginx", &Ground::nginx),
-        ("haproxy", &Ground::haproxy),
-        ("waypost, full policy", &|ground| ground.waypost("full")),
-        ("waypost-gateway", &Ground::gateway),
+    let starts: [(&str, Start); 4] = [
+        ("nginx", Ground::nginx),
+        ("haproxy", Ground::haproxy),
+        ("waypost, full policy", |ground| ground.waypost("full")),
+        ("waypost-gateway", Ground::gateway),
     ];
     let mut nginx = f64::NAN;
     for (name, start) in starts {
