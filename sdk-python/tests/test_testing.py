@@ -171,6 +171,15 @@ def test_an_example_fills_in_what_is_required() -> None:
         example(models.Wallet, colour="red")
 
 
+def test_an_example_of_a_list_that_may_not_be_empty_has_items_of_its_kind() -> None:
+    assert example(models.ClientKeys).keys == [models.ClientKey(kty="string", kid="string")]
+
+
+def test_an_example_of_any_json_object_holds_what_is_given() -> None:
+    assert example(models.OAuthRevocation) == {}
+    assert example(models.ConfigDocument, version=1) == {"version": 1}
+
+
 MODELS = [name for name in models.__all__ if isinstance(getattr(models, name), type(msgspec.Struct))]
 
 

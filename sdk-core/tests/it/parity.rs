@@ -8,12 +8,14 @@ use saphyr::{LoadableYamlNode as _, ScalarOwned, YamlOwned};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use waypost::client::progenitor::ProgenitorClient;
-use waypost::engine::operation::{Location, Operation, ResultKind};
+use waypost::engine::operation::{Body, Location, Operation, ResultKind};
 use waypost::engine::{Arguments, CallOptions};
 use waypost::{Client, operations};
 
 use crate::support::client::Kind;
 use crate::support::server::{Act, Received, Server, answer};
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 #[tokio::test]
 async fn every_operation_is_the_same_request_through_resources_progenitor_and_the_table() {
@@ -282,7 +284,7 @@ async fn typed(id: &str, c: &Client, p: &ProgenitorClient, e: &Examples, options
 struct Comparable {
     method: String,
     path: String,
-    /// Decoded and sorted: the order of parameters and the way a space is written mean nothing.
+    /// Decoded and sorted, as a form in the body is: the order of parameters and the way a space is written mean nothing.
     query: Vec<(String, String)>,
     headers: BTreeMap<String, String>,
     body: Value,
@@ -290,22 +292,31 @@ struct Comparable {
 
 fn comparable(request: Received) -> Comparable {
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    let query = pairs(query);
+    let mut headers: BTreeMap<_, _> = request.headers.into_iter().collect();
+    // Of each call its own.
+    assert!(headers.remove("traceparent").is_some());
+    let body = match headers.get("content-type").map(String::as_str) {
+        None => Value::Null,
+        Some(FORM) => json!(pairs(str::from_utf8(&request.body).unwrap())),
+        Some(_) => serde_json::from_slice(&request.body).unwrap(),
+    };
+    Comparable { method: request.method, path: path.to_owned(), query, headers, body }
+}
+
+/// The pairs of a query or a form.
+fn pairs(text: &str) -> Vec<(String, String)> {
     let decode = |text: &str| {
         let spaced = text.replace('+', " ");
         percent_encoding::percent_decode_str(&spaced).decode_utf8().unwrap().into_owned()
     };
-    let mut query: Vec<_> = query
+    let mut pairs: Vec<_> = text
         .split('&')
         .filter_map(|pair| pair.split_once('='))
         .map(|(name, value)| (decode(name), decode(value)))
         .collect();
-    query.sort();
-    let mut headers: BTreeMap<_, _> = request.headers.into_iter().collect();
-    // Of each call its own.
-    assert!(headers.remove("traceparent").is_some());
-    let body =
-        if request.body.is_empty() { Value::Null } else { serde_json::from_slice(&request.body).unwrap() };
-    Comparable { method: request.method, path: path.to_owned(), query, headers, body }
+    pairs.sort();
+    pairs
 }
 
 /// The contract.
@@ -351,6 +362,13 @@ impl Spec {
         };
         let at =
             |location| operation.parameters.iter().filter(move |parameter| parameter.location == location);
+        let content = &written["requestBody"]["content"];
+        let body = match operation.body {
+            Body::None => None,
+            Body::Json => content.get("application/json"),
+            Body::Form => content.get(FORM),
+            Body::Bytes(media) => content.get(media),
+        };
         let status = &written["responses"][operation.status.to_string()];
         Examples {
             operation,
@@ -360,7 +378,7 @@ impl Spec {
             query: at(Location::Query)
                 .map(|parameter| (parameter.name.to_owned(), example(parameter.name)))
                 .collect(),
-            body: written.pointer("/requestBody/content/application~1json/example").cloned(),
+            body: body.map(|content| content["example"].clone()),
             answer: self.resolve(status).pointer("/content/application~1json/example").cloned(),
         }
     }
@@ -406,9 +424,10 @@ impl Examples {
                 None => {}
             }
         }
-        match &self.body {
-            Some(body) => arguments.json(body),
-            None => arguments,
+        match (&self.body, self.operation.body) {
+            (Some(body), Body::Form) => arguments.form(body),
+            (Some(body), _) => arguments.json(body),
+            (None, _) => arguments,
         }
     }
 

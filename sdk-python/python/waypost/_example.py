@@ -14,7 +14,9 @@ T = TypeVar("T")
 
 
 def made_up(kind: type[T], given: dict[str, object]) -> T:
-    """A model with every required field."""
+    """A model with every required field; a JSON object without a schema of its own, with what is given."""
+    if get_origin(kind) is dict:
+        return cast("T", dict(given))
     if not _is_model(kind):
         raise TypeError(f"example() makes models, and {kind!r} is none")
     fields = {field.name: field for field in msgspec.structs.fields(cast("type[msgspec.Struct]", kind))}
@@ -38,7 +40,7 @@ def _value(name: str, kind: Any) -> Any:
         inner, *metas = get_args(kind)
         value = _value(name, inner)
         for meta in metas:
-            value = _within(value, meta) if isinstance(meta, msgspec.Meta) else value
+            value = _within(value, meta, name, inner) if isinstance(meta, msgspec.Meta) else value
         return value
     origin = get_origin(kind)
     if origin is Literal:
@@ -62,13 +64,13 @@ def _value(name: str, kind: Any) -> Any:
     return None
 
 
-def _within(value: Any, bounds: msgspec.Meta) -> Any:
-    """The nearest value that the bounds allow."""
+def _within(value: Any, bounds: msgspec.Meta, name: str, kind: Any) -> Any:
+    """The nearest value of the kind that the bounds allow."""
     if isinstance(value, str):
         longer = value.ljust(bounds.min_length or 0, "x")
         return longer[: bounds.max_length] if bounds.max_length is not None else longer
     if isinstance(value, list):
-        return ["string"] * (bounds.min_length or 0)
+        return [_value(name, get_args(kind)[0]) for _ in range(bounds.min_length or 0)]
     if isinstance(value, (int, float)) and bounds.ge is not None and value < bounds.ge:
         return type(value)(bounds.ge)
     if isinstance(value, (int, float)) and bounds.gt is not None and value <= bounds.gt:

@@ -413,10 +413,11 @@ def example(kind: type[T], **fields: object) -> T:
 
     Args:
         kind: The model: `models.Wallet`.
-        **fields: What matters; everything else is made up (text `"string"`, numbers 0, times 2026-01-01T00:00:00Z, lists empty).
+        **fields: What matters; everything else is made up (text `"string"`, numbers 0, times 2026-01-01T00:00:00Z, lists as short as
+            they may be). A model that is any JSON object, `dict[str, Any]`, holds what is given alone.
 
     Raises:
-        TypeError: The model has no such field.
+        TypeError: The model has no such field, or `kind` is no model.
 
     Example:
         ```python
