@@ -1,6 +1,6 @@
 //! Tenants, users, sessions and refresh tokens in the database.
 //!
-//! Who is not signed in yet has no tenant: what signing in needs is the gateway's own work and takes [`Readers`] or a [`SystemTx`]. All else
+//! Who is not signed in yet has no tenant: what signing in needs is the gateway's own work and takes [`Readers`] or a [`SystemTx`](crate::store::SystemTx). All else
 //! is of the caller's tenant. Functions that change something take a write transaction; the caller commits.
 
 use std::sync::Arc;
