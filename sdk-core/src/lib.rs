@@ -75,6 +75,8 @@ pub mod drive;
 #[cfg(feature = "native")]
 pub mod middleware;
 #[cfg(feature = "native")]
+pub mod oauth;
+#[cfg(feature = "native")]
 pub mod sse;
 #[cfg(feature = "native")]
 pub mod transport;

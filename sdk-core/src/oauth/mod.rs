@@ -1,0 +1,27 @@
+//! Access tokens for a client's calls, got and kept without the program's doing: token sets, the stores that keep them, and what goes wrong.
+//!
+//! A client with an OAuth client's id and secret gets its tokens itself; one with a token set refreshes it:
+//!
+//! ```ignore
+//! # #[cfg(feature = "client")]
+//! # fn example() -> Result<(), waypost::Error> {
+//! use waypost::Client;
+//! use waypost::oauth::FileTokenStore;
+//!
+//! let machine = Client::builder("https://api.example").client_id("ocl_1").client_secret("wps_secret").scope("wallets:read").build()?;
+//! let person = Client::builder("https://api.example").client_id("ocl_2").token_store(FileTokenStore::new("tokens.json")).build()?;
+//! # let _ = (machine, person);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What a call does for its token: one that is valid for 30 seconds more is used; else the store is asked; else the refresh token is used up; else the client's secret is
+//! shown; else the call ends with [`Error::OAuth`](crate::Error::OAuth). There is one such request under way for all calls of a client. A call that is refused with 401 gets a
+//! new token once, and is sent once more.
+
+mod file;
+mod store;
+
+pub use crate::engine::oauth::{OAuthClient, OAuthError, TokenSet};
+pub use file::FileTokenStore;
+pub use store::{MemoryTokenStore, StoreError, TokenStore};
