@@ -20,8 +20,13 @@
 //! new token once, and is sent once more.
 
 mod file;
+#[cfg(feature = "hyper")]
+mod loopback;
+mod sign_in;
 mod store;
 
 pub use crate::engine::oauth::{OAuthClient, OAuthError, TokenSet};
+pub use crate::engine::sign_in::DeviceProgress;
 pub use file::FileTokenStore;
+pub use sign_in::{AuthorizationCode, SignIn};
 pub use store::{MemoryTokenStore, StoreError, TokenStore};

@@ -10,12 +10,13 @@ use bytes::Bytes;
 use super::device::{DeviceCode, DeviceProgress};
 use super::metadata::{self, Endpoints};
 use super::redirect;
-use super::refusal::{Answer, Refusal, Told};
-use super::tokens::{self, TokenSet};
+use super::refusal::{Answer, Refusal};
+use super::tokens;
 use crate::engine::encode;
 use crate::engine::error::{Error, ErrorKind, Failure};
 use crate::engine::failure::{FailureKind, TransportFailure};
 use crate::engine::message::{Headers, Request, ResponseHead};
+use crate::engine::oauth::{OAuthError, TokenSet};
 use crate::engine::policy::retry_after::retry_after;
 use crate::engine::redact::{self, Secret};
 use crate::engine::text;
@@ -251,8 +252,8 @@ impl SignIn {
             },
             What::DeviceCode | What::Exchange => Err(refused(what, answer).into()),
             What::Poll => {
-                let told = Told::read(&answer.body).map(|told| told.error).unwrap_or_default();
-                match (told.as_str(), &mut self.way) {
+                let told = OAuthError::read(answer.status, &answer.body, &[]);
+                match (told.error.as_deref().unwrap_or_default(), &mut self.way) {
                     ("authorization_pending", _) => {}
                     ("slow_down", Way::Device { code: Some(code), .. }) => code.slow_down(),
                     _ => return Err(refused(what, answer).into()),
@@ -377,8 +378,9 @@ fn target(request: &Request) -> String {
 }
 
 fn refused(what: What, answer: &Answer) -> Refusal {
-    match Told::read(&answer.body) {
-        Some(told) => Refusal::told(what.told(), told, Some(answer)),
+    let told = OAuthError::read(answer.status, &answer.body, &[]);
+    match &told.error {
+        Some(_) => Refusal::told(what.told(), told, Some(answer)),
         None => Refusal::invalid(answer, what.told(), "Check the base URL: what answered may be no authorization server"),
     }
 }

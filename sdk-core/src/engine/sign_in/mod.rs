@@ -20,4 +20,3 @@ pub use device::{DeviceCode, DeviceProgress};
 pub use flow::{Event, Settings, SignIn, Step};
 pub use metadata::Endpoints;
 pub use pkce::{challenge, token};
-pub use tokens::TokenSet;

@@ -2,7 +2,7 @@
 
 use super::metadata::Endpoints;
 use super::pkce;
-use super::refusal::{Refusal, Told};
+use super::refusal::{Refusal, said};
 use crate::engine::encode;
 
 /// The address at which a person signs in and agrees (RFC 6749, section 4.1.1).
@@ -57,7 +57,7 @@ pub(super) fn code(url: &str, state: &str, endpoints: &Endpoints) -> Result<Stri
         ));
     }
     if let Some(error) = error.0 {
-        let told = Told::new(error, description.0, uri.0);
+        let told = said(error, description.0, uri.0);
         return Err(Refusal::told("the authorization server did not let the person sign in", told, None));
     }
     code.0.filter(|_| !code.1).map(str::to_owned).ok_or_else(|| {

@@ -3,23 +3,9 @@
 use serde_json::Value;
 
 use super::refusal::{Answer, Refusal};
+use crate::engine::oauth::TokenSet;
 use crate::engine::redact::Secret;
 use crate::engine::time::Now;
-
-/// The tokens of a grant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenSet {
-    /// What calls are made with.
-    pub access_token: Secret,
-    /// `Bearer`.
-    pub token_type: String,
-    /// When it expires, in seconds since 1970.
-    pub expires_at: Option<u64>,
-    /// What it is renewed with.
-    pub refresh_token: Option<Secret>,
-    /// What was granted.
-    pub scope: Option<String>,
-}
 
 pub(super) fn read(answer: &Answer, asked: Option<&str>, now: Now) -> Result<TokenSet, Refusal> {
     let wrong = |what: &str| Refusal::invalid(answer, what, "The server does not keep to RFC 6749");

@@ -10,6 +10,7 @@ mod calls;
 mod encoding;
 mod outcomes;
 mod policies;
+mod sign_in;
 
 use serde_json::Value;
 
@@ -23,12 +24,14 @@ macro_rules! files {
 /// Every file. A test compares this with the folder.
 pub(crate) const FILES: &[File] = files![
     "answers.json",
+    "authorize.json",
     "backoff.json",
     "base_url.json",
     "breaker.json",
     "budget.json",
     "cache.json",
     "deadlines.json",
+    "device.json",
     "environment.json",
     "form.json",
     "idempotency.json",
@@ -99,6 +102,7 @@ fn runner(name: &str) -> Option<fn(&Value) -> Value> {
         "redaction" => outcomes::redaction,
         "request" => encoding::request,
         "retry_after" => policies::retry_after,
+        "sign_in" => sign_in::sign_in,
         "traceparent" => policies::traceparent,
         "webhook" => outcomes::webhook,
         _ => return None,
