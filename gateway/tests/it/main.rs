@@ -38,6 +38,7 @@ mod oauth_grants;
 mod oauth_refusals;
 mod oauth_rfc9700;
 mod oauth_sign_in;
+mod sdk_sign_in;
 mod support;
 mod system;
 mod tenant_walk;

@@ -49,6 +49,7 @@ pub struct SignIn {
     settings: Settings,
     client: Client,
     store: Option<Arc<dyn TokenStore>>,
+    #[cfg_attr(not(feature = "hyper"), allow(dead_code, reason = "only whoever listens has a limit"))]
     pub(super) limit: Duration,
 }
 
