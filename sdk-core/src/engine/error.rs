@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::envelope::Attempt;
 use super::message::Headers;
+use super::oauth::OAuthError;
 use super::problem::Problem;
 
 /// Why a call failed.
@@ -56,7 +57,7 @@ pub enum Error {
     /// An answer came and is not what the contract says.
     #[error("unexpected answer: {0}")]
     Decode(Box<Failure>),
-    /// No access token could be had for the client's id and secret.
+    /// No access token could be had: what the authorization server said is [`Failure::oauth`].
     #[error("authorization failed: {0}")]
     OAuth(Box<Failure>),
     /// The client or the call is set up wrongly: nothing was sent.
@@ -80,6 +81,8 @@ pub struct Failure {
     pub status: Option<u16>,
     /// What the server said.
     pub problem: Option<Problem>,
+    /// What the authorization server said.
+    pub oauth: Option<Box<OAuthError>>,
     /// The request's id, to quote to the server's operator.
     pub request_id: Option<String>,
     /// Every attempt.
@@ -254,6 +257,11 @@ impl Error {
         self.failure().problem.as_ref()
     }
 
+    /// What the authorization server said: of an [`Error::OAuth`].
+    pub fn oauth(&self) -> Option<&OAuthError> {
+        self.failure().oauth.as_deref()
+    }
+
     /// The request's id.
     pub fn request_id(&self) -> Option<&str> {
         self.failure().request_id.as_deref()
@@ -365,6 +373,7 @@ impl fmt::Debug for Failure {
             .field("target", &self.target)
             .field("status", &self.status)
             .field("problem", &self.problem)
+            .field("oauth", &self.oauth)
             .field("request_id", &self.request_id)
             .field("attempts", &self.attempts)
             .field("retry_after", &self.retry_after)

@@ -2,7 +2,7 @@
 //!
 //! A client with an OAuth client's id and secret gets its tokens itself; one with a token set refreshes it:
 //!
-//! ```ignore
+//! ```no_run
 //! # #[cfg(feature = "client")]
 //! # fn example() -> Result<(), waypost::Error> {
 //! use waypost::Client;
@@ -20,8 +20,10 @@
 //! new token once, and is sent once more.
 
 mod file;
+mod keeper;
 mod store;
 
 pub use crate::engine::oauth::{OAuthClient, OAuthError, TokenSet};
 pub use file::FileTokenStore;
+pub(crate) use keeper::Keeper;
 pub use store::{MemoryTokenStore, StoreError, TokenStore};
