@@ -11,7 +11,7 @@ use crate::engine::error::Error;
 use crate::engine::problem::Problem;
 use crate::engine::redact;
 
-/// Everything that is known of an error, as a JSON object: `kind`, `message`, `hint`, `text`, `operation`, `method`, `url`, `status`, `code`, `problem`,
+/// Everything that is known of an error, as a JSON object: `kind`, `message`, `hint`, `text`, `operation`, `method`, `url`, `status`, `code`, `problem`, `oauth` (`error`, `error_description`, `error_uri`, `status`),
 /// `request_id`, `retry_after_s`, `headers`, `excerpt`, `attempts`. What is not known is null. It holds no credential.
 pub fn report(error: &Error) -> Vec<u8> {
     let failure = error.failure();
@@ -27,6 +27,12 @@ pub fn report(error: &Error) -> Vec<u8> {
         "status": failure.status,
         "code": error.code(),
         "problem": failure.problem.as_ref().map(problem),
+        "oauth": failure.oauth.as_ref().map(|oauth| json!({
+            "error": oauth.error,
+            "error_description": oauth.error_description,
+            "error_uri": oauth.error_uri,
+            "status": oauth.status,
+        })),
         "request_id": failure.request_id,
         "retry_after_s": failure.retry_after.map(|wait| wait.as_secs_f64()),
         "headers": failure.headers.iter().map(|(name, value)| (name, redact::header(name, value))).collect::<Vec<_>>(),

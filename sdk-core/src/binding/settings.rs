@@ -10,14 +10,16 @@ use serde_json::Value;
 use super::interceptor::{Intercepted, Interceptor};
 use super::members::Members;
 use crate::client::{Client, ClientBuilder};
-use crate::engine::credentials::{ClientCredentials, Credentials};
+use crate::engine::credentials::Credentials;
 use crate::engine::environment::Environment;
 use crate::engine::error::Error;
 use crate::engine::message::Headers;
+use crate::engine::oauth::{OAuthClient, TokenSet};
 use crate::engine::options::ClientOptions;
 use crate::engine::policy::breaker::BreakerOptions;
 use crate::engine::policy::budget::BudgetOptions;
 use crate::engine::policy::cache::CacheOptions;
+use crate::oauth::{FileTokenStore, TokenStore};
 use crate::transport::Proxy;
 
 /// The variables that [`Settings`] reads from its `environment`; others in it are ignored. Proxies are found in the process's own environment.
@@ -57,6 +59,8 @@ const ABOUT: &str = "the client's settings";
 pub struct Settings {
     base_url: Option<String>,
     credentials: Option<Credentials>,
+    oauth: OAuthClient,
+    store: Option<Arc<dyn TokenStore>>,
     tenant: Option<String>,
     api_version: Option<String>,
     user_agent: Option<String>,
@@ -96,6 +100,8 @@ impl Settings {
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
         let mut members = Members::parse(ABOUT, json)?;
         let credentials = credentials(&mut members);
+        let oauth = oauth(&mut members);
+        let store = members.text("token_file").map(|path| Arc::new(FileTokenStore::new(path)) as Arc<dyn TokenStore>);
         let budget = members.switch("budget", |members| {
             let standard = BudgetOptions::default();
             BudgetOptions {
@@ -128,6 +134,8 @@ impl Settings {
         let settings = Self {
             base_url: members.text("base_url"),
             credentials,
+            oauth,
+            store,
             tenant: members.text("tenant"),
             api_version: members.text("api_version"),
             user_agent: members.text("user_agent"),
@@ -169,6 +177,13 @@ impl Settings {
         Ok(Self { environment, ..settings })
     }
 
+    /// Keeps the client's tokens here.
+    #[must_use]
+    pub fn with_token_store(mut self, store: Arc<dyn TokenStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
     /// A client of these settings, on the lean transport, with the language's own code around every attempt.
     ///
     /// # Errors
@@ -180,9 +195,18 @@ impl Settings {
         })?;
         let mut builder: ClientBuilder = Client::builder(base_url).hyper().options(|options| {
             options.credentials = environment.credentials();
+            // Whoever has tokens of its own does not send the environment's key; the client that they were got for may be the environment's.
+            if let Some(client) = environment.client.clone()
+                && (self.oauth.tokens.is_some() || self.store.is_some())
+            {
+                options.credentials = Credentials::none().with_client(client);
+            }
             options.tenant.clone_from(&environment.tenant);
             self.apply(options);
         });
+        if let Some(store) = &self.store {
+            builder = builder.token_store(Arc::clone(store));
+        }
         let Connections { proxy, ca_bundle, ca_pem, http2_only, idle_timeout, max_idle_per_host } =
             self.connections.clone();
         let mut authorities = ca_pem.map(String::into_bytes).unwrap_or_default();
@@ -211,8 +235,8 @@ impl Settings {
     /// # Errors
     /// [`Error::Config`] on settings that cannot work, or that are about connections or the environment.
     pub fn derive(&self, client: &Client) -> Result<Client, Error> {
-        if self.connections != Connections::default() || self.environment.is_some() {
-            let message = "proxy, certificates, HTTP/2, idle connections and environment belong to the connections, which are shared: make another client for others";
+        if self.connections != Connections::default() || self.environment.is_some() || self.store.is_some() {
+            let message = "proxy, certificates, HTTP/2, idle connections, token store and environment belong to the connections, which are shared: make another client for others";
             return Err(Error::config(format!("{ABOUT}: {message}")));
         }
         client.with_options(|options| self.apply(options))
@@ -226,6 +250,18 @@ impl Settings {
         }
         set(&mut options.base_url, self.base_url.as_ref());
         set(&mut options.credentials, self.credentials.as_ref());
+        if self.oauth != OAuthClient::default() {
+            let OAuthClient { scope, token_url, tokens, .. } = &self.oauth;
+            let client = options.credentials.client_mut();
+            for (place, value) in [(&mut client.scope, scope), (&mut client.token_url, token_url)] {
+                if value.is_some() {
+                    place.clone_from(value);
+                }
+            }
+            if tokens.is_some() {
+                client.tokens.clone_from(tokens);
+            }
+        }
         for (place, value) in [
             (&mut options.tenant, &self.tenant),
             (&mut options.api_version, &self.api_version),
@@ -265,14 +301,32 @@ fn credentials(members: &mut Members) -> Option<Credentials> {
         credentials = credentials.with_bearer(token);
     }
     match (members.text("client_id"), members.text("client_secret")) {
-        (Some(id), Some(secret)) => {
-            credentials = credentials.with_client(ClientCredentials { id, secret: secret.into() });
+        (Some(id), secret) => {
+            let mut client = OAuthClient::new(id);
+            client.secret = secret.map(Into::into);
+            credentials = credentials.with_client(client);
         }
-        (Some(_), None) => members.mistake("client_secret", "is missing beside `client_id`"),
         (None, Some(_)) => members.mistake("client_id", "is missing beside `client_secret`"),
         (None, None) => {}
     }
     given.then_some(credentials)
+}
+
+/// What an OAuth client has besides its id and secret. An object of `tokens` has the members of a store's.
+fn oauth(members: &mut Members) -> OAuthClient {
+    let mut client = OAuthClient::default();
+    client.scope = members.text("scope");
+    client.token_url = members.text("token_url");
+    if let Some(tokens) = members.take("tokens") {
+        match TokenSet::parse(tokens.to_string().as_bytes()) {
+            Ok(tokens) => client.tokens = Some(tokens),
+            Err(error) => {
+                let reason = &error.failure().message;
+                members.mistake("tokens", &format!("cannot be used: {reason}"));
+            }
+        }
+    }
+    client
 }
 
 fn variables(members: &mut Members) -> Option<Vec<(String, String)>> {
@@ -297,7 +351,7 @@ mod tests {
 
     #[test]
     fn every_mistake_is_named_at_once_and_no_value_is_repeated() {
-        let json = r#"{"base_url": 7, "api_key": ["hunter2"], "timeout_ms": -1, "retries": 3, "budget": {"size": 1}, "headers": [["a"]], "client_id": "x"}"#;
+        let json = r#"{"base_url": 7, "api_key": ["hunter2"], "timeout_ms": -1, "retries": 3, "budget": {"size": 1}, "headers": [["a"]], "client_secret": "x", "tokens": {"access_token": 1}}"#;
         let told = client(json).unwrap_err().to_string();
         for name in [
             "`base_url`",
@@ -306,7 +360,8 @@ mod tests {
             "`retries` is not known",
             "`budget.size` is not known",
             "`headers`",
-            "`client_secret` is missing",
+            "`client_id` is missing",
+            "`tokens` cannot be used",
         ] {
             assert!(told.contains(name), "{name}: {told}");
         }

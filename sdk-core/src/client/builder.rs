@@ -14,6 +14,7 @@ use crate::engine::options::ClientOptions;
 use crate::engine::policy::shared::Shared;
 use crate::engine::redact::Secret;
 use crate::middleware::Middleware;
+use crate::oauth::{Keeper, TokenSet, TokenStore};
 use crate::transport::{Proxy, Transport, TransportOptions};
 
 /// Puts a [`Client`] together.
@@ -24,6 +25,7 @@ pub struct ClientBuilder {
     ca_file: Option<PathBuf>,
     choice: Choice,
     middleware: Vec<Arc<dyn Middleware>>,
+    store: Option<Arc<dyn TokenStore>>,
 }
 
 /// Which transport it is to be.
@@ -63,6 +65,7 @@ impl ClientBuilder {
             ca_file: None,
             choice: Choice::USUAL,
             middleware: Vec::new(),
+            store: None,
         }
     }
 
@@ -92,6 +95,43 @@ impl ClientBuilder {
     /// An access token, from a login or from OAuth.
     pub fn access_token(mut self, token: impl Into<Secret>) -> Self {
         self.options.credentials = self.options.credentials.with_bearer(token);
+        self
+    }
+
+    /// The id of an OAuth client, which gets access tokens for the calls; see [`oauth`](crate::oauth).
+    pub fn client_id(mut self, id: impl Into<String>) -> Self {
+        self.options.credentials.client_mut().id = Some(id.into());
+        self
+    }
+
+    /// The OAuth client's secret. Without one it is a public client, which needs tokens to begin with.
+    pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
+        self.options.credentials.client_mut().secret = Some(secret.into());
+        self
+    }
+
+    /// What the OAuth client asks for, words with a blank between them; what the server gives by default.
+    pub fn scope(mut self, scope: impl Into<String>) -> Self {
+        self.options.credentials.client_mut().scope = Some(scope.into());
+        self
+    }
+
+    /// Where tokens are got (`/oauth/token` under the base URL).
+    pub fn token_url(mut self, url: impl Into<String>) -> Self {
+        self.options.credentials.client_mut().token_url = Some(url.into());
+        self
+    }
+
+    /// Tokens to begin with, from a sign-in.
+    pub fn tokens(mut self, tokens: TokenSet) -> Self {
+        self.options.credentials.client_mut().tokens = Some(tokens);
+        self
+    }
+
+    /// Where tokens are kept besides in the client: they are found there, and what is got is put there.
+    pub fn token_store(mut self, store: impl TokenStore) -> Self {
+        self.options.credentials.client_mut();
+        self.store = Some(Arc::new(store));
         self
     }
 
@@ -211,6 +251,7 @@ impl ClientBuilder {
             shared: Arc::new(Shared::new(&self.options)),
             middleware: self.middleware.into(),
             clock: Clock::start(),
+            keeper: Keeper::of(&self.options, self.store),
         };
         let connections = Connections {
             identity: Arc::default(),
@@ -233,6 +274,7 @@ impl fmt::Debug for ClientBuilder {
             .field("ca_file", &self.ca_file)
             .field("choice", &self.choice)
             .field("middleware", &self.middleware.len())
+            .field("token_store", &self.store.is_some())
             .finish()
     }
 }

@@ -36,6 +36,7 @@ use crate::engine::error::Error;
 use crate::engine::operation::Operation;
 use crate::engine::options::{CallOptions, ClientOptions};
 use crate::engine::policy::shared::Shared;
+use crate::oauth::Keeper;
 use crate::transport::Transport;
 
 /// A client of the API. Cloning is cheap, and clones share connections, limits and cache; make one and keep it.
@@ -116,7 +117,7 @@ impl Client {
     }
 
     /// A client from the environment: `WAYPOST_BASE_URL`, `WAYPOST_API_KEY` or `WAYPOST_ACCESS_TOKEN`, `WAYPOST_TENANT`, `WAYPOST_CA_BUNDLE`, and the
-    /// usual proxy variables. `WAYPOST_CLIENT_ID` and `WAYPOST_CLIENT_SECRET` are read and are no credential until they are exchanged for a token; the
+    /// usual proxy variables. With `WAYPOST_CLIENT_ID` and `WAYPOST_CLIENT_SECRET` access tokens are got for the calls (see [`oauth`](crate::oauth)); the
     /// level of `WAYPOST_LOG` is checked and otherwise the program's own subscriber's business.
     ///
     /// # Errors
@@ -150,6 +151,10 @@ impl Client {
             && options.breaker == before.breaker
             && options.cache == before.cache;
         let mut line = self.core.line.clone();
+        if options.credentials != before.credentials || options.base_url != before.base_url {
+            // Other tokens than before, which are nobody's business but this client's.
+            line.keeper = Keeper::of(&options, None);
+        }
         if !(same_caller && same_limits) {
             line.shared = Arc::new(Shared::new(&options));
         }

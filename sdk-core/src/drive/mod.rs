@@ -13,6 +13,7 @@ pub mod placed;
 pub mod pulse;
 #[cfg(feature = "binding")]
 pub mod scripted;
+mod token;
 #[cfg(all(feature = "binding", any(target_os = "linux", target_os = "android")))]
 pub mod turn;
 
@@ -24,6 +25,7 @@ use tracing::Instrument as _;
 
 pub(crate) use clock::{Clock, seed};
 
+use crate::client::Client;
 use crate::engine::Plan;
 use crate::engine::attempt::{AttemptLoop, Event, SendAttempt, Step};
 use crate::engine::envelope::{self, Envelope};
@@ -33,6 +35,7 @@ use crate::engine::message::Request;
 use crate::engine::operation::Operation;
 use crate::engine::policy::shared::Shared;
 use crate::middleware::{Exchange, Middleware, Outgoing, Sent};
+use crate::oauth::Keeper;
 use crate::transport::{Body, Transport};
 
 /// What all calls of a client have in common, but for the transport.
@@ -41,6 +44,8 @@ pub(crate) struct Line {
     pub(crate) shared: Arc<Shared>,
     pub(crate) middleware: Arc<[Arc<dyn Middleware>]>,
     pub(crate) clock: Clock,
+    /// Of a client that gets access tokens.
+    pub(crate) keeper: Option<Arc<Keeper>>,
 }
 
 /// A call that succeeded.
@@ -72,11 +77,17 @@ impl From<Error> for Failed {
     }
 }
 
-/// Makes a call. Dropping the future cancels the request that is under way and gives the engine back what the call held.
-pub(crate) async fn run(line: &Line, transport: &dyn Transport, plan: Plan) -> Result<Outcome, Failed> {
+/// Makes a call. Dropping the future cancels the request that is under way and gives the engine back what the call held. `background`: the client, where what was begun for all of
+/// its calls can go on without this one.
+pub(crate) async fn run(
+    line: &Line,
+    transport: &dyn Transport,
+    plan: Plan,
+    background: Option<&Client>,
+) -> Result<Outcome, Failed> {
     let operation = plan.operation;
     let span = tracing::debug_span!(target: "waypost", "call", operation = operation.id);
-    calls(line, transport, plan, operation).instrument(span).await
+    calls(line, transport, plan, operation, background).instrument(span).await
 }
 
 async fn calls(
@@ -84,6 +95,7 @@ async fn calls(
     transport: &dyn Transport,
     plan: Plan,
     operation: &'static Operation,
+    background: Option<&Client>,
 ) -> Result<Outcome, Failed> {
     let now = line.clock.now();
     let mut state = Running {
@@ -97,6 +109,24 @@ async fn calls(
     let mut event = Event::Start;
     loop {
         event = match state.next(event) {
+            Step::Authorize { refused, timeout } => {
+                open = None;
+                let Some(keeper) = &line.keeper else {
+                    event = Event::Unauthorized(None);
+                    continue;
+                };
+                match keeper.ready(refused.as_ref(), line.clock.now()) {
+                    Some(token) => Event::Authorized(token),
+                    None => {
+                        let work = token::token(keeper, line, transport, background, operation, refused);
+                        match tokio::time::timeout(timeout, work).await {
+                            Ok(Ok(token)) => Event::Authorized(token),
+                            Ok(Err(error)) => Event::Unauthorized(Some(error)),
+                            Err(_) => Event::Unauthorized(None),
+                        }
+                    }
+                }
+            }
             Step::Send(send) => {
                 // The answer before, if one is still open, is let go before its successor is asked for.
                 open = None;

@@ -40,7 +40,7 @@ pub(super) async fn over(
     closed: impl Future<Output = ()>,
 ) -> Result<Outcome, Failed> {
     // Pinned where they are made: a call's state is some kilobytes, and handing it on would copy them.
-    let work = pin!(run(client.line(), transport, plan));
+    let work = pin!(run(client.line(), transport, plan, Some(client)));
     match select(work, pin!(closed)).await {
         Either::Left((outcome, _)) => outcome,
         Either::Right(_) => {

@@ -18,10 +18,13 @@ use crate::engine::error::{Error, Failure};
 use crate::engine::failure::{FailureKind, TransportFailure};
 use crate::engine::message::{Request, ResponseHead};
 use crate::engine::operation::Operation;
+use crate::engine::oauth::Next;
 use crate::engine::options::CallOptions;
 use crate::engine::random::Seed;
+use crate::engine::redact::Secret;
 use crate::engine::time::Now;
 use crate::middleware::{Exchange, Middleware, Outgoing, Sent};
+use crate::oauth::Keeper;
 
 /// A clock that only calls and [`Self::advance`] move. One client has one for its life: its limits and its breaker remember times.
 #[derive(Debug, Clone, Copy)]
@@ -124,7 +127,18 @@ pub fn call(
         let machine = AttemptLoop::new(plan, std::sync::Arc::clone(&client.line().shared), time.now());
         let give_up = play.cancel_after.map(|after| time.elapsed.saturating_add(after));
         let mut player =
-            Player { client, time, script, give_up, waits: &mut waits, stream: &mut stream, told: None };
+            Player {
+                client,
+                time,
+                script,
+                give_up,
+                waits: &mut waits,
+                stream: &mut stream,
+                told: None,
+                read: Bytes::new(),
+                seed: play.seed,
+                for_token: false,
+            };
         player.run(machine)
     });
     Played { outcome, stream, waits }
@@ -140,10 +154,20 @@ struct Player<'a> {
     stream: &'a mut Option<ScriptedStream>,
     /// The attempt under way, and when it began.
     told: Option<(Exchange, Request, Duration)>,
+    /// The last body.
+    read: Bytes,
+    seed: Option<Seed>,
+    /// A token is being got: middleware sees nothing of it.
+    for_token: bool,
 }
 
 impl Player<'_> {
-    fn run(&mut self, mut machine: AttemptLoop) -> Result<Envelope, Error> {
+    fn run(&mut self, machine: AttemptLoop) -> Result<Envelope, Error> {
+        self.play(machine)?
+    }
+
+    /// The inner error is how the call ended, the outer one a middleware's or the script's.
+    fn play(&mut self, mut machine: AttemptLoop) -> Result<Result<Envelope, Error>, Error> {
         let mut event = Event::Start;
         let mut reply = None;
         loop {
@@ -151,6 +175,10 @@ impl Player<'_> {
                 event = Event::Cancelled;
             }
             event = match machine.next(event, self.time.now()) {
+                Step::Authorize { refused, timeout } => {
+                    reply = None;
+                    self.authorize(machine.plan().operation, refused, timeout)?
+                }
                 Step::Send(send) => match self.send(machine.plan(), send)? {
                     Ok((head, rest)) => {
                         reply = Some(rest);
@@ -159,7 +187,12 @@ impl Player<'_> {
                     Err(failure) => Event::Failure(self.failed(failure)?),
                 },
                 Step::Read { limit, timeout } => match self.read(reply.take(), limit, timeout) {
-                    Ok(event) => event,
+                    Ok(event) => {
+                        if let Event::Body { bytes, .. } = &event {
+                            self.read = bytes.clone();
+                        }
+                        event
+                    }
                     Err(failure) => Event::Failure(self.failed(failure)?),
                 },
                 Step::Sleep(wait) => {
@@ -173,10 +206,84 @@ impl Player<'_> {
                     {
                         *self.stream = Some(ScriptedStream::new(envelope.clone(), rest));
                     }
-                    return *outcome;
+                    return Ok(*outcome);
                 }
             };
         }
+    }
+
+    /// Gets a token as the other drivers do; nobody else can be at it. The error is the script's.
+    fn authorize(
+        &mut self,
+        operation: &'static Operation,
+        refused: Option<Secret>,
+        timeout: Duration,
+    ) -> Result<Event, Error> {
+        let Some(keeper) = self.client.line().keeper.clone() else { return Ok(Event::Unauthorized(None)) };
+        if let Some(token) = keeper.ready(refused.as_ref(), self.time.now()) {
+            return Ok(Event::Authorized(token));
+        }
+        let until = self.time.elapsed.saturating_add(timeout);
+        let (first, _) = keeper.need(refused.as_ref(), self.time.now());
+        self.for_token = true;
+        let outcome = self.errand(&keeper, first, until);
+        self.for_token = false;
+        self.told = None;
+        match outcome {
+            Ok(_) if self.given_up() || self.time.elapsed >= until => {
+                keeper.abandon(false);
+                Ok(Event::Unauthorized(None))
+            }
+            Ok(ended) => Ok(match keeper.end(ended, operation) {
+                Ok(token) => Event::Authorized(token),
+                Err(error) => Event::Unauthorized(Some(error)),
+            }),
+            Err(error) => {
+                keeper.abandon(false);
+                Err(error)
+            }
+        }
+    }
+
+    fn errand(&mut self, keeper: &Keeper, mut next: Next, until: Duration) -> Result<Result<Next, Error>, Error> {
+        loop {
+            let went_on = match (next, &keeper.store) {
+                (Next::Load, Some(store)) => {
+                    let found = at_once(store.load())?;
+                    keeper.loaded(found, self.time.now())
+                }
+                (Next::Save, Some(store)) => {
+                    let held = keeper.held();
+                    let saved = held.map_or(Ok(Ok(())), |held| at_once(store.save(&held)))?;
+                    Ok(keeper.saved(saved))
+                }
+                (Next::Clear, Some(store)) => Ok(keeper.cleared(at_once(store.clear())?)),
+                (Next::Refresh | Next::Client, _) => self.request(keeper, next, until)?,
+                (next, _) => return Ok(Ok(next)),
+            };
+            next = match went_on {
+                Ok(next) => next,
+                Err(error) => return Ok(Err(error)),
+            };
+        }
+    }
+
+    fn request(
+        &mut self,
+        keeper: &Keeper,
+        next: Next,
+        until: Duration,
+    ) -> Result<Result<Next, Error>, Error> {
+        let seed = self.seed.map_or_else(super::seed, Ok)?;
+        let mut plan = keeper.plan(next, seed);
+        plan.deadline = plan.deadline.min(until.saturating_sub(self.time.elapsed));
+        let machine = AttemptLoop::new(plan, std::sync::Arc::clone(&self.client.line().shared), self.time.now());
+        self.read = Bytes::new();
+        let ended = match self.play(machine)? {
+            Ok(envelope) => Ok(envelope.bytes()),
+            Err(error) => Err((error, std::mem::take(&mut self.read))),
+        };
+        Ok(keeper.answered(ended, self.time.now()))
     }
 
     /// The outer error is a middleware's or the script's.
@@ -187,13 +294,13 @@ impl Player<'_> {
     ) -> Result<Result<(ResponseHead, Rest), TransportFailure>, Error> {
         let SendAttempt { mut request, attempt, timeout, .. } = send;
         let exchange = Exchange::new(plan.operation, attempt);
-        for middleware in self.client.line().middleware.iter() {
+        for middleware in self.client.line().middleware.iter().filter(|_| !self.for_token) {
             at_once(middleware.request(Outgoing::new(exchange, &mut request)))??;
         }
         let now = self.time.now();
         let attempted = Attempted { operation: plan.operation, attempt, request: &request, timeout, now };
         let Reply { after, head, body_after, body } = (self.script)(attempted)?;
-        self.told = Some((exchange, request, now.elapsed));
+        self.told = (!self.for_token).then_some((exchange, request, now.elapsed));
         if !self.within(after, timeout) {
             return Ok(Err(late(timeout)));
         }

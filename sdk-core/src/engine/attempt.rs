@@ -28,6 +28,7 @@ use super::policy::cache::{Key, Stored};
 use super::policy::shared::Shared;
 use super::policy::{retry, retry_after};
 use super::problem::Problem;
+use super::redact::Secret;
 use super::time::Now;
 
 /// What happened.
@@ -37,6 +38,10 @@ pub enum Event {
     Start,
     /// The wait of [`Step::Sleep`] is over.
     Slept,
+    /// The access token that [`Step::Authorize`] asked for.
+    Authorized(Secret),
+    /// There is none, and why; or the time for it is over.
+    Unauthorized(Option<Error>),
     /// The answer's head came.
     Head(ResponseHead),
     /// The body that [`Step::Read`] asked for.
@@ -56,6 +61,13 @@ pub enum Event {
 #[derive(Debug, Clone)]
 #[must_use]
 pub enum Step {
+    /// Get an access token, and answer with [`Event::Authorized`] or [`Event::Unauthorized`].
+    Authorize {
+        /// The server did not take this one: it must be another.
+        refused: Option<Secret>,
+        /// The longest that it may take.
+        timeout: Duration,
+    },
     /// Send this, and answer with [`Event::Head`] or [`Event::Failure`].
     Send(SendAttempt),
     /// Read the body of the answer whose head came, and answer with [`Event::Body`] or [`Event::Failure`].
@@ -97,6 +109,10 @@ pub struct AttemptLoop {
     attempts: Vec<Attempt>,
     /// Waited since the last attempt.
     waited: Duration,
+    /// What attempts are sent with, where it was got for the call.
+    token: Option<Secret>,
+    /// Why there is none.
+    unauthorized: Option<Error>,
     /// How the last attempt went; the error of a call is made of it.
     last: Option<Outcome>,
     /// Where the answer would be, and is, kept.
@@ -134,7 +150,9 @@ impl AttemptLoop {
             pacing: plan.pacing,
             max_answer_bytes: plan.max_answer_bytes,
             resend: retry::may_resend(plan.operation, has_key, true),
+            answered_only: plan.answered_only,
             streams: matches!(plan.operation.result, ResultKind::Bytes(_) | ResultKind::EventStream),
+            token: plan.token,
         };
         Self {
             course: Course::new(terms, plan.seed.generator(), now.elapsed),
@@ -142,6 +160,8 @@ impl AttemptLoop {
             head: None,
             attempts: Vec::new(),
             waited: Duration::ZERO,
+            token: None,
+            unauthorized: None,
             last: None,
             stored: cache_key.and_then(|key| shared.stored(&key)),
             cache_key,
@@ -163,6 +183,11 @@ impl AttemptLoop {
         match event {
             Event::Start => self.go(Happened::Started, "Start", now),
             Event::Slept => self.go(Happened::Slept, "Slept", now),
+            Event::Authorized(token) => self.authorized(token, now),
+            Event::Unauthorized(error) => {
+                self.unauthorized = error;
+                self.go(Happened::Unauthorized, "Unauthorized", now)
+            }
             Event::Cancelled => self.go(Happened::Cancelled, "Cancelled", now),
             Event::Head(head) => self.head(head, now),
             Event::Body { bytes, cut } => self.body(bytes, cut, now),
@@ -183,10 +208,26 @@ impl AttemptLoop {
                 self.waited = self.waited.saturating_add(wait);
                 Step::Sleep(wait)
             }
+            Next::Authorize(timeout) => Step::Authorize { refused: self.token.take(), timeout },
             Next::Fail(reason) => self.fail(reason, event),
             // A success is met where its answer is.
             Next::Succeed => self.fail(Reason::Broken, event),
         }
+    }
+
+    /// The token is a part of the request from here on: of what an answer is kept for, and of what no error may hold.
+    fn authorized(&mut self, token: Secret, now: Now) -> Step {
+        let value = super::text::concat(&["Bearer ", token.expose()]);
+        self.plan.request.headers.insert("authorization", value);
+        self.token = Some(token);
+        if self.cacheable && self.shared.has_stored() {
+            let key = Key::of(&self.plan.request);
+            self.stored = self.shared.stored(&key);
+            self.cache_key = Some(key);
+        } else {
+            self.cache_key = None;
+        }
+        self.go(Happened::Authorized, "Authorized", now)
     }
 
     fn send(&mut self, attempt: u32, timeout: Duration, now: Now) -> Step {
@@ -328,6 +369,12 @@ impl AttemptLoop {
                     None => broken(&format!("it reported {event} out of turn")),
                 };
                 if over_budget { classify::over_budget(error) } else { error }
+            }
+            Reason::Unauthorized => {
+                return Step::Done(Box::new(Err(self
+                    .unauthorized
+                    .take()
+                    .unwrap_or_else(|| super::oauth::sign_in(plan.operation, None)))));
             }
             Reason::Cancelled => {
                 unsent(ErrorKind::Cancelled, format!("{id} was given up by its caller"), None)

@@ -36,8 +36,12 @@ pub struct Terms {
     pub max_answer_bytes: usize,
     /// May it be sent again once a byte of it may have left? See [`retry::may_resend`].
     pub resend: bool,
+    /// It is sent again only after an answer that asks for it: what the server did unseen must not be asked of it twice.
+    pub answered_only: bool,
     /// A success is streamed: it is one as soon as its head is there.
     pub streams: bool,
+    /// It is sent with an access token that is got for it.
+    pub token: bool,
 }
 
 impl Terms {
@@ -52,7 +56,9 @@ impl Terms {
             pacing: true,
             max_answer_bytes: 64 * 1024 * 1024,
             resend: false,
+            answered_only: false,
             streams: false,
+            token: false,
         }
     }
 }
@@ -73,6 +79,10 @@ pub enum Happened {
     Started,
     /// The wait is over.
     Slept,
+    /// The token is there.
+    Authorized,
+    /// No token could be had.
+    Unauthorized,
     /// The answer's head came.
     Head {
         /// Its status.
@@ -109,6 +119,8 @@ pub enum Next {
     Read(usize, Duration),
     /// Wait.
     Sleep(Duration),
+    /// Get a token, within this time. A second time: another one than the last, which the server did not take.
+    Authorize(Duration),
     /// The call succeeded with the last answer.
     Succeed,
     /// The call failed.
@@ -123,6 +135,8 @@ pub enum Reason {
         /// It would have been sent again, and the client's retry budget is used up.
         over_budget: bool,
     },
+    /// There is no token for it.
+    Unauthorized,
     /// The caller gave up.
     Cancelled,
     /// The deadline passed between two attempts.
@@ -147,6 +161,8 @@ pub struct Course {
     deadline: Duration,
     state: State,
     attempts: u32,
+    /// Its token was refused, and it has another one.
+    renewed: bool,
     /// What the last answer asked for.
     asked: Option<Duration>,
     permit: Option<Permit>,
@@ -156,6 +172,7 @@ pub struct Course {
 enum State {
     New,
     Waiting,
+    Authorizing,
     Sent { at: Duration },
     Reading { status: u16, word: Word },
     Over,
@@ -170,6 +187,7 @@ impl Course {
             deadline: now.saturating_add(terms.deadline),
             state: State::New,
             attempts: 0,
+            renewed: false,
             asked: None,
             permit: None,
         }
@@ -183,7 +201,13 @@ impl Course {
                 self.report(Health::Unknown, gates, now);
                 Next::Fail(Reason::Cancelled)
             }
-            (State::New, Happened::Started) | (State::Waiting, Happened::Slept) => self.attempt(gates, now),
+            (State::New, Happened::Started) if self.terms.token => self.authorize(now),
+            (State::Authorizing, Happened::Unauthorized) => {
+                Next::Fail(if self.remaining(now).is_zero() { Reason::Late } else { Reason::Unauthorized })
+            }
+            (State::New, Happened::Started)
+            | (State::Waiting, Happened::Slept)
+            | (State::Authorizing, Happened::Authorized) => self.attempt(gates, now),
             (State::Sent { at }, Happened::Head { status, confirms, word }) => {
                 let success = is_success(status);
                 if confirms || success && self.terms.streams {
@@ -282,6 +306,11 @@ impl Course {
             return Next::Fail(Reason::Attempt { over_budget: false });
         }
         self.report(health(status), gates, now);
+        if status == 401 && self.terms.token && !self.renewed {
+            // The server did nothing but refuse it, so whatever it is may be sent again.
+            self.renewed = true;
+            return self.authorize(now);
+        }
         self.asked = self.asked.or(asked);
         self.again(retry::passes_status(status) && self.terms.resend, gates, now)
     }
@@ -291,14 +320,17 @@ impl Course {
         let bad = !matches!(kind, FailureKind::Request);
         self.report(if bad { Health::Bad } else { Health::Unknown }, gates, now);
         self.asked = None;
-        self.again(retry::passes_failure(kind) && (self.terms.resend || !bytes_sent), gates, now)
+        let may = self.terms.resend && !self.terms.answered_only || !bytes_sent;
+        self.again(retry::passes_failure(kind) && may, gates, now)
     }
 
     /// Waits for another attempt, if one may be made, is left, early enough and affordable.
     fn again(&mut self, may: bool, gates: &Gates, now: Duration) -> Next {
         let mut over_budget = false;
-        if may && self.attempts <= self.terms.max_retries {
-            let backoff = self.terms.backoff.delay(self.attempts, self.random.draw());
+        // The attempt with a refused token is none of those that failed.
+        let attempts = self.attempts - u32::from(self.renewed && self.attempts > 0);
+        if may && attempts <= self.terms.max_retries {
+            let backoff = self.terms.backoff.delay(attempts, self.random.draw());
             let wait = backoff.max(self.asked.unwrap_or_default());
             if wait < self.remaining(now) {
                 if gates.withdraw_retry(now) {
@@ -308,6 +340,11 @@ impl Course {
             }
         }
         Next::Fail(Reason::Attempt { over_budget })
+    }
+
+    fn authorize(&mut self, now: Duration) -> Next {
+        self.state = State::Authorizing;
+        Next::Authorize(self.remaining(now))
     }
 
     fn sleep(&mut self, wait: Duration) -> Next {

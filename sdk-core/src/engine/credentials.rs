@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::message::Headers;
+use super::oauth::OAuthClient;
 use super::operation::{Operation, Scheme};
 use super::redact::{REDACTED, Secret};
 use super::text;
@@ -21,21 +22,8 @@ pub struct Credentials {
     bearer: Option<Secret>,
     headers: Vec<(Cow<'static, str>, Secret)>,
     cookies: Vec<(Cow<'static, str>, Secret)>,
-    client: Option<ClientCredentials>,
+    client: Option<OAuthClient>,
 }
-
-/// An OAuth client's own id and secret, exchanged for an access token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientCredentials {
-    /// The client's public id.
-    pub id: String,
-    /// Its secret.
-    pub secret: Secret,
-}
-
-/// The operation needs an access token, and there is only an OAuth client's id and secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoToken;
 
 impl Credentials {
     /// None at all.
@@ -74,16 +62,21 @@ impl Credentials {
         self
     }
 
-    /// Adds an OAuth client's id and secret.
+    /// Adds an OAuth client, which gets access tokens.
     #[must_use]
-    pub fn with_client(mut self, client: ClientCredentials) -> Self {
+    pub fn with_client(mut self, client: OAuthClient) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// The OAuth client's id and secret.
-    pub fn client(&self) -> Option<&ClientCredentials> {
+    /// The OAuth client.
+    pub fn client(&self) -> Option<&OAuthClient> {
         self.client.as_ref()
+    }
+
+    /// The OAuth client, made where there was none.
+    pub fn client_mut(&mut self) -> &mut OAuthClient {
+        self.client.get_or_insert_default()
     }
 
     /// Every header that may be sent, for a check of the values.
@@ -99,20 +92,15 @@ impl Credentials {
     }
 
     /// Writes what the operation takes into `headers`. A header that is already there stands. Without a complete alternative nothing is written: the
-    /// server's 401 says best what it takes.
-    ///
-    /// # Errors
-    /// [`NoToken`] when all there is for the operation is a client's id and secret, which are no credential before they are exchanged.
-    pub fn apply(&self, operation: &Operation, headers: &mut Headers) -> Result<(), NoToken> {
+    /// server's 401 says best what it takes. Answers whether the operation is to be sent with an access token that the OAuth client has to get, since nothing
+    /// else that it takes is there.
+    #[must_use]
+    pub fn apply(&self, operation: &Operation, headers: &mut Headers) -> bool {
         let complete =
             operation.security.iter().find(|schemes| schemes.iter().all(|scheme| self.has(scheme)));
         let Some(schemes) = complete else {
             let needs_token = operation.security.iter().any(|schemes| schemes.contains(&Scheme::Bearer));
-            return if needs_token && self.client.is_some() && !headers.contains("authorization") {
-                Err(NoToken)
-            } else {
-                Ok(())
-            };
+            return needs_token && self.client.is_some() && !headers.contains("authorization");
         };
         for scheme in *schemes {
             let (name, value): (Cow<'static, str>, String) = match scheme {
@@ -139,7 +127,7 @@ impl Credentials {
                 headers.insert(name, value);
             }
         }
-        Ok(())
+        false
     }
 
     fn has(&self, scheme: &Scheme) -> bool {
@@ -165,7 +153,7 @@ impl fmt::Debug for Credentials {
             printed.field(name, &format_args!("{REDACTED}"));
         }
         if let Some(client) = &self.client {
-            printed.field("client", &client.id);
+            printed.field("client", client);
         }
         printed.finish()
     }

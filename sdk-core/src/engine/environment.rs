@@ -1,9 +1,10 @@
 //! Settings from the environment, read through a function so that this is the same where there is no environment. Every mistake is reported, not
 //! only the first. A variable that is empty counts as not set.
 
-use super::credentials::{ClientCredentials, Credentials};
+use super::credentials::Credentials;
 use super::encode::{self, BaseUrl};
 use super::error::Error;
+use super::oauth::OAuthClient;
 use super::redact::Secret;
 
 /// What the environment says.
@@ -17,7 +18,7 @@ pub struct Environment {
     /// `WAYPOST_ACCESS_TOKEN`.
     pub access_token: Option<Secret>,
     /// `WAYPOST_CLIENT_ID` and `WAYPOST_CLIENT_SECRET`.
-    pub client: Option<ClientCredentials>,
+    pub client: Option<OAuthClient>,
     /// `WAYPOST_TENANT`.
     pub tenant: Option<String>,
     /// `WAYPOST_LOG`.
@@ -156,16 +157,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         self.checked(name, encode::header_value_mistake).map(Secret::new)
     }
 
-    fn client(&mut self) -> Option<ClientCredentials> {
+    fn client(&mut self) -> Option<OAuthClient> {
         let id = self.checked("WAYPOST_CLIENT_ID", encode::header_value_mistake);
         let secret = self.secret("WAYPOST_CLIENT_SECRET");
         match (id, secret) {
-            (Some(id), Some(secret)) => Some(ClientCredentials { id, secret }),
+            (Some(id), Some(secret)) => Some(OAuthClient::new(id).with_secret(secret)),
+            // A public client: it is given tokens, or a person signs in.
+            (Some(id), None) => Some(OAuthClient::new(id)),
             (None, None) => None,
-            (Some(_), None) => {
-                self.mistakes.push("WAYPOST_CLIENT_SECRET is missing beside WAYPOST_CLIENT_ID".to_owned());
-                None
-            }
             (None, Some(_)) => {
                 self.mistakes.push("WAYPOST_CLIENT_ID is missing beside WAYPOST_CLIENT_SECRET".to_owned());
                 None

@@ -37,7 +37,7 @@ pub mod trace;
 
 pub use arguments::Arguments;
 pub use attempt::{AttemptLoop, Event, SendAttempt, Step};
-pub use credentials::{ClientCredentials, Credentials};
+pub use credentials::Credentials;
 pub use document::Document;
 pub use envelope::{Attempt, Body, Cause, Envelope};
 pub use environment::Environment;

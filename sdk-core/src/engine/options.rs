@@ -139,6 +139,11 @@ impl ClientOptions {
             ("x-api-version", &self.api_version),
             ("x-tenant-id", &self.tenant),
         ];
+        if let Some(Err(reason)) =
+            self.credentials.client().and_then(|client| client.token_url.as_deref()).map(BaseUrl::parse)
+        {
+            mistakes.push(format!("the token URL {reason}"));
+        }
         let settings = settings.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
         let headers = settings.chain(self.headers.iter()).chain(self.credentials.headers());
         encode::check_headers(headers, &mut mistakes);

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::arguments::Arguments;
 use super::build::build_on;
-use super::credentials::{Credentials, NoToken};
+use super::credentials::Credentials;
 use super::encode;
-use super::error::{Error, Failure};
+use super::error::Error;
 use super::message::{Headers, Request};
 use super::operation::{Operation, ResultKind, Retry};
 use super::options::{CallOptions, ClientOptions, check_words};
@@ -40,6 +40,10 @@ pub struct Plan {
     /// The trace that attempts are spans of.
     pub trace: Option<TraceParent>,
     pub(crate) seed: Seed,
+    /// It is sent with an access token that is got for it.
+    pub(crate) token: bool,
+    /// See [`Terms`](super::course::Terms).
+    pub(crate) answered_only: bool,
 }
 
 impl Plan {
@@ -105,9 +109,7 @@ impl Plan {
             idempotency_key: call.idempotency_key.as_deref(),
             headers: &call.headers,
         };
-        let headers = own.complete(operation, headers, &client.credentials, seed, &mut mistakes).map_err(
-            |NoToken| needs_token(operation, client.credentials.client().map_or("", |client| &client.id)),
-        )?;
+        let (headers, token) = own.complete(operation, headers, &client.credentials, seed, &mut mistakes);
         if let Some(error) = Error::config_of(operation.id, &mistakes) {
             return Err(error.of_operation(operation.id));
         }
@@ -126,6 +128,8 @@ impl Plan {
             max_answer_bytes: client.max_answer_bytes,
             trace,
             seed,
+            token,
+            answered_only: false,
         })
     }
 
@@ -160,10 +164,7 @@ pub struct Own<'a> {
 
 impl Own<'_> {
     /// Completes the headers of the client and of the request: the call's own, the idempotency key, the credentials. What is wrong with them, whoever
-    /// set them, is told in `mistakes`.
-    ///
-    /// # Errors
-    /// See [`Credentials::apply`].
+    /// set them, is told in `mistakes`. Also answered: does it need an access token that has to be got? See [`Credentials::apply`].
     pub fn complete(
         self,
         operation: &Operation,
@@ -171,7 +172,7 @@ impl Own<'_> {
         credentials: &Credentials,
         seed: Seed,
         mistakes: &mut Vec<String>,
-    ) -> Result<Headers, NoToken> {
+    ) -> (Headers, bool) {
         check_words(operation, self.idempotency_key, self.accept, mistakes);
         if let Some(media) = self.accept {
             headers.insert("accept", media);
@@ -182,16 +183,8 @@ impl Own<'_> {
         } else if operation.idempotency_key && !headers.contains("idempotency-key") {
             headers.insert("idempotency-key", seed.idempotency_key());
         }
-        credentials.apply(operation, &mut headers)?;
+        let token = credentials.apply(operation, &mut headers);
         encode::check_headers(headers.iter(), mistakes);
-        Ok(headers)
+        (headers, token)
     }
-}
-
-fn needs_token(operation: &Operation, client: &str) -> Error {
-    let message =
-        format!("{} needs an access token, and none was had for the client `{client}`", operation.id);
-    let advice =
-        "Exchange the client's id and secret at the token endpoint, and give the client the access token";
-    Error::OAuth(Box::new(Failure::new(message).advise(advice))).of_operation(operation.id)
 }

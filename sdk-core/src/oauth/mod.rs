@@ -2,7 +2,7 @@
 //!
 //! A client with an OAuth client's id and secret gets its tokens itself; one with a token set refreshes it:
 //!
-//! ```ignore
+//! ```no_run
 //! # #[cfg(feature = "client")]
 //! # fn example() -> Result<(), waypost::Error> {
 //! use waypost::Client;
@@ -20,6 +20,7 @@
 //! new token once, and is sent once more.
 
 mod file;
+mod keeper;
 #[cfg(feature = "hyper")]
 mod loopback;
 mod sign_in;
@@ -28,5 +29,6 @@ mod store;
 pub use crate::engine::oauth::{OAuthClient, OAuthError, TokenSet};
 pub use crate::engine::sign_in::DeviceProgress;
 pub use file::FileTokenStore;
+pub(crate) use keeper::Keeper;
 pub use sign_in::{AuthorizationCode, SignIn};
 pub use store::{MemoryTokenStore, StoreError, TokenStore};

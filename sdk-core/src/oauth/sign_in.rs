@@ -69,15 +69,14 @@ impl SignIn {
     /// # Errors
     /// [`Error::Config`], naming the variable that is missing or wrong.
     pub fn from_env() -> Result<Self, Error> {
-        // Read for its mistakes; the client's id may stand alone here.
-        Environment::read(|name| std::env::var(name).ok().filter(|_| !name.starts_with("WAYPOST_CLIENT_")))?;
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let id = variable("WAYPOST_CLIENT_ID").ok_or_else(|| {
+        let environment = Environment::read(|name| std::env::var(name).ok())?;
+        let own = environment.client.unwrap_or_default();
+        let id = own.id.ok_or_else(|| {
             Error::config("WAYPOST_CLIENT_ID is not set; it is the id of the OAuth client to sign in with")
         })?;
         let client = ClientBuilder::from_env()?.build()?;
         let mut made = Self::through(&client, id);
-        made.settings.client_secret = variable("WAYPOST_CLIENT_SECRET").map(Secret::from);
+        made.settings.client_secret = own.secret;
         Ok(made)
     }
 

@@ -3,10 +3,18 @@
 //!
 //! Promises: at most one token request is under way for all calls of a client; a token that was refused is not used again; no secret is printed.
 
+mod answer;
 mod client;
 mod error;
+mod request;
 mod set;
+mod tokens;
 
+pub use answer::granted;
+pub(crate) use answer::{Refusal, refusal, sign_in};
 pub use client::OAuthClient;
 pub use error::OAuthError;
+pub use request::{Grant, TOKEN};
+pub(crate) use request::{basic, plan};
 pub use set::TokenSet;
+pub use tokens::{Facts, Next, Tokens};

@@ -3,20 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 use super::device::{DeviceCode, DeviceProgress};
 use super::metadata::{self, Endpoints};
 use super::redirect;
 use super::refusal::{Answer, Refusal};
-use super::tokens;
 use crate::engine::encode;
 use crate::engine::error::{Error, ErrorKind, Failure};
 use crate::engine::failure::{FailureKind, TransportFailure};
 use crate::engine::message::{Headers, Request, ResponseHead};
-use crate::engine::oauth::{OAuthError, TokenSet};
+use crate::engine::oauth::{OAuthError, TokenSet, basic, granted};
 use crate::engine::policy::retry_after::retry_after;
 use crate::engine::redact::{self, Secret};
 use crate::engine::text;
@@ -248,17 +245,13 @@ impl SignIn {
                 self.show(None, now)
             }
             What::Exchange | What::Poll if answer.status == 200 => {
-                Ok(Step::Done(tokens::read(answer, self.settings.scope.as_deref(), now)?))
-            },
-            What::DeviceCode | What::Exchange => Err(refused(what, answer).into()),
-            What::Poll => {
-                let told = OAuthError::read(answer.status, &answer.body, &[]);
-                match (told.error.as_deref().unwrap_or_default(), &mut self.way) {
-                    ("authorization_pending", _) => {}
-                    ("slow_down", Way::Device { code: Some(code), .. }) => code.slow_down(),
-                    _ => return Err(refused(what, answer).into()),
-                }
-                self.show(None, now)
+                let mut tokens = granted(&answer.body, now.unix).map_err(|what| {
+                    let message = text::concat(&["the authorization server gave ", what]);
+                    Refusal::invalid(answer, &message, "The server does not keep to RFC 6749")
+                })?;
+                // One that is left out is the one that was asked for (RFC 6749, section 5.1).
+                tokens.scope = tokens.scope.or_else(|| self.settings.scope.clone());
+                Ok(Step::Done(tokens))
             }
         }
     }
@@ -353,8 +346,7 @@ impl SignIn {
         let own = [("client_id", Some(client_id.as_str()))];
         match client_secret {
             Some(secret) => {
-                let pair = [encode::component(client_id), encode::component(secret.expose())].join(":");
-                headers.insert("authorization", text::concat(&["Basic ", &STANDARD.encode(pair)]));
+                headers.insert("authorization", basic(client_id, secret));
             }
             None => push(&mut body, &own),
         }

@@ -14,7 +14,6 @@ mod metadata;
 mod pkce;
 mod redirect;
 mod refusal;
-mod tokens;
 
 pub use device::{DeviceCode, DeviceProgress};
 pub use flow::{Event, Settings, SignIn, Step};
