@@ -284,6 +284,9 @@ export function errorOf(report: Report, cause?: unknown): WaypostError {
     method: report.method,
     url: report.url,
     excerpt: report.excerpt,
+    error: report.oauth?.error,
+    errorDescription: report.oauth?.error_description,
+    errorUri: report.oauth?.error_uri,
   };
   return errorFrom(details as ErrorDetails, cause === undefined ? undefined : { cause });
 }

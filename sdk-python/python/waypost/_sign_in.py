@@ -17,7 +17,7 @@ from . import errors
 from ._client import engine_client
 from ._core import client_error
 from ._engine import native
-from .oauth import TokenSet
+from ._tokens import TokenSet
 
 __all__ = ["AsyncAuthorizationCode", "AsyncSignIn", "AuthorizationCode", "DeviceProgress", "SignIn"]
 

@@ -19,7 +19,7 @@ WaypostError
 │   ├── CancelledError          the client was closed under the call
 │   └── CircuitOpenError        the circuit breaker is open: nothing was sent
 ├── DecodeError                 an answer came and is not what the contract says
-├── OAuthError                  no access token could be had for the client's id and secret
+├── OAuthError                  there is no access token, and none could be had
 ├── ConfigError                 the client or the call is set up wrongly: nothing was sent
 │   └── ClosedError             the client is closed
 └── WebhookError                a webhook's signature does not hold
@@ -380,7 +380,45 @@ class DecodeError(WaypostError):
 
 
 class OAuthError(WaypostError):
-    """No access token could be had for the client's id and secret."""
+    """There is no access token, and none could be had: `error` is the word for why."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        error: str | None = None,
+        error_description: str | None = None,
+        error_uri: str | None = None,
+        **known: Any,
+    ) -> None:
+        """Made by the client, or by a sign-in.
+
+        Args:
+            message: What happened.
+            error: See `error`.
+            error_description: What the authorization server says about it.
+            error_uri: Where it says more.
+            known: What every error may have.
+        """
+        super().__init__(message, **known)
+        self._error = error
+        self._error_description = error_description
+        self._error_uri = error_uri
+
+    @property
+    def error(self) -> str | None:
+        """The authorization server's word (RFC 6749, section 5.2): `invalid_grant`, `access_denied`; or, of a sign-in, one of the package's own: `state_mismatch`."""
+        return self._error
+
+    @property
+    def error_description(self) -> str | None:
+        """What the authorization server says about it."""
+        return self._error_description
+
+    @property
+    def error_uri(self) -> str | None:
+        """Where it says more."""
+        return self._error_uri
 
 
 class ConfigError(WaypostError):
@@ -460,8 +498,11 @@ def of_report(report: Mapping[str, Any]) -> WaypostError:
     problem = Problem.of_members(members) if members else None
     if kind is UnprocessableError and problem is not None and problem.errors:
         kind = ValidationError
+    told = report.get("oauth") or {}
+    more = {name: told.get(name) for name in ("error", "error_description", "error_uri")} if kind is OAuthError else {}
     return kind(
         report["message"],
+        **more,
         hint=report.get("hint"),
         status=report.get("status"),
         code=report.get("code"),
