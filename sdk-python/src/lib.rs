@@ -16,6 +16,7 @@ mod pure;
 mod queue;
 mod runtime;
 mod scripted;
+mod store;
 mod stream;
 
 use pyo3::exceptions::PyImportError;
@@ -64,6 +65,8 @@ mod _native {
     use crate::queue::Queue;
     #[pymodule_export]
     use crate::scripted::{Attempted, Reply, Scripted};
+    #[pymodule_export]
+    use crate::store::token_file;
     #[pymodule_export]
     use crate::stream::{AsyncStream, Stream};
 

@@ -10,7 +10,7 @@ with waypost.Client() as client:    # WAYPOST_BASE_URL, WAYPOST_API_KEY
 ```
 
 What lives here: the two clients (`Client`, `AsyncClient`), what their calls answer with (`Page`, `RawResponse`, `ByteStream`, ...), and the
-submodules `waypost.errors`, `waypost.models`, `waypost.middleware`, `waypost.webhooks` and `waypost.testing`. Everything is loaded when it is
+submodules `waypost.errors`, `waypost.models`, `waypost.middleware`, `waypost.oauth`, `waypost.webhooks` and `waypost.testing`. Everything is loaded when it is
 first asked for, so importing the package costs next to nothing; modules that begin with an underscore are private.
 """
 
@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from msgspec import UNSET, UnsetType
 
-    from . import errors, middleware, models, testing, webhooks
+    from . import errors, middleware, models, oauth, testing, webhooks
     from ._client import AsyncClient, Client
     from ._headers import Headers
     from ._options import CallOptions
@@ -63,6 +63,7 @@ __all__ = [
     "errors",
     "middleware",
     "models",
+    "oauth",
     "testing",
     "webhooks",
 ]
@@ -91,7 +92,7 @@ _PLACES = {
     "Exchange": ".middleware",
     "Middleware": ".middleware",
 }
-_MODULES = frozenset({"errors", "middleware", "models", "testing", "webhooks"})
+_MODULES = frozenset({"errors", "middleware", "models", "oauth", "testing", "webhooks"})
 
 
 if not TYPE_CHECKING:  # To a type checker a module with this function has every name, also those that are misspelt.

@@ -19,7 +19,7 @@ WaypostError
 │   ├── CancelledError          the client was closed under the call
 │   └── CircuitOpenError        the circuit breaker is open: nothing was sent
 ├── DecodeError                 an answer came and is not what the contract says
-├── OAuthError                  no access token could be had for the client's id and secret
+├── OAuthError                  no access token could be had: refused, or somebody has to sign in
 ├── ConfigError                 the client or the call is set up wrongly: nothing was sent
 │   └── ClosedError             the client is closed
 └── WebhookError                a webhook's signature does not hold
@@ -380,7 +380,45 @@ class DecodeError(WaypostError):
 
 
 class OAuthError(WaypostError):
-    """No access token could be had for the client's id and secret."""
+    """No access token could be had: the authorization server refused, or somebody has to sign in (again)."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        error: str | None = None,
+        error_description: str | None = None,
+        error_uri: str | None = None,
+        **known: Any,
+    ) -> None:
+        """Made by the client.
+
+        Args:
+            message: What happened.
+            error: See `error`.
+            error_description: See `error_description`.
+            error_uri: See `error_uri`.
+            known: As of `WaypostError`.
+        """
+        super().__init__(message, **known)
+        self._error = error
+        self._error_description = error_description
+        self._error_uri = error_uri
+
+    @property
+    def error(self) -> str | None:
+        """The authorization server's word (RFC 6749, section 5.2): `invalid_grant`, `invalid_client`; `None` where it gave none, or was not asked."""
+        return self._error
+
+    @property
+    def error_description(self) -> str | None:
+        """What the authorization server says about it."""
+        return self._error_description
+
+    @property
+    def error_uri(self) -> str | None:
+        """Where the authorization server says more."""
+        return self._error_uri
 
 
 class ConfigError(WaypostError):
@@ -460,6 +498,8 @@ def of_report(report: Mapping[str, Any]) -> WaypostError:
     problem = Problem.of_members(members) if members else None
     if kind is UnprocessableError and problem is not None and problem.errors:
         kind = ValidationError
+    oauth = report.get("oauth") if kind is OAuthError else None
+    more = {name: oauth.get(name) for name in ("error", "error_description", "error_uri")} if oauth else {}
     return kind(
         report["message"],
         hint=report.get("hint"),
@@ -473,4 +513,5 @@ def of_report(report: Mapping[str, Any]) -> WaypostError:
         method=report.get("method"),
         url=report.get("url"),
         excerpt=report.get("excerpt"),
+        **more,
     )
