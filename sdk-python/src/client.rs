@@ -19,6 +19,7 @@ use crate::process::Origin;
 use crate::queue::{Outcome, Queue};
 use crate::runtime;
 use crate::scripted::Scripted;
+use crate::store::Store;
 use crate::stream::{AsyncStream, Stream};
 
 /// See `_native.pyi`.
@@ -103,17 +104,22 @@ pub(crate) fn waited<T: Send>(
 #[pymethods]
 impl Client {
     #[new]
-    #[pyo3(signature = (settings, /, before = None, after = None, scripted = None))]
+    #[pyo3(signature = (settings, /, before = None, after = None, scripted = None, store = None))]
     fn new(
         py: Python<'_>,
         settings: &[u8],
         before: Option<Py<PyAny>>,
         after: Option<Py<PyAny>>,
         scripted: Option<Py<Scripted>>,
+        store: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
-        let hooked = before.is_some() || after.is_some();
+        let hooked = before.is_some() || after.is_some() || store.is_some();
         let interceptor = Hooks::interceptor(before, after);
-        let origin = Settings::parse(settings).and_then(|settings| Origin::root(settings, interceptor));
+        let settings = Settings::parse(settings).map(|settings| match store {
+            Some(store) => settings.with_token_store(Store::new(store)),
+            None => settings,
+        });
+        let origin = settings.and_then(|settings| Origin::root(settings, interceptor));
         Ok(Self { origin: origin.map_err(|error| failed(py, &error))?, scripted, hooked })
     }
 

@@ -16,6 +16,7 @@ use waypost::transport::BoxFuture;
 use crate::answer::headers;
 use crate::exit::attached;
 use crate::queue::{CALL, Outcome};
+use crate::store::{Kept, Told, kept};
 
 thread_local! {
     /// What middleware of the call on this thread raised: it is what the call raises.
@@ -64,11 +65,16 @@ impl Hooks {
         let Ok((id, queue)) = CALL.try_with(Clone::clone) else {
             return attached(|py| {
                 let exchange = Exchange { seen };
-                functions.run(py, exchange).and_then(|value| at_once(&value)).map_err(raise)
+                functions
+                    .run(py, exchange)
+                    .and_then(|value| at_once(&value))
+                    .and_then(|value| answered(&value))
+                    .map_err(raise)
             });
         };
         let (reply, replied) = oneshot::channel();
-        queue.put(0, Outcome::Asked(Asked { call: id, seen, functions, reply }));
+        let function = Function::Middleware { seen: Box::new(seen), functions, reply };
+        queue.put(0, Outcome::Asked(Asked { call: id, function }));
         match replied.await {
             Ok(Some(headers)) => Ok(headers),
             Ok(None) => Err(Error::config("middleware raised an exception")),
@@ -108,19 +114,19 @@ const fn is_before(seen: &Seen) -> bool {
 }
 
 /// What a function of a synchronous client answered. A coroutine is run as far as it goes without waiting, which is all that a script needs.
-fn at_once(value: &Bound<'_, PyAny>) -> PyResult<Headers> {
+pub(crate) fn at_once<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     if !value.hasattr("send")? {
-        return answered(value);
+        return Ok(value.clone());
     }
     match value.call_method1("send", (value.py().None(),)) {
         Ok(_waits) => {
             value.call_method0("close")?;
             Err(PyRuntimeError::new_err(
-                "this middleware waits for something, which it can do in asynchronous calls to a server only",
+                "this middleware or token store waits for something, which it can do in asynchronous calls to a server only",
             ))
         }
         Err(stop) if stop.is_instance_of::<pyo3::exceptions::PyStopIteration>(value.py()) => {
-            answered(&stop.value(value.py()).getattr("value")?)
+            stop.value(value.py()).getattr("value")
         }
         Err(error) => Err(error),
     }
@@ -148,27 +154,46 @@ fn answered(value: &Bound<'_, PyAny>) -> PyResult<Headers> {
     Ok(headers)
 }
 
-/// An asynchronous call that waits for its middleware.
+/// An asynchronous call that waits for its middleware, or for a token store.
 pub(crate) struct Asked {
-    call: u64,
-    seen: Seen,
-    functions: Arc<Functions>,
-    reply: oneshot::Sender<Option<Headers>>,
+    pub(crate) call: u64,
+    pub(crate) function: Function,
+}
+
+/// What is to be run, and who waits for what it answers.
+pub(crate) enum Function {
+    Middleware { seen: Box<Seen>, functions: Arc<Functions>, reply: oneshot::Sender<Option<Headers>> },
+    Store { told: Told, reply: oneshot::Sender<Kept> },
+}
+
+/// Runs once.
+enum Run {
+    Middleware(Seen, Arc<Functions>),
+    Store(Told),
+}
+
+enum Reply {
+    Middleware(oneshot::Sender<Option<Headers>>),
+    Store(oneshot::Sender<Kept>),
 }
 
 /// See `_native.pyi`.
 #[pyclass(frozen, module = "waypost._native")]
 pub(crate) struct Hook {
     call: u64,
-    functions: Arc<Functions>,
-    seen: Mutex<Option<Seen>>,
-    reply: Mutex<Option<oneshot::Sender<Option<Headers>>>>,
+    run: Mutex<Option<Run>>,
+    reply: Mutex<Option<Reply>>,
 }
 
 impl Hook {
     pub(crate) fn new(asked: Asked) -> Self {
-        let Asked { call, seen, functions, reply } = asked;
-        Self { call, functions, seen: Mutex::new(Some(seen)), reply: Mutex::new(Some(reply)) }
+        let (run, reply) = match asked.function {
+            Function::Middleware { seen, functions, reply } => {
+                (Run::Middleware(*seen, functions), Reply::Middleware(reply))
+            }
+            Function::Store { told, reply } => (Run::Store(told), Reply::Store(reply)),
+        };
+        Self { call: asked.call, run: Mutex::new(Some(run)), reply: Mutex::new(Some(reply)) }
     }
 }
 
@@ -184,18 +209,26 @@ impl Hook {
     }
 
     fn run<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match take(&self.seen) {
-            Some(seen) => self.functions.run(py, Exchange { seen }),
+        match take(&self.run) {
+            Some(Run::Middleware(seen, functions)) => functions.run(py, Exchange { seen }),
+            Some(Run::Store(told)) => told.run(py),
             None => Err(PyRuntimeError::new_err("this hook ran already")),
         }
     }
 
     #[pyo3(signature = (value, /))]
     fn answer(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let headers = if value.is_instance_of::<PyBaseException>() { None } else { Some(answered(value)?) };
-        if let Some(reply) = take(&self.reply) {
-            // The call may have been cancelled meanwhile.
-            let _gone = reply.send(headers);
+        // The call may have been cancelled meanwhile. A value that is none of these is raised, and what waits for it is dropped with its call.
+        match take(&self.reply) {
+            Some(Reply::Middleware(reply)) => {
+                let raised = value.is_instance_of::<PyBaseException>();
+                let headers = if raised { None } else { Some(answered(value)?) };
+                let _gone = reply.send(headers);
+            }
+            Some(Reply::Store(reply)) => {
+                let _gone = reply.send(kept(value)?);
+            }
+            None => {}
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ mod queue;
 mod runtime;
 mod scripted;
 mod sign_in;
+mod store;
 mod stream;
 
 use pyo3::exceptions::PyImportError;
@@ -67,6 +68,8 @@ mod _native {
     use crate::scripted::{Attempted, Reply, Scripted};
     #[pymodule_export]
     use crate::sign_in::SignInSteps;
+    #[pymodule_export]
+    use crate::store::token_file;
     #[pymodule_export]
     use crate::stream::{AsyncStream, Stream};
 

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 import waypost
-from waypost import _native, errors, webhooks
+from waypost import _native, errors, oauth, webhooks
 from waypost._call import EventOperation, ListOperation, Operation, Parameter, StreamOperation
 from waypost._client import engine_client
 from waypost.oauth import AsyncSignIn, DeviceProgress, SignIn
@@ -51,6 +51,8 @@ def settings_of(client: Mapping[str, Any]) -> dict[str, Any]:
             made[name] = {
                 part.removesuffix("_ms"): one / 1000 if part.endswith("_ms") else one for part, one in value.items()
             }
+        elif name == "tokens":
+            made[name] = oauth.TokenSet.from_dict(value)
         else:
             made[name] = value
     return made
@@ -117,6 +119,8 @@ class Call:
         self.callers: dict[str, Any] = {}
         self.scripted = _native.Scripted(self.answer)
 
+    store: Any = None
+
     def answer(self, attempted: _native.Attempted) -> _native.Reply:
         if not self.answers:
             raise AssertionError("the script has no further answer")
@@ -124,7 +128,8 @@ class Call:
         return reply(self.answers.pop(0))
 
     def run(self) -> Outcome:
-        engine = engine_client(settings_of(self.given.get("client", {})), (), {}, self.scripted)
+        settings = settings_of(self.given.get("client", {}))
+        engine = engine_client(settings, (), {}, self.scripted, token_store=self.store)
         client = (waypost.AsyncClient if self.is_async else waypost.Client)._of(engine)
         return {"calls": [self.one(client, call) for call in self.given["calls"]]}
 
@@ -191,7 +196,12 @@ class Call:
 
 def failed(error: errors.WaypostError) -> Outcome:
     problem = error.problem
+    said = None
+    if isinstance(error, errors.OAuthError) and (error.error or error.status):
+        names = ("error", "error_description", "error_uri", "status")
+        said = {name: getattr(error, name) for name in names}
     return {
+        "oauth": said,
         "result": KINDS[type(error)],
         "status": error.status,
         # The kind is the exception's class, which Python prints before its text.
@@ -219,6 +229,85 @@ def attempt(one: errors.Attempt) -> Outcome:
         "cause": one.cause,
         "request_id": one.request_id,
     }
+
+
+# --- `tokens`
+
+
+class Store:
+    """A token store as a case describes it; one of an async client is asked with `await`."""
+
+    def __init__(self, described: Mapping[str, Any]) -> None:
+        self.kept = described.get("kept")
+        self.fails = described.get("fails", ())
+
+    def able(self, verb: str) -> None:
+        if verb in self.fails:
+            raise OSError("as the case has it")
+
+    def load(self) -> oauth.TokenSet | None:
+        self.able("load")
+        return None if self.kept is None else oauth.TokenSet.from_dict(self.kept)
+
+    def save(self, tokens: oauth.TokenSet) -> None:
+        self.able("save")
+        self.kept = tokens.to_dict()
+
+    def clear(self) -> None:
+        self.able("clear")
+        self.kept = None
+
+
+class AsyncStore(Store):
+    async def load(self) -> oauth.TokenSet | None:  # type: ignore[override]
+        return super().load()
+
+    async def save(self, tokens: oauth.TokenSet) -> None:  # type: ignore[override]
+        super().save(tokens)
+
+    async def clear(self) -> None:  # type: ignore[override]
+        super().clear()
+
+
+class TokenCall(Call):
+    """One case of the runner `tokens`."""
+
+    def __init__(self, given: Mapping[str, Any], *, is_async: bool) -> None:
+        super().__init__(given, is_async=is_async)
+        if "store" in given:
+            self.store = (AsyncStore if is_async else Store)(given["store"])
+        self.requests: list[Outcome] = []
+
+    def answer(self, attempted: _native.Attempted) -> _native.Reply:
+        if attempted.operation != "oauth_token":
+            return super().answer(attempted)
+        if not self.requests and "kept_at_refresh" in self.present:
+            self.store.kept = self.present["kept_at_refresh"]
+        headers = dict(attempted.headers)
+        self.requests.append(
+            {"url": attempted.url, "authorization": headers.get("authorization"), "body": attempted.body.decode()}
+        )
+        if not self.token_answers:
+            raise AssertionError("the script has no further answer")
+        return reply(self.token_answers.pop(0))
+
+    def one(self, client: Any, call: Mapping[str, Any]) -> Outcome:
+        self.present, self.requests = call, []
+        self.token_answers = list(call.get("token_answers", ()))
+        if "kept" in call:
+            self.store.kept = call["kept"]
+        told = super().one(client, call)
+        return {**told, "token_requests": self.requests, "store": self.store and self.store.kept}
+
+
+def tokens(given: Mapping[str, Any]) -> Outcome:
+    """With the sync client, and a store of plain functions."""
+    return TokenCall(given, is_async=False).run()
+
+
+def tokens_async(given: Mapping[str, Any]) -> Outcome:
+    """With the async client, and a store of coroutine functions."""
+    return TokenCall(given, is_async=True).run()
 
 
 def call(given: Mapping[str, Any]) -> Outcome:
@@ -438,6 +527,7 @@ def engine(runner: str) -> Callable[[Mapping[str, Any]], Outcome]:
 
 RUNNERS: dict[str, tuple[Callable[[Mapping[str, Any]], Outcome], ...]] = {
     "call": (call, call_async),
+    "tokens": (tokens, tokens_async),
     "paging": (paging, paging_async),
     "sign_in": (sign_in, sign_in_async),
     "webhook": (webhook,),

@@ -1,10 +1,12 @@
 //! What the module remembers: operations that were asked for, clients, and calls that are under way. JavaScript names each by a number.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use waypost::engine::course::{Course, Happened, Next, Reason, Terms, Word};
+use waypost::engine::oauth::{Facts, Next as Get, TOKEN, Tokens};
 use waypost::engine::operation::{Body, ResultKind, Retry};
 use waypost::engine::plan::Own;
 use waypost::engine::policy::breaker::BreakerOptions;
@@ -12,7 +14,7 @@ use waypost::engine::policy::budget::BudgetOptions;
 use waypost::engine::policy::gates::Gates;
 use waypost::engine::policy::{retry, retry_after};
 use waypost::engine::{
-    Arguments, ClientCredentials, Credentials, FailureKind, Headers, Operation, Seed, TraceParent,
+    Arguments, Credentials, FailureKind, Headers, Operation, Seed, TraceParent,
 };
 use waypost::engine::{build, encode};
 use waypost::packed;
@@ -38,6 +40,7 @@ struct Client {
     terms: Terms,
     trace: bool,
     gates: Gates,
+    tokens: RefCell<Tokens>,
 }
 
 #[derive(Debug)]
@@ -65,7 +68,7 @@ pub(crate) struct Begin {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Told {
     /// 0 slept; 1 head: status, whether it confirms a stored answer; 2 body: whether it is usable, the seconds that it asks to wait; 3 failed: its
-    /// kind, whether bytes were sent; 4 cancelled.
+    /// kind, whether bytes were sent; 4 cancelled; 5 the token is there; 6 none could be had.
     pub(crate) event: u32,
     pub(crate) first: f64,
     pub(crate) second: f64,
@@ -149,10 +152,12 @@ impl Engine {
         if let Some(token) = texts.maybe() {
             credentials = credentials.with_bearer(token);
         }
-        if let (Some(id), Some(secret)) = (texts.maybe(), texts.maybe()) {
-            credentials =
-                credentials.with_client(ClientCredentials { id: id.to_owned(), secret: secret.into() });
+        // Id and secret go into token requests, which JavaScript writes: here it matters that they are there. An id that is empty stands for tokens without one.
+        let (id, secret) = (texts.maybe(), texts.maybe());
+        if id.is_some() {
+            credentials.client_mut();
         }
+        let tokens = RefCell::new(Tokens::new(secret.is_some(), false, None));
         let mut headers = Headers::new();
         for name in ["user-agent", "x-api-version", "x-tenant-id"] {
             if let Some(value) = texts.maybe() {
@@ -171,7 +176,76 @@ impl Engine {
             return -1;
         }
         let gates = Gates::new(has_budget.then_some(budget), has_breaker.then_some(breaker));
-        self.clients.insert(Rc::new(Client { base, credentials, headers, terms, trace, gates })) as i32
+        self.clients.insert(Rc::new(Client { base, credentials, headers, terms, trace, gates, tokens })) as i32
+    }
+
+    /// The next step to a token of a client, as its number: 0 use, 1 wait, 2 load, 3 refresh, 4 the client's secret, 5 save, 6 clear, 7 sign in. What is told, by its number:
+    /// 0 begin (what is held; bit 2 of the flags: there is a store, bit 3: there is a secret), 1 a call needs one, 2 the one that is held was refused, and a call needs another, 3 loaded
+    /// (bit 2: it is the very set that is held), 4 granted, 5 rejected, 6 cleared, 7 saved, 8 failed or given up. Of a token set are told when it ends, in seconds since 1970 or none, and its
+    /// flags: bit 0, it is there; bit 1, it has a refresh token. The first number tells whether what was loaded takes the place of what is held.
+    pub(crate) fn token(&mut self, place: usize, told: Told, answer: &mut Answer) -> i32 {
+        let Some(client) = self.clients.get(place) else { return Get::SignIn as i32 };
+        let mut tokens = client.tokens.borrow_mut();
+        let Told { event, first, second, unix, .. } = told;
+        let flags = second as u32;
+        let found = Facts { expires_at: given(first).map(|at| at as u64), refreshable: flags & 2 != 0 };
+        let there = (flags & 1 != 0).then_some(found);
+        let unix = time(unix).unwrap_or_default();
+        answer.numbers = [0.0; 4];
+        let next = match event {
+            0 => {
+                *tokens = Tokens::new(flags & 8 != 0, flags & 4 != 0, there);
+                Get::Use
+            }
+            1 => tokens.need(unix),
+            2 => {
+                tokens.refused();
+                tokens.need(unix)
+            }
+            3 => {
+                let (taken, next) = tokens.loaded(there, flags & 4 != 0, unix);
+                answer.numbers = [f64::from(u8::from(taken)), 0.0, 0.0, 0.0];
+                next
+            }
+            4 => tokens.granted(found),
+            5 => tokens.rejected(),
+            6 => tokens.cleared(),
+            7 => tokens.saved(),
+            _ => {
+                tokens.failed();
+                Get::Use
+            }
+        };
+        next as i32
+    }
+
+    /// Begins a token request, which JavaScript writes: the first step, and the call's number as the third number. `refresh`: an answer that is lost is not asked for again.
+    pub(crate) fn ask(&mut self, place: usize, refresh: bool, elapsed: f64, draw: f64, answer: &mut Answer) -> i32 {
+        let Some(client) = self.clients.get(place) else { return Fail::Over as i32 };
+        let mut terms = client.terms;
+        terms.operation = TOKEN.id;
+        terms.max_answer_bytes = 64 * 1024;
+        terms.resend = true;
+        terms.answered_only = refresh;
+        let now = time(elapsed).unwrap_or_default();
+        let mut seed = [0; 32];
+        for (place, byte) in seed.iter_mut().skip(24).zip(draw.to_le_bytes()) {
+            *place = byte;
+        }
+        let course = Course::new(terms, Seed(seed).generator(), now);
+        self.begin(Call { client: Rc::clone(client), course, trace: None }, now, answer)
+    }
+
+    fn begin(&mut self, mut call: Call, now: Duration, answer: &mut Answer) -> i32 {
+        let next = call.course.next(Happened::Started, &call.client.gates, now);
+        let step = call.step(next, now, true, answer);
+        let place = self.calls.insert(call);
+        let [_, _, number, _] = &mut answer.numbers;
+        *number = place as f64;
+        if Fail::ends(step) {
+            self.calls.remove(place);
+        }
+        step
     }
 
     /// Forgets a client. Its calls go on.
@@ -212,9 +286,7 @@ impl Engine {
         let mut headers = client.headers.clone();
         headers.merge(&request);
         let own = Own { accept, idempotency_key: key, headers: &own };
-        let Ok(headers) = own.complete(operation, headers, &client.credentials, seed, &mut mistakes) else {
-            return Fail::NoToken as i32;
-        };
+        let (headers, token) = own.complete(operation, headers, &client.credentials, seed, &mut mistakes);
         let read = parent.or_else(|| headers.get("traceparent")).and_then(TraceParent::parse);
         if parent.is_some() && read.is_none() {
             mistakes.push("`trace_parent` is not a W3C traceparent".to_owned());
@@ -233,6 +305,7 @@ impl Engine {
         terms.max_retries = given(begin.retries).map_or(terms.max_retries, |retries| retries as u32);
         terms.resend = retry::may_resend(operation, headers.contains("idempotency-key"), true);
         terms.streams = matches!(operation.result, ResultKind::Bytes(_) | ResultKind::EventStream);
+        terms.token = token;
         let now = time(begin.elapsed).unwrap_or_default();
         answer.text.push_str(&url);
         for (name, value) in headers.iter() {
@@ -240,16 +313,7 @@ impl Engine {
             push(&mut answer.text, value);
         }
         let course = Course::new(terms, seed.generator(), now);
-        let mut call = Call { client: Rc::clone(client), course, trace };
-        let next = call.course.next(Happened::Started, &call.client.gates, now);
-        let step = call.step(next, now, true, answer);
-        let place = self.calls.insert(call);
-        let [_, _, number, _] = &mut answer.numbers;
-        *number = place as f64;
-        if step > Fail::LAST_STEP {
-            self.calls.remove(place);
-        }
-        step
+        self.begin(Call { client: Rc::clone(client), course, trace }, now, answer)
     }
 
     /// Tells a call what happened. Of a head the texts are its `Retry-After`, `Date` and `RateLimit`.
@@ -282,12 +346,14 @@ impl Engine {
                 kind: FailureKind::ALL.get(told.first as usize).copied().unwrap_or(FailureKind::Request),
                 bytes_sent: told.second != 0.0,
             },
+            5 => Happened::Authorized,
+            6 => Happened::Unauthorized,
             _ => Happened::Cancelled,
         };
         let now = time(told.elapsed).unwrap_or_default();
         let next = call.course.next(happened, &call.client.gates, now);
         let step = call.step(next, now, false, answer);
-        if step > Fail::LAST_STEP {
+        if Fail::ends(step) {
             self.calls.remove(place);
         }
         step
@@ -295,7 +361,7 @@ impl Engine {
 }
 
 impl Call {
-    /// A step as its number: 0 send (attempt, timeout), 1 read (limit, timeout), 2 sleep (how long), above them the ends: 3 success, and [`Fail`]. An
+    /// A step as its number: 0 send (attempt, timeout), 1 read (limit, timeout), 2 sleep (how long), 12 get a token (within), the others are ends: 3 success, and [`Fail`]. An
     /// attempt's `traceparent` is the text, or the last header of it. The number of a success is how long its stream may stand still.
     fn step(&mut self, next: Next, now: Duration, first: bool, answer: &mut Answer) -> i32 {
         let mut limit = 0.0;
@@ -312,6 +378,7 @@ impl Call {
             }
             Next::Read(limit, timeout) => (1, limit as f64, milliseconds(timeout)),
             Next::Sleep(wait) => (2, milliseconds(wait), 0.0),
+            Next::Authorize(within) => (Fail::AUTHORIZE, milliseconds(within), 0.0),
             // A stream may stand still as long as an attempt may take; of any other answer nothing more comes.
             Next::Succeed => (
                 3,
@@ -324,6 +391,7 @@ impl Call {
                     Reason::Attempt { over_budget: true } => (Fail::OverBudget, self.course.asked()),
                     Reason::Cancelled => (Fail::Cancelled, None),
                     Reason::Late => (Fail::Late, None),
+                    Reason::Unauthorized => (Fail::Unauthorized, None),
                     Reason::Held(wait) => (Fail::Held, Some(wait)),
                     Reason::Open(wait) => (Fail::Open, Some(wait)),
                     Reason::Broken | Reason::Over => (Fail::Over, None),
@@ -351,12 +419,17 @@ enum Fail {
     Open,
     Over,
     Mistakes,
-    NoToken,
+    Unauthorized = 13,
 }
 
 impl Fail {
-    /// Steps above it end a call.
-    const LAST_STEP: i32 = 2;
+    /// The step that gets a token.
+    const AUTHORIZE: i32 = 12;
+
+    /// Does this step end a call?
+    const fn ends(step: i32) -> bool {
+        step > 2 && step != Self::AUTHORIZE
+    }
 }
 
 /// Every mistake, as one text.

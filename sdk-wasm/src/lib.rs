@@ -143,6 +143,20 @@ pub extern "C" fn start(
     exchange(length, |engine, texts, answer| engine.start(texts, &begin, answer))
 }
 
+/// Tells the tokens of a client what happened: the next step to a token. See [`Engine::token`].
+#[unsafe(no_mangle)]
+pub extern "C" fn token(client: usize, event: u32, first: f64, second: f64, unix: f64) -> i32 {
+    exchange(0, |engine, _, answer| {
+        engine.token(client, engine::Told { event, first, second, elapsed: 0.0, unix }, answer)
+    })
+}
+
+/// Begins a token request of a client, as [`start`] begins a call; it goes on with [`next`]. `draw` is any random number, of jitter.
+#[unsafe(no_mangle)]
+pub extern "C" fn ask(client: usize, refresh: u32, elapsed: f64, draw: f64) -> i32 {
+    exchange(0, |engine, _, answer| engine.ask(client, refresh != 0, elapsed, draw, answer))
+}
+
 /// Tells a call what happened: the next step.
 #[unsafe(no_mangle)]
 pub extern "C" fn next(

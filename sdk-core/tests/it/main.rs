@@ -20,6 +20,7 @@ mod properties;
 mod secure;
 mod support;
 mod surface;
+mod tokens;
 mod vectors;
 
 // What the generator makes of a foreign spec. It names its neighbours from the root of the crate that it is put into.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from .oauth import AsyncTokenStore, TokenSet, TokenStore
+
 __all__ = ["AsyncClient", "Client"]
 
 
@@ -36,6 +38,10 @@ class _Client(ABC):
         access_token: str | None = None,
         client_id: str | None = None,
         client_secret: str | None = None,
+        scope: str | None = None,
+        token_url: str | None = None,
+        tokens: TokenSet | None = None,
+        token_store: TokenStore | AsyncTokenStore | None = None,
         tenant: str | None = None,
         api_version: str | None = None,
         timeout: float | None = None,
@@ -68,8 +74,13 @@ class _Client(ABC):
             api_key: Sent as `X-API-Key`. Default: `WAYPOST_API_KEY`.
             access_token: Sent as `Authorization: Bearer`. Default: `WAYPOST_ACCESS_TOKEN`. Any credential among these arguments makes those of
                 the environment void.
-            client_id: With `client_secret`: what access tokens are got for. Default: `WAYPOST_CLIENT_ID`.
-            client_secret: See `client_id`. Default: `WAYPOST_CLIENT_SECRET`.
+            client_id: The OAuth client that gets access tokens for the calls; see `waypost.oauth`. Default: `WAYPOST_CLIENT_ID`.
+            client_secret: Its secret; without one it is a public client, which needs tokens to begin with. Default: `WAYPOST_CLIENT_SECRET`.
+            scope: What it asks for, words with a blank between them. Default: what the server gives.
+            token_url: Where it gets tokens. Default: `/oauth/token` under the base URL.
+            tokens: Tokens to begin with, from a sign-in.
+            token_store: Keeps tokens besides: they are found there, and what is got is put there. An object with `load`, `save` and `clear`; those of an
+                `AsyncClient` may be coroutine functions.
             tenant: Sent as `X-Tenant-Id`. Default: `WAYPOST_TENANT`.
             api_version: Sent as `X-API-Version`. Default: not sent.
             timeout: The longest that one attempt may take, in seconds, answer included; of a streamed answer until its head, then between
@@ -106,6 +117,9 @@ class _Client(ABC):
             "access_token": access_token,
             "client_id": client_id,
             "client_secret": client_secret,
+            "scope": scope,
+            "token_url": token_url,
+            "tokens": tokens,
             "tenant": tenant,
             "api_version": api_version,
             "timeout": timeout,
@@ -132,7 +146,7 @@ class _Client(ABC):
         # The engine finds proxies in the variables of the process.
         if environment is not None and proxy is None:
             settings["proxy"] = False
-        self._set(engine_client(settings, middleware, os.environ if environment is None else environment))
+        self._set(engine_client(settings, middleware, os.environ if environment is None else environment, token_store=token_store))
 
     @abstractmethod
     def _set(self, client: Any) -> None:
@@ -146,6 +160,8 @@ class _Client(ABC):
         access_token: str | None = None,
         client_id: str | None = None,
         client_secret: str | None = None,
+        scope: str | None = None,
+        tokens: TokenSet | None = None,
         tenant: str | None = None,
         api_version: str | None = None,
         timeout: float | None = None,
@@ -170,6 +186,8 @@ class _Client(ABC):
             access_token: See `api_key`.
             client_id: See `api_key`.
             client_secret: See `api_key`.
+            scope: Other tokens are got for it, which are kept in this client alone.
+            tokens: Tokens of somebody else, say; they are kept in this client alone.
             tenant: Sent as `X-Tenant-Id`.
             api_version: Sent as `X-API-Version`.
             timeout: Of one attempt, in seconds.
@@ -202,6 +220,8 @@ class _Client(ABC):
                 "access_token": access_token,
                 "client_id": client_id,
                 "client_secret": client_secret,
+                "scope": scope,
+                "tokens": tokens,
                 "tenant": tenant,
                 "api_version": api_version,
                 "timeout": timeout,
@@ -318,13 +338,24 @@ def engine_client(
     middleware: Sequence[AnyMiddleware],
     environment: Mapping[str, str],
     scripted: Any = None,
+    *,
+    token_store: TokenStore | AsyncTokenStore | None = None,
 ) -> Any:
     """The engine's client of a client's arguments. With `scripted` nothing is ever sent. Raises `ConfigError`."""
     variables = {name: environment[name] for name in native.VARIABLES if name in environment}
     named = {"user_agent": f"waypost-python/{__version__}", **{k: v for k, v in settings.items() if v is not None}}
+    store = None
+    if token_store is not None:
+        from .oauth import FileTokenStore, store_function
+
+        # A file needs no interpreter.
+        if isinstance(token_store, FileTokenStore):
+            named["token_file"] = token_store.path
+        else:
+            store = store_function(token_store)
     written = settings_json(named, variables)
     before, after = hooks(middleware)
-    client = _made(lambda: native.Client(written, before, after, scripted))
+    client = _made(lambda: native.Client(written, before, after, scripted, store))
     _log.configure(environment)
     return client
 

@@ -44,11 +44,13 @@ class Client:
         before: Callable[[Exchange], object] | None = None,
         after: Callable[[Exchange], object] | None = None,
         scripted: Scripted | None = None,
+        store: Callable[[str, str | None], object] | None = None,
     ) -> Client:
         """Makes a client.
 
         ``settings`` is a JSON object; every member may be missing or null, an unknown one is an error: ``base_url``, ``api_key``,
-        ``access_token``, ``client_id``, ``client_secret``, ``tenant``, ``api_version``, ``user_agent``, ``timeout_ms``, ``connect_timeout_ms``,
+        ``access_token``, ``client_id``, ``client_secret``, ``scope``, ``token_url``, ``tokens`` (an object as token stores keep it), ``token_file``
+        (the path of such a store), ``tenant``, ``api_version``, ``user_agent``, ``timeout_ms``, ``connect_timeout_ms``,
         ``deadline_ms``, ``max_retries``, ``backoff_base_ms``, ``backoff_cap_ms``, ``budget`` (``false``, or ``capacity``, ``refill_every_ms``,
         ``refill_after_successes``), ``breaker`` (``false``, or ``failure_percent``, ``window_ms``, ``minimum_attempts``, ``reset_ms``,
         ``reset_cap_ms``, ``probes``), ``cache`` (``false``, or ``entries``, ``bytes``), ``pacing``, ``trace``, ``max_answer_bytes``, ``headers``
@@ -61,6 +63,9 @@ class Client:
         event loop, where they may return an awaitable. What they raise ends the call and is raised by it.
 
         With ``scripted`` nothing is ever sent: its function answers each attempt.
+
+        ``store`` keeps tokens: it is called with ``"load"``, ``"save"`` and the tokens as JSON, or ``"clear"``, where ``before`` would be called, and returns
+        the tokens as JSON, ``None``, or the exception that it caught; in an asynchronous call it may return an awaitable of those.
         """
 
     def derive(self, settings: bytes, /) -> Client:
@@ -96,7 +101,7 @@ class Client:
 
     @property
     def hooked(self) -> bool:
-        """Does it have middleware?"""
+        """Does it have middleware, or a token store that is a function?"""
 
     @property
     def base_url(self) -> str:
@@ -191,7 +196,7 @@ class Queue:
 
 @final
 class Hook:
-    """An asynchronous call waits for its ``before`` or ``after``."""
+    """An asynchronous call waits for its ``before`` or ``after``, or for its token store."""
 
     def run(self) -> object:
         """Calls the function and returns what it returned; it has to be answered all the same."""
@@ -359,6 +364,9 @@ def describe(operation: str, /) -> bytes | None:
 def policy(runner: str, input: bytes, /) -> bytes:
     """A pure runner of ``openapi/vectors``, from input to outcome (JSON both): ``backoff``, ``base_url``, ``environment``, ``form``, ``paging``, ``redaction``,
     ``request``, ``retry_after``, ``traceparent``, ``webhook``. Raises ``ValueError`` for another one."""
+
+def token_file(path: str, verb: str, tokens: str | None = None, /) -> str | None:
+    """What a token store in this file does: ``"load"``, ``"save"`` (the tokens as JSON), ``"clear"``. Raises ``RuntimeError`` that says what to do."""
 
 def webhook_sign(secrets: Sequence[str], id: str, timestamp: int, body: bytes, /) -> str:
     """The value of ``webhook-signature``, for each secret, the newest first. Raises ``ValueError(word, text)`` as :func:`webhook_verify`."""

@@ -100,6 +100,14 @@ def _proxy(value: object) -> str:
     raise ValueError("must be a URL, or False for none")
 
 
+def _tokens(value: object) -> dict[str, object]:
+    from .oauth import TokenSet
+
+    if isinstance(value, TokenSet):
+        return value.to_dict()
+    raise ValueError("must be a waypost.oauth.TokenSet")
+
+
 def _members(names: Mapping[str, tuple[str, Callable[[Any], Any]]], *, switch: bool) -> Callable[[object], Any]:
     """An object of options; with `switch`, True stands for the defaults and False for none."""
 
@@ -130,6 +138,10 @@ _CLIENT: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "access_token": ("access_token", _text),
     "client_id": ("client_id", _text),
     "client_secret": ("client_secret", _text),
+    "scope": ("scope", _text),
+    "token_url": ("token_url", _text),
+    "tokens": ("tokens", _tokens),
+    "token_file": ("token_file", _text),
     "tenant": ("tenant", _text),
     "api_version": ("api_version", _text),
     "user_agent": ("user_agent", _text),

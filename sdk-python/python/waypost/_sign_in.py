@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Mapping
 from inspect import isawaitable
 from json import dumps, loads
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 from urllib.parse import parse_qsl, urlsplit
 
 from . import errors
-from ._client import engine_client
-from ._core import client_error
 from ._engine import native
-from ._tokens import TokenSet
+
+if TYPE_CHECKING:
+    from .oauth import AsyncTokenStore, TokenSet, TokenStore
 
 __all__ = ["AsyncAuthorizationCode", "AsyncSignIn", "AuthorizationCode", "DeviceProgress", "SignIn"]
 
@@ -57,7 +57,7 @@ class _Shared:
         client_id: str | None = None,
         client_secret: str | None = None,
         scope: str | None = None,
-        token_store: Any = None,
+        token_store: Union[TokenStore, AsyncTokenStore, None] = None,
         timeout: float | None = None,
         proxy: Any = None,
         ca_bundle: str | os.PathLike[str] | None = None,
@@ -94,7 +94,7 @@ class _Shared:
             "client_secret": client_secret,
             "scope": scope,
         }
-        self._store: Final = token_store
+        self._store: Final[Any] = token_store
         self._connection: Final = {"timeout": timeout, "proxy": proxy, "ca_bundle": ca_bundle, "ca_pem": ca_pem}
         self._environment: Final = {
             name: value for name, value in variables.items() if name in _WAY or not name.startswith("WAYPOST_")
@@ -105,14 +105,14 @@ class _Shared:
         try:
             return native.SignInSteps(dumps({**self._settings, **more}).encode())
         except native.Failed as failed:
-            raise client_error(failed) from None
+            raise _error(failed) from None
 
     def _next(self, steps: Any, event: bytes) -> tuple[str, Any]:
         """The next step: its name, and what is in it."""
         try:
             step: dict[str, Any] = loads(steps.next(event, self._now()))
         except native.Failed as failed:
-            raise client_error(failed) from None
+            raise _error(failed) from None
         ((name, content),) = step.items()
         return name, content
 
@@ -147,6 +147,8 @@ class _Shared:
             "max_answer_bytes": _LARGEST,
             **self._connection,
         }
+        from ._client import engine_client
+
         return engine_client(settings, (), self._environment)
 
     def _now(self) -> float:
@@ -163,6 +165,19 @@ class _Shared:
         return f"{type(self).__name__}({native.redact_url(self._base_url)!r}, client_id={self._settings['client_id']!r})"
 
 
+def _error(failed: Exception) -> errors.WaypostError:
+    """The typed error of what the engine raised."""
+    from ._core import client_error
+
+    return client_error(failed)
+
+
+def _granted(members: Mapping[str, Any]) -> TokenSet:
+    from .oauth import TokenSet
+
+    return TokenSet.from_dict(members)
+
+
 def _answered(answer: Any) -> bytes:
     """The event of an answer of success."""
     body = bytes(answer.body).decode(errors="replace")
@@ -177,7 +192,7 @@ def _refused(failed: Exception) -> bytes:
         return dumps({"status": report["status"], "headers": report["headers"], "body": body}).encode()
     causes = [attempt["cause"] for attempt in report["attempts"] if attempt["cause"]]
     if not causes or report["kind"] not in ("connection", "timeout"):
-        raise client_error(failed) from None
+        raise _error(failed) from None
     sent = causes[-1] not in ("connect", "tls", "request")
     return dumps({"failure": causes[-1], "bytes_sent": sent, "message": report["message"]}).encode()
 
@@ -274,7 +289,7 @@ class SignIn(_Shared):
             elif name == "open":
                 return content
             else:
-                tokens = TokenSet.parse(dumps(content))
+                tokens = _granted(content)
                 if self._store is not None:
                     self._store.save(tokens)
                 return tokens
@@ -339,7 +354,7 @@ class AsyncSignIn(_Shared):
             elif name == "open":
                 return content
             else:
-                tokens = TokenSet.parse(dumps(content))
+                tokens = _granted(content)
                 if self._store is not None:
                     saved = self._store.save(tokens)
                     if isawaitable(saved):

@@ -19,7 +19,7 @@ WaypostError
 │   ├── CancelledError          the client was closed under the call
 │   └── CircuitOpenError        the circuit breaker is open: nothing was sent
 ├── DecodeError                 an answer came and is not what the contract says
-├── OAuthError                  there is no access token, and none could be had
+├── OAuthError                  no access token could be had: refused, or somebody has to sign in
 ├── ConfigError                 the client or the call is set up wrongly: nothing was sent
 │   └── ClosedError             the client is closed
 └── WebhookError                a webhook's signature does not hold
@@ -380,7 +380,7 @@ class DecodeError(WaypostError):
 
 
 class OAuthError(WaypostError):
-    """There is no access token, and none could be had: `error` is the word for why."""
+    """No access token could be had: the authorization server refused, or somebody has to sign in (again)."""
 
     def __init__(
         self,
@@ -391,14 +391,14 @@ class OAuthError(WaypostError):
         error_uri: str | None = None,
         **known: Any,
     ) -> None:
-        """Made by the client, or by a sign-in.
+        """Made by the client.
 
         Args:
             message: What happened.
             error: See `error`.
-            error_description: What the authorization server says about it.
-            error_uri: Where it says more.
-            known: What every error may have.
+            error_description: See `error_description`.
+            error_uri: See `error_uri`.
+            known: As of `WaypostError`.
         """
         super().__init__(message, **known)
         self._error = error
@@ -407,7 +407,8 @@ class OAuthError(WaypostError):
 
     @property
     def error(self) -> str | None:
-        """The authorization server's word (RFC 6749, section 5.2): `invalid_grant`, `access_denied`; or, of a sign-in, one of the package's own: `state_mismatch`."""
+        """The authorization server's word (RFC 6749, section 5.2): `invalid_grant`, `invalid_client`; of a sign-in
+        also one of the package's own: `state_mismatch`. `None` where there is none."""
         return self._error
 
     @property
@@ -417,7 +418,7 @@ class OAuthError(WaypostError):
 
     @property
     def error_uri(self) -> str | None:
-        """Where it says more."""
+        """Where the authorization server says more."""
         return self._error_uri
 
 
@@ -498,11 +499,10 @@ def of_report(report: Mapping[str, Any]) -> WaypostError:
     problem = Problem.of_members(members) if members else None
     if kind is UnprocessableError and problem is not None and problem.errors:
         kind = ValidationError
-    told = report.get("oauth") or {}
-    more = {name: told.get(name) for name in ("error", "error_description", "error_uri")} if kind is OAuthError else {}
+    oauth = report.get("oauth") if kind is OAuthError else None
+    more = {name: oauth.get(name) for name in ("error", "error_description", "error_uri")} if oauth else {}
     return kind(
         report["message"],
-        **more,
         hint=report.get("hint"),
         status=report.get("status"),
         code=report.get("code"),
@@ -514,4 +514,5 @@ def of_report(report: Mapping[str, Any]) -> WaypostError:
         method=report.get("method"),
         url=report.get("url"),
         excerpt=report.get("excerpt"),
+        **more,
     )

@@ -49,8 +49,12 @@ pub(crate) struct Server {
     state: Arc<State>,
 }
 
+/// What is done with a request, by what it asks for.
+type Handler = Box<dyn Fn(&Received) -> Act + Send + Sync>;
+
 #[derive(Default)]
 struct State {
+    handler: Option<Handler>,
     script: Mutex<VecDeque<Act>>,
     received: Mutex<Vec<Received>>,
     connections: AtomicUsize,
@@ -60,18 +64,28 @@ struct State {
 impl Server {
     /// Follows `script`; a request beyond it is answered with status 599, which no test expects.
     pub(crate) async fn start(script: impl IntoIterator<Item = Act>) -> Self {
-        Self::listen(script, None).await
+        Self::listen(script, None, None).await
+    }
+
+    /// Does what `handler` says, however many requests come and in whatever order.
+    pub(crate) async fn answering(handler: impl Fn(&Received) -> Act + Send + Sync + 'static) -> Self {
+        Self::listen([], None, Some(Box::new(handler))).await
     }
 
     /// The same over TLS.
     pub(crate) async fn start_tls(script: impl IntoIterator<Item = Act>, acceptor: TlsAcceptor) -> Self {
-        Self::listen(script, Some(acceptor)).await
+        Self::listen(script, Some(acceptor), None).await
     }
 
-    async fn listen(script: impl IntoIterator<Item = Act>, acceptor: Option<TlsAcceptor>) -> Self {
+    async fn listen(
+        script: impl IntoIterator<Item = Act>,
+        acceptor: Option<TlsAcceptor>,
+        handler: Option<Handler>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(State { script: Mutex::new(script.into_iter().collect()), ..State::default() });
+        let script = Mutex::new(script.into_iter().collect());
+        let state = Arc::new(State { handler, script, ..State::default() });
         let scheme = if acceptor.is_some() { "https" } else { "http" };
         let server = Self { port, scheme, state: Arc::clone(&state) };
         tokio::spawn(async move {
@@ -133,8 +147,9 @@ impl Socket for tokio_rustls::server::TlsStream<TcpStream> {
 async fn serve<S: Socket>(mut socket: S, state: &State) {
     let mut buffer = Vec::new();
     while let Some(request) = receive(&mut socket, &mut buffer).await {
+        let handled = state.handler.as_ref().map(|handler| handler(&request));
         state.received.lock().unwrap().push(request);
-        let act = state.script.lock().unwrap().pop_front();
+        let act = handled.or_else(|| state.script.lock().unwrap().pop_front());
         match act {
             None => send(&mut socket, &answer(599, &[], b"beyond the script")).await,
             Some(Act::Answer(bytes)) => send(&mut socket, &bytes).await,

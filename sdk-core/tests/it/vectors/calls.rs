@@ -15,7 +15,7 @@ use waypost::engine::{
 };
 
 /// 2023-11-14T22:13:20Z: what the wall clock says when a script begins.
-const BEGIN: u64 = 1_700_000_000;
+pub(super) const BEGIN: u64 = 1_700_000_000;
 
 /// Runs a script.
 pub(crate) fn call(input: &Value) -> Value {
@@ -107,10 +107,10 @@ fn one_call(
 }
 
 #[derive(Default)]
-struct Run {
-    requests: Vec<Request>,
-    waits: Vec<Value>,
-    timeouts: Vec<Value>,
+pub(super) struct Run {
+    pub(super) requests: Vec<Request>,
+    pub(super) waits: Vec<Value>,
+    pub(super) timeouts: Vec<Value>,
 }
 
 /// Moves the clock to the answer, or to the timeout when that is earlier.
@@ -133,22 +133,30 @@ fn body_event(answer: &Value, limit: usize) -> Event {
     if let Some(kind) = answer["body_failure"].as_str() {
         return failure(kind, answer);
     }
-    let body = match (&answer["json"], answer["body"].as_str()) {
-        (Value::Null, text) => text.unwrap_or_default().to_owned(),
-        (value, _) => value.to_string(),
-    };
+    let body = body_of(answer);
     let cut = body.len() > limit;
     let bytes = body.as_bytes().get(..limit).unwrap_or(body.as_bytes()).to_vec();
     Event::Body { bytes: bytes.into(), cut }
 }
 
-fn failure(kind: &str, answer: &Value) -> Event {
-    let kind = FailureKind::parse(kind).unwrap_or(FailureKind::Request);
-    let message = answer["message"].as_str().unwrap_or("as the script has it");
-    Event::Failure(TransportFailure::new(kind, answer["bytes_sent"].as_bool().unwrap_or(true), message))
+pub(super) fn body_of(answer: &Value) -> String {
+    match (&answer["json"], answer["body"].as_str()) {
+        (Value::Null, text) => text.unwrap_or_default().to_owned(),
+        (value, _) => value.to_string(),
+    }
 }
 
-fn outcome(result: &Result<Envelope, Error>, run: &Run, elapsed: Duration) -> Value {
+fn failure(kind: &str, answer: &Value) -> Event {
+    Event::Failure(failure_of(kind, answer))
+}
+
+pub(super) fn failure_of(kind: &str, answer: &Value) -> TransportFailure {
+    let kind = FailureKind::parse(kind).unwrap_or(FailureKind::Request);
+    let message = answer["message"].as_str().unwrap_or("as the script has it");
+    TransportFailure::new(kind, answer["bytes_sent"].as_bool().unwrap_or(true), message)
+}
+
+pub(super) fn outcome(result: &Result<Envelope, Error>, run: &Run, elapsed: Duration) -> Value {
     let keys: Vec<_> = run.requests.iter().map(|request| request.headers.get("idempotency-key")).collect();
     let last = run.requests.last();
     let header = |name: &str| json!(last.and_then(|request| request.headers.get(name)));
@@ -205,6 +213,9 @@ fn failed(error: &Error) -> Value {
         "extra": problem.map(waypost::Problem::extra),
         "has_problem": problem.is_some(),
         "excerpt": failure.excerpt,
+        "oauth": error.oauth().map(|oauth| json!({
+            "error": oauth.error, "error_description": oauth.error_description, "error_uri": oauth.error_uri, "status": oauth.status,
+        })),
         "request_id": failure.request_id,
         "retry_after_s": failure.retry_after.map(|wait| wait.as_secs()),
         "attempts": failure.attempts.iter().map(attempt).collect::<Vec<_>>(),
@@ -223,7 +234,7 @@ fn attempt(attempt: &waypost::engine::Attempt) -> Value {
 }
 
 /// The operation of a script, for ever: a test may leak what a table has as constants.
-fn leak_operation(input: &Value) -> &'static Operation {
+pub(super) fn leak_operation(input: &Value) -> &'static Operation {
     let method = match input["method"].as_str() {
         Some("POST") => "POST",
         Some("PUT") => "PUT",
@@ -259,7 +270,7 @@ fn leak_operation(input: &Value) -> &'static Operation {
     }))
 }
 
-fn client_options(input: &Value) -> ClientOptions {
+pub(super) fn client_options(input: &Value) -> ClientOptions {
     let mut options = ClientOptions::new("https://api.example");
     let set = |place: &mut Duration, name: &str| *place = milliseconds(&input[name]).unwrap_or(*place);
     set(&mut options.timeout, "timeout_ms");
@@ -328,7 +339,7 @@ fn client_options(input: &Value) -> ClientOptions {
     options
 }
 
-fn call_options(call: &Value) -> CallOptions {
+pub(super) fn call_options(call: &Value) -> CallOptions {
     let mut options = CallOptions::default();
     options.timeout = milliseconds(&call["timeout_ms"]);
     options.deadline = milliseconds(&call["deadline_ms"]);
@@ -348,7 +359,7 @@ pub(crate) fn headers(input: &Value) -> Headers {
     }
 }
 
-fn status(value: &Value) -> u16 {
+pub(super) fn status(value: &Value) -> u16 {
     value.as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(200)
 }
 
