@@ -53,7 +53,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         _ => return Err("usage: sign_in client-credentials | (browser | device | refresh) FILE".into()),
     };
     let page = client.wallets().list(&Default::default()).await?;
-    println!("Signed in: {} wallets", page.items().len());
+    println!("Signed in: {} wallets", page.data.len());
     Ok(())
 }
 
