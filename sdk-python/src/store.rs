@@ -85,7 +85,9 @@ pub(crate) fn kept(value: &Bound<'_, PyAny>) -> PyResult<Kept> {
         let kind = value.get_type().name()?;
         return Ok(Err(format!("{kind}: {}", value.str()?)));
     }
-    let text: String = value.extract().map_err(|_| PyTypeError::new_err("a token store answers with a token set or None"))?;
+    let text: String = value
+        .extract()
+        .map_err(|_| PyTypeError::new_err("a token store answers with a token set or None"))?;
     Ok(Ok(Some(text)))
 }
 

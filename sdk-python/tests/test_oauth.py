@@ -195,8 +195,8 @@ def machine(gateway: Gateway, client: waypost.Client) -> Iterator[dict[str, str]
     made = client.oauth_clients.create(
         name="machine", type="confidential", grant_types=["client_credentials"], scopes=["wallets:read"]
     )
-    yield {"WAYPOST_BASE_URL": gateway.url, "WAYPOST_CLIENT_ID": made.id, "WAYPOST_CLIENT_SECRET": str(made.client_secret)}
-    client.oauth_clients.delete(made.id)
+    yield {"WAYPOST_BASE_URL": gateway.url, "WAYPOST_CLIENT_ID": made.client.id, "WAYPOST_CLIENT_SECRET": str(made.client_secret)}
+    client.oauth_clients.delete(made.client.id)
 
 
 def test_a_machine_calls_the_gateway_with_an_id_and_secret_alone(machine: dict[str, str]) -> None:

@@ -13,9 +13,7 @@ use waypost::engine::policy::breaker::BreakerOptions;
 use waypost::engine::policy::budget::BudgetOptions;
 use waypost::engine::policy::gates::Gates;
 use waypost::engine::policy::{retry, retry_after};
-use waypost::engine::{
-    Arguments, Credentials, FailureKind, Headers, Operation, Seed, TraceParent,
-};
+use waypost::engine::{Arguments, Credentials, FailureKind, Headers, Operation, Seed, TraceParent};
 use waypost::engine::{build, encode};
 use waypost::packed;
 
@@ -176,7 +174,8 @@ impl Engine {
             return -1;
         }
         let gates = Gates::new(has_budget.then_some(budget), has_breaker.then_some(breaker));
-        self.clients.insert(Rc::new(Client { base, credentials, headers, terms, trace, gates, tokens })) as i32
+        self.clients.insert(Rc::new(Client { base, credentials, headers, terms, trace, gates, tokens }))
+            as i32
     }
 
     /// The next step to a token of a client, as its number: 0 use, 1 wait, 2 load, 3 refresh, 4 the client's secret, 5 save, 6 clear, 7 sign in. What is told, by its number:
@@ -220,7 +219,14 @@ impl Engine {
     }
 
     /// Begins a token request, which JavaScript writes: the first step, and the call's number as the third number. `refresh`: an answer that is lost is not asked for again.
-    pub(crate) fn ask(&mut self, place: usize, refresh: bool, elapsed: f64, draw: f64, answer: &mut Answer) -> i32 {
+    pub(crate) fn ask(
+        &mut self,
+        place: usize,
+        refresh: bool,
+        elapsed: f64,
+        draw: f64,
+        answer: &mut Answer,
+    ) -> i32 {
         let Some(client) = self.clients.get(place) else { return Fail::Over as i32 };
         let mut terms = client.terms;
         terms.operation = TOKEN.id;
@@ -601,6 +607,44 @@ mod tests {
         let (step, answer) = told(3, 2.0, 1.0);
         assert_eq!((step, answer.numbers[0], answer.numbers[2]), (Fail::Attempt as i32, -1.0, 15_000.0));
         assert_eq!(told(0, 0.0, 0.0).0, Fail::Over as i32);
+    }
+
+    #[test]
+    fn a_call_of_an_oauth_client_asks_for_a_token_and_for_another_one_after_a_401() {
+        let mut engine = Engine::default();
+        let numbers: Vec<u8> = [f64::NAN; 19].iter().flat_map(|number| number.to_le_bytes()).collect();
+        let texts = [Some("https://api.example"), None, None, Some("app"), Some("")];
+        let message = message(&numbers, &texts);
+        assert_eq!(engine.client(Texts::of(&message), &mut Answer::default()), 0);
+        let number = operation(&mut engine, "wallets_list", &mut Answer::default());
+        let mut answer = Answer::default();
+        assert_eq!(start(&mut engine, number, &[], &mut answer), Fail::AUTHORIZE);
+        assert_eq!(answer.numbers[0], 60_000.0);
+        let call = answer.numbers[2] as usize;
+
+        let told = |event, first, second| Told { event, first, second, elapsed: 10.0, unix: 1000.0 };
+        let token = |engine: &mut Engine, event, first, second| {
+            engine.token(0, told(event, first, second), &mut Answer::default())
+        };
+        assert_eq!(token(&mut engine, 1, 0.0, 0.0), Get::Client as i32);
+        assert_eq!(token(&mut engine, 1, 0.0, 0.0), Get::Wait as i32, "for another call");
+        let mut asked = Answer::default();
+        assert_eq!(engine.ask(0, false, 10.0, 0.5, &mut asked), 0, "it is sent");
+        let request = asked.numbers[2] as usize;
+        let next = |engine: &mut Engine, call, event, first, second| {
+            engine.next(Texts::of(&[]), call, told(event, first, second), &mut Answer::default())
+        };
+        assert_eq!(next(&mut engine, request, 1, 200.0, 0.0), 1, "it is read");
+        assert_eq!(next(&mut engine, request, 2, 1.0, f64::NAN), 3);
+        assert_eq!(token(&mut engine, 4, 2000.0, 3.0), Get::Use as i32);
+
+        assert_eq!(next(&mut engine, call, 5, 0.0, 0.0), 0);
+        assert_eq!(next(&mut engine, call, 1, 401.0, 0.0), 1);
+        assert_eq!(next(&mut engine, call, 2, 0.0, f64::NAN), Fail::AUTHORIZE);
+        assert_eq!(token(&mut engine, 2, 0.0, 0.0), Get::Refresh as i32);
+        assert_eq!(token(&mut engine, 5, 0.0, 0.0), Get::Client as i32, "the refresh token was not taken");
+        assert_eq!(token(&mut engine, 8, 0.0, 0.0), Get::Use as i32);
+        assert_eq!(next(&mut engine, call, 6, 0.0, 0.0), Fail::Unauthorized as i32);
     }
 
     #[test]

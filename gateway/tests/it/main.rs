@@ -37,6 +37,7 @@ mod oauth_clients;
 mod oauth_grants;
 mod oauth_refusals;
 mod oauth_rfc9700;
+mod oauth_sdk;
 mod oauth_sign_in;
 mod sdk_sign_in;
 mod support;

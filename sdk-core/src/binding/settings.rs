@@ -101,7 +101,8 @@ impl Settings {
         let mut members = Members::parse(ABOUT, json)?;
         let credentials = credentials(&mut members);
         let oauth = oauth(&mut members);
-        let store = members.text("token_file").map(|path| Arc::new(FileTokenStore::new(path)) as Arc<dyn TokenStore>);
+        let store =
+            members.text("token_file").map(|path| Arc::new(FileTokenStore::new(path)) as Arc<dyn TokenStore>);
         let budget = members.switch("budget", |members| {
             let standard = BudgetOptions::default();
             BudgetOptions {

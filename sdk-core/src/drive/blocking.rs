@@ -100,7 +100,8 @@ pub fn open(
     let runtime = runtime()?;
     let Outcome { envelope, stream } = runtime.block_on(async {
         let mut ended = || interrupted() || client.transport().is_err();
-        interruptible(run(client.line(), &*transport, plan, None), &mut ended, pin!(tokio::time::sleep(TICK))).await
+        interruptible(run(client.line(), &*transport, plan, None), &mut ended, pin!(tokio::time::sleep(TICK)))
+            .await
     })?;
     let open = Open::new(envelope, stream.unwrap_or_else(|| Body::full(Bytes::new())), idle);
     Ok(BlockingStream { open, runtime, _transport: transport })

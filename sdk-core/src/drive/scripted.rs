@@ -17,8 +17,8 @@ use crate::engine::envelope::{Body, Envelope};
 use crate::engine::error::{Error, Failure};
 use crate::engine::failure::{FailureKind, TransportFailure};
 use crate::engine::message::{Request, ResponseHead};
-use crate::engine::operation::Operation;
 use crate::engine::oauth::Next;
+use crate::engine::operation::Operation;
 use crate::engine::options::CallOptions;
 use crate::engine::random::Seed;
 use crate::engine::redact::Secret;
@@ -126,19 +126,18 @@ pub fn call(
     let outcome = planned.and_then(|plan| {
         let machine = AttemptLoop::new(plan, std::sync::Arc::clone(&client.line().shared), time.now());
         let give_up = play.cancel_after.map(|after| time.elapsed.saturating_add(after));
-        let mut player =
-            Player {
-                client,
-                time,
-                script,
-                give_up,
-                waits: &mut waits,
-                stream: &mut stream,
-                told: None,
-                read: Bytes::new(),
-                seed: play.seed,
-                for_token: false,
-            };
+        let mut player = Player {
+            client,
+            time,
+            script,
+            give_up,
+            waits: &mut waits,
+            stream: &mut stream,
+            told: None,
+            read: Bytes::new(),
+            seed: play.seed,
+            for_token: false,
+        };
         player.run(machine)
     });
     Played { outcome, stream, waits }
@@ -245,7 +244,12 @@ impl Player<'_> {
         }
     }
 
-    fn errand(&mut self, keeper: &Keeper, mut next: Next, until: Duration) -> Result<Result<Next, Error>, Error> {
+    fn errand(
+        &mut self,
+        keeper: &Keeper,
+        mut next: Next,
+        until: Duration,
+    ) -> Result<Result<Next, Error>, Error> {
         loop {
             let went_on = match (next, &keeper.store) {
                 (Next::Load, Some(store)) => {
@@ -277,7 +281,8 @@ impl Player<'_> {
         let seed = self.seed.map_or_else(super::seed, Ok)?;
         let mut plan = keeper.plan(next, seed);
         plan.deadline = plan.deadline.min(until.saturating_sub(self.time.elapsed));
-        let machine = AttemptLoop::new(plan, std::sync::Arc::clone(&self.client.line().shared), self.time.now());
+        let machine =
+            AttemptLoop::new(plan, std::sync::Arc::clone(&self.client.line().shared), self.time.now());
         self.read = Bytes::new();
         let ended = match self.play(machine)? {
             Ok(envelope) => Ok(envelope.bytes()),

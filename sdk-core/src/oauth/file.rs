@@ -58,9 +58,12 @@ impl FileTokenStore {
         if text.len() as u64 > LARGEST {
             return Err(self.wrong("is too large to be a token set; point the store to another path"));
         }
-        TokenSet::parse(&text)
-            .map(Some)
-            .map_err(|error| self.wrong(&format!("holds no token set ({}); remove it and sign in again", error.failure().message)))
+        TokenSet::parse(&text).map(Some).map_err(|error| {
+            self.wrong(&format!(
+                "holds no token set ({}); remove it and sign in again",
+                error.failure().message
+            ))
+        })
     }
 
     /// Keeps this in place of what was kept.

@@ -107,7 +107,11 @@ impl Keeper {
     }
 
     /// What the store has.
-    pub(crate) fn loaded(&self, found: Result<Option<TokenSet>, StoreError>, now: Now) -> Result<Next, Error> {
+    pub(crate) fn loaded(
+        &self,
+        found: Result<Option<TokenSet>, StoreError>,
+        now: Now,
+    ) -> Result<Next, Error> {
         let found = found.map_err(|error| {
             let advice = "See to the store, or give the client another one";
             let failure = Failure::new(format!("the token store could not be read: {error}"));
@@ -149,7 +153,12 @@ impl Keeper {
         outcome
     }
 
-    fn understood(&self, state: &mut State, ended: Result<Bytes, (Error, Bytes)>, now: Now) -> Result<Next, Error> {
+    fn understood(
+        &self,
+        state: &mut State,
+        ended: Result<Bytes, (Error, Bytes)>,
+        now: Now,
+    ) -> Result<Next, Error> {
         let body = match ended {
             Ok(body) => body,
             Err((error, body)) => {

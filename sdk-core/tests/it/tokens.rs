@@ -140,8 +140,14 @@ async fn threads_without_a_runtime_make_one_token_request_together() {
     let server = server().await;
     let client = builder(&server).tokens(expired()).build().unwrap();
     let blocking = move || {
-        waypost::drive::blocking::call(&client, &THING, &Arguments::new(), &CallOptions::default(), &mut || false)
-            .map(drop)
+        waypost::drive::blocking::call(
+            &client,
+            &THING,
+            &Arguments::new(),
+            &CallOptions::default(),
+            &mut || false,
+        )
+        .map(drop)
     };
     let threads: Vec<_> = (0..20).map(|_| std::thread::spawn(blocking.clone())).collect();
     tokio::task::spawn_blocking(move || {
@@ -164,7 +170,8 @@ async fn a_thread_that_is_interrupted_on_its_way_leaves_it_to_the_next() {
             std::thread::spawn(move || {
                 let (arguments, options) = (Arguments::new(), CallOptions::default());
                 let mut interrupted = || ended.load(Ordering::SeqCst);
-                waypost::drive::blocking::call(&client, &THING, &arguments, &options, &mut interrupted).map(drop)
+                waypost::drive::blocking::call(&client, &THING, &arguments, &options, &mut interrupted)
+                    .map(drop)
             })
             .join()
             .unwrap()

@@ -41,7 +41,8 @@ pub(crate) enum Refusal {
 
 /// From how the token request ended to what it means. `secrets` are what was sent in its body.
 pub(crate) fn refusal(error: Error, body: &[u8], secrets: &[&str]) -> Refusal {
-    let refused = matches!(error.status(), Some(400..=499)) && !matches!(error.status(), Some(408 | 425 | 429));
+    let refused =
+        matches!(error.status(), Some(400..=499)) && !matches!(error.status(), Some(408 | 425 | 429));
     let attempted = error.kind() != ErrorKind::Timeout && error.kind() != ErrorKind::Cancelled;
     let Some(status) = error.status().filter(|_| refused && attempted) else {
         return Refusal::Other(scrubbed(error, secrets));

@@ -60,4 +60,3 @@ impl fmt::Display for OAuthError {
         formatter.write_str(self.describe().as_deref().unwrap_or("no error code"))
     }
 }
-

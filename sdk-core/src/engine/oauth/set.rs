@@ -68,7 +68,8 @@ impl TokenSet {
     /// # Errors
     /// [`Error::Config`] when it is no such object. The text is not repeated.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
-        let members = document::object(json).ok_or_else(|| Error::config("the token set is not a JSON object"))?;
+        let members =
+            document::object(json).ok_or_else(|| Error::config("the token set is not a JSON object"))?;
         let members = members.into_iter().map(|(name, value, _)| (name, value)).collect();
         Self::read(&Document::Map(members)).map_err(|reason| Error::config(format!("the token set {reason}")))
     }
@@ -79,7 +80,9 @@ impl TokenSet {
         let token = text("access_token").ok_or("has no member `access_token`")?;
         let expires_at = match document.member("expires_at") {
             None | Some(Document::Null) => None,
-            Some(value) => Some(seconds(value).ok_or("has an `expires_at` that is no number of seconds since 1970")?),
+            Some(value) => {
+                Some(seconds(value).ok_or("has an `expires_at` that is no number of seconds since 1970")?)
+            }
         };
         Ok(Self {
             access_token: token.into(),

@@ -39,7 +39,8 @@ pub(crate) fn tokens(input: &Value) -> Value {
     };
     let mut time = VirtualTime::new(Duration::from_secs(BEGIN));
     let calls = input["calls"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let told: Vec<Value> = calls.iter().map(|call| one_call(operation, &client, &store, &mut time, call)).collect();
+    let told: Vec<Value> =
+        calls.iter().map(|call| one_call(operation, &client, &store, &mut time, call)).collect();
     json!({ "calls": told })
 }
 
@@ -159,4 +160,3 @@ impl TokenStore for Store {
         Box::pin(async { cleared })
     }
 }
-
