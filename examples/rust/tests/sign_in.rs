@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 const PASSWORD: &str = "seven wet umbrellas in a row";
 
@@ -28,8 +29,20 @@ fn program(path: &Path) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WAYPOST_")) {
         command.env_remove(name);
     }
-    command.kill_on_drop(true).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// What a program says, line by line, to its end.
+fn lines(said: ChildStdout) -> UnboundedReceiver<String> {
+    let (tell, told) = unbounded_channel();
+    thread::spawn(move || {
+        // Whatever it says must have somewhere to go, heard or not.
+        for line in BufReader::new(said).lines().map_while(Result::ok) {
+            tell.send(line).ok();
+        }
+    });
+    told
 }
 
 /// A gateway, a folder that goes with it, and a person who has an account there.
@@ -39,11 +52,13 @@ struct World {
     http: reqwest::Client,
     email: String,
     token: String,
-    _gateway: Child,
+    gateway: Child,
 }
 
 impl Drop for World {
     fn drop(&mut self) {
+        self.gateway.kill().ok();
+        self.gateway.wait().ok();
         fs::remove_dir_all(&self.folder).ok();
     }
 }
@@ -56,18 +71,16 @@ impl World {
         let mut command = program(&binary());
         command.args(["serve", "--listen", "127.0.0.1:0", "--durability", "normal", "--set", "rate_limits.enabled=false"]);
         let mut gateway = command.arg("--data-dir").arg(folder.join("data")).stderr(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(gateway.stdout.take().unwrap()).lines();
+        let mut said = lines(gateway.stdout.take().unwrap());
         let url = loop {
-            let line = lines.next_line().await.unwrap().expect("the gateway ended before it listened");
+            let line = said.recv().await.expect("the gateway ended before it listened");
             if let Some((_, url)) = line.split_once("listening on ") {
                 break url.trim().to_owned();
             }
         };
-        // Whatever else it says must have somewhere to go.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let http = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
         let email = format!("ada-{unique}@example.com");
-        let mut world = Self { url, folder, http, email, token: String::new(), _gateway: gateway };
+        let mut world = Self { url, folder, http, email, token: String::new(), gateway };
         let account = json!({"email": world.email, "password": PASSWORD, "name": "Ada Marlowe"});
         world.post("/v1/auth/register", &account).await;
         let tokens = world.post("/v1/auth/login", &json!({"email": world.email, "password": PASSWORD})).await;
@@ -102,16 +115,16 @@ impl World {
             command.env("WAYPOST_CLIENT_SECRET", &client.1);
         }
         let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut told = lines(child.stdout.take().unwrap());
         let mut said = String::new();
-        while let Some(line) = lines.next_line().await.unwrap() {
+        while let Some(line) = told.recv().await {
             person(&line).await;
             said.push_str(&line);
             said.push('\n');
         }
         let mut wrong = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut wrong).await.unwrap();
-        assert!(child.wait().await.unwrap().success(), "{said}{wrong}");
+        child.stderr.take().unwrap().read_to_string(&mut wrong).unwrap();
+        assert!(child.wait().unwrap().success(), "{said}{wrong}");
         said
     }
 
