@@ -41,4 +41,5 @@ mod oauth_sign_in;
 mod support;
 mod system;
 mod tenant_walk;
+mod users;
 mod versions;
