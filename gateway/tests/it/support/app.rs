@@ -20,6 +20,8 @@ pub struct App {
     stop: Option<oneshot::Sender<()>>,
     /// How it ended, and the data plane, which is asked once more when the gateway closes.
     served: tokio::task::JoinHandle<(std::io::Result<()>, Arc<DataPlane>)>,
+    /// Tells of events for as long as it serves.
+    bus: tokio::task::JoinHandle<()>,
 }
 
 impl App {
@@ -55,12 +57,16 @@ impl App {
             let served = listening.serve(async { stopped.await.unwrap_or_default() }).await;
             (served, data_plane)
         });
+        let bus = tokio::spawn({
+            let gateway = Arc::clone(&gateway);
+            async move { gateway.events().run(gateway.store()).await }
+        });
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Self { gateway, address, client, directory, stop: Some(stop), served }
+        Self { gateway, address, client, directory, stop: Some(stop), served, bus }
     }
 
     /// Stops it and starts it again on the same data.
@@ -81,8 +87,21 @@ impl App {
         }
         let (served, data_plane) = (&mut self.served).await.unwrap();
         served.unwrap();
+        self.bus.abort();
         self.gateway.close().await;
         drop(data_plane);
+    }
+
+    /// Waits until the bus has told of this event.
+    pub async fn told_up_to(&self, event: &serde_json::Value) {
+        let id = event["id"].as_str().unwrap();
+        for _ in 0..1_000 {
+            if self.gateway.events().position().as_str() >= id {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("the bus does not come to {id}");
     }
 
     /// The rows of every tenant, under the surface.
