@@ -25,5 +25,5 @@ mod store;
 
 pub use crate::engine::oauth::{OAuthClient, OAuthError, TokenSet};
 pub use file::FileTokenStore;
-pub(crate) use keeper::Keeper;
+pub(crate) use keeper::{Keeper, Waiting};
 pub use store::{MemoryTokenStore, StoreError, TokenStore};
