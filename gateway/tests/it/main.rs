@@ -43,4 +43,5 @@ mod sdk_sign_in;
 mod support;
 mod system;
 mod tenant_walk;
+mod users;
 mod versions;
