@@ -230,7 +230,7 @@ impl Player<'_> {
         self.told = None;
         match outcome {
             Ok(_) if self.given_up() || self.time.elapsed >= until => {
-                keeper.abandon(false);
+                keeper.abandon();
                 Ok(Event::Unauthorized(None))
             }
             Ok(ended) => Ok(match keeper.end(ended, operation) {
@@ -238,7 +238,7 @@ impl Player<'_> {
                 Err(error) => Event::Unauthorized(Some(error)),
             }),
             Err(error) => {
-                keeper.abandon(false);
+                keeper.abandon();
                 Err(error)
             }
         }

@@ -14,7 +14,7 @@ use crate::engine::error::{Error, Failure};
 use crate::engine::oauth::Next;
 use crate::engine::operation::Operation;
 use crate::engine::redact::Secret;
-use crate::oauth::Keeper;
+use crate::oauth::{Keeper, Waiting};
 use crate::transport::{BoxFuture, Transport};
 
 /// Another token than `refused`. `background`: the client, whose token requests go on if this call is dropped.
@@ -39,7 +39,7 @@ pub(super) fn token<'a>(
                     None => continue,
                 }
             }
-            let mut errand = Errand { keeper, over: false, under_way: false };
+            let mut errand = Errand { keeper, over: false };
             let outcome = errand.run(next, line, transport, background).await;
             errand.over = true;
             return keeper.end(outcome, operation);
@@ -51,12 +51,11 @@ pub(super) fn token<'a>(
 struct Errand<'a> {
     keeper: &'a Arc<Keeper>,
     over: bool,
-    under_way: bool,
 }
 
 impl Errand<'_> {
     async fn run(
-        &mut self,
+        &self,
         mut next: Next,
         line: &Line,
         transport: &dyn Transport,
@@ -81,7 +80,7 @@ impl Errand<'_> {
     }
 
     async fn request(
-        &mut self,
+        &self,
         next: Next,
         line: &Line,
         transport: &dyn Transport,
@@ -94,10 +93,13 @@ impl Errand<'_> {
             return request(keeper, line, Sender::Ours(transport), next).await;
         };
         let transport = Sender::Whole(client.transport()?);
-        self.under_way = true;
-        let ended = runtime.spawn(request(keeper, line, transport, next)).await;
-        self.under_way = false;
-        ended.unwrap_or_else(|_| {
+        let asking = Asking(Arc::clone(&keeper), keeper.asks());
+        let work = request(keeper, line, transport, next);
+        let spawned = runtime.spawn(async move {
+            let _asking = asking;
+            work.await
+        });
+        spawned.await.unwrap_or_else(|_| {
             let failure = Failure::new("the token request was not finished: its runtime is gone");
             Err(Error::Cancelled(Box::new(failure)))
         })
@@ -107,8 +109,17 @@ impl Errand<'_> {
 impl Drop for Errand<'_> {
     fn drop(&mut self) {
         if !self.over {
-            self.keeper.abandon(self.under_way);
+            self.keeper.abandon();
         }
+    }
+}
+
+/// A token request that outlives its call, also when it is dropped with its runtime.
+struct Asking(Arc<Keeper>, Waiting);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.asked(self.1);
     }
 }
 

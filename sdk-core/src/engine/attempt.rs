@@ -371,10 +371,13 @@ impl AttemptLoop {
                 if over_budget { classify::over_budget(error) } else { error }
             }
             Reason::Unauthorized => {
-                return Step::Done(Box::new(Err(self
-                    .unauthorized
-                    .take()
-                    .unwrap_or_else(|| super::oauth::sign_in(plan.operation, None)))));
+                let none = || super::oauth::sign_in(plan.operation, None);
+                let error = self.unauthorized.take().unwrap_or_else(none);
+                // One of the token endpoint tells of its own attempts.
+                if !error.attempts().is_empty() {
+                    return Step::Done(Box::new(Err(error)));
+                }
+                error
             }
             Reason::Cancelled => {
                 unsent(ErrorKind::Cancelled, format!("{id} was given up by its caller"), None)

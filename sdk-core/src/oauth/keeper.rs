@@ -39,6 +39,8 @@ struct State {
     ended: Option<(u64, Outcome)>,
     /// Why the last refresh token was not taken.
     refused: Option<Error>,
+    /// Of this errand a token request is under way that may outlive its call.
+    asking: Option<u64>,
     /// Whoever was on the errand has gone, and its request is still under way.
     orphaned: bool,
     /// In a forked child nobody is on the errand that was under way.
@@ -62,6 +64,7 @@ impl Keeper {
             begun: 0,
             ended: None,
             refused: None,
+            asking: None,
             orphaned: false,
             process: std::process::id(),
         };
@@ -122,8 +125,31 @@ impl Keeper {
         let (taken, next) = state.tokens.loaded(found.as_ref().map(facts), same, now.unix);
         if taken {
             state.held = found;
+        } else if next == Next::Clear {
+            state.held = None;
         }
         Ok(next)
+    }
+
+    /// The token request begins, and may outlive whoever is on the errand.
+    pub(crate) fn asks(&self) -> Waiting {
+        let mut state = self.state();
+        state.asking = Some(state.begun);
+        Waiting(state.begun)
+    }
+
+    /// It is over. If it was not [`answered`](Self::answered), nothing is known of its outcome.
+    pub(crate) fn asked(&self, errand: Waiting) {
+        let mut state = self.state();
+        if state.asking != Some(errand.0) {
+            return;
+        }
+        state.asking = None;
+        if std::mem::take(&mut state.orphaned) {
+            state.tokens.failed();
+            drop(state);
+            self.changed.notify_waiters();
+        }
     }
 
     /// The token request.
@@ -140,9 +166,9 @@ impl Keeper {
     pub(crate) fn answered(&self, ended: Result<Bytes, (Error, Bytes)>, now: Now) -> Result<Next, Error> {
         let mut state = self.state();
         let outcome = self.understood(&mut state, ended, now);
-        if state.orphaned {
+        state.asking = None;
+        if std::mem::take(&mut state.orphaned) {
             // Nobody is there to go on: what is left to do is the next caller's.
-            state.orphaned = false;
             if let Err(error) = &outcome {
                 state.ended = Some((state.begun, Err(error.clone())));
             }
@@ -227,11 +253,11 @@ impl Keeper {
         outcome
     }
 
-    /// Whoever is on the errand goes. `under_way`: the request goes on without.
-    pub(crate) fn abandon(&self, under_way: bool) {
+    /// Whoever is on the errand goes. A request that may outlive it goes on, and ends the errand.
+    pub(crate) fn abandon(&self) {
         let mut state = self.state();
-        state.orphaned = under_way;
-        if !under_way {
+        state.orphaned = state.asking.is_some();
+        if !state.orphaned {
             state.tokens.failed();
             drop(state);
             self.changed.notify_waiters();

@@ -29,6 +29,6 @@ mod store;
 pub use crate::engine::oauth::{OAuthClient, OAuthError, TokenSet};
 pub use crate::engine::sign_in::DeviceProgress;
 pub use file::FileTokenStore;
-pub(crate) use keeper::Keeper;
+pub(crate) use keeper::{Keeper, Waiting};
 pub use sign_in::{AuthorizationCode, SignIn};
 pub use store::{MemoryTokenStore, StoreError, TokenStore};

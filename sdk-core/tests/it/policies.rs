@@ -11,7 +11,7 @@ use waypost::engine::policy::cache::{Cache, CacheOptions, Key};
 use waypost::engine::policy::pacing::Pacing;
 use waypost::engine::{
     Arguments, AttemptLoop, CallOptions, ClientOptions, Credentials, Environment, Error, ErrorKind, Event,
-    Headers, Now, OAuthClient, Plan, Request, ResponseHead, Secret, Seed, Shared, Step, TraceParent,
+    Headers, Now, OAuthClient, Plan, Request, ResponseHead, Seed, Shared, Step, TraceParent,
 };
 
 static GET: Operation = Operation {

@@ -129,6 +129,7 @@ fn drive(operation: &'static Operation, client: &ClientOptions, seed: [u8; 32], 
                 run.elapsed = clock - begin;
                 return run;
             }
+            Step::Authorize { .. } => Event::Unauthorized(None),
             Step::Sleep(wait) => {
                 clock += wait;
                 Event::Slept

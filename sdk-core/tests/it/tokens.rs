@@ -79,7 +79,7 @@ async fn two_hundred_calls_on_many_threads_make_one_token_request_too() {
 #[tokio::test]
 async fn fifty_calls_that_are_refused_at_once_refresh_once_and_are_sent_once_more() {
     let server = server().await;
-    let client = builder(&server).tokens(TokenSet::new("t0").with_refresh_token("r0")).build().unwrap();
+    let client = builder(&server).tokens(TokenSet::new("stale").with_refresh_token("r0")).build().unwrap();
     for outcome in join_all((0..50).map(|_| call(&client))).await {
         outcome.unwrap();
     }

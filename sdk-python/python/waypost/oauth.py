@@ -305,6 +305,7 @@ def store_function(store: TokenStore | AsyncTokenStore) -> Callable[[str, str | 
 
     def ask(verb: str, tokens: str | None) -> object:
         try:
+            value: object
             if verb == "save":
                 value = store.save(TokenSet.from_json(tokens or ""))
             else:

@@ -67,7 +67,10 @@ pub(crate) fn sign_in(operation: &Operation, refused: Option<Error>) -> Error {
         "Sign in again and give the client the new tokens, or give it a client's id and secret (WAYPOST_CLIENT_ID, WAYPOST_CLIENT_SECRET)",
     );
     failure.operation = Some(operation.id);
-    failure.oauth = refused.and_then(|error| error.into_failure().oauth);
+    if let Some(refused) = refused.map(Error::into_failure) {
+        failure.status = refused.status;
+        failure.oauth = refused.oauth;
+    }
     Error::OAuth(Box::new(failure))
 }
 

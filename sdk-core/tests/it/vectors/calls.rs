@@ -83,6 +83,8 @@ fn one_call(
             event = Event::Cancelled;
         }
         event = match machine.next(event, clock.now()) {
+            // No client of this runner gets tokens.
+            Step::Authorize { .. } => Event::Unauthorized(None),
             Step::Done(result) => return outcome(&result, &run, clock.elapsed.saturating_sub(began)),
             Step::Sleep(wait) => {
                 run.waits.push(number(wait));
