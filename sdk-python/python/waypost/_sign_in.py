@@ -162,6 +162,7 @@ class _Shared:
         return secrets.token_urlsafe(32)
 
     def __repr__(self) -> str:
+        """Where, and for which client; never its secret."""
         return f"{type(self).__name__}({native.redact_url(self._base_url)!r}, client_id={self._settings['client_id']!r})"
 
 
@@ -380,6 +381,7 @@ class _Code:
     """A person is on their way to the authorization server."""
 
     def __init__(self, sign_in: Any, steps: Any, url: str, state: str) -> None:
+        """Made by `begin`."""
         self._sign_in: Final = sign_in
         self._steps: Final = steps
         self._url: Final = url
@@ -396,6 +398,7 @@ class _Code:
         return self._state
 
     def __repr__(self) -> str:
+        """Where the person goes, without what is in the query."""
         return f"{type(self).__name__}({native.redact_url(self._url)!r})"
 
 
