@@ -11,7 +11,7 @@ mod encoding;
 mod outcomes;
 mod policies;
 #[cfg(not(target_arch = "wasm32"))]
-mod tokens;
+pub(crate) mod tokens;
 
 use serde_json::Value;
 
