@@ -11,7 +11,7 @@ use ::http::{HeaderMap, Request, Response};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use waypost_proxy::config::watch::{self, Look};
-use waypost_proxy::config::{self, Cors, Fault, Faulty, Limits, Listener, Route, Size, Time};
+use waypost_proxy::config::{self, Cors, Fault, Faulty, Limits, Listener, Match, Route, Size, Time};
 use waypost_proxy::observe::Finished;
 use waypost_proxy::{Body, Caller, Config, Host, Proxy, Refusal, Sockets, Visit};
 
@@ -23,6 +23,9 @@ use crate::telemetry;
 
 /// The service and the provider that stand for the gateway itself.
 const PLATFORM: &str = "platform";
+
+/// The authorization endpoint has a route of its own: pages of other origins never read its answers, whatever the settings say (RFC 9700, section 2.6).
+const AUTHORIZE: &str = "platform_authorize";
 
 /// The gateway's own API, as the data plane's service `platform`.
 struct Platform(Service);
@@ -45,9 +48,9 @@ impl Host for Platform {
             match self.0.gateway().authenticate(headers, client).await {
                 Ok(http::Caller::Anonymous { .. }) => Ok(None),
                 Ok(http::Caller::Known(identity)) => Ok(Some(Arc::new(Caller {
-                    name: identity.user_id,
-                    tenant: Some(identity.tenant_id),
-                    tier: Some(identity.tier),
+                    name: identity.user_id.clone(),
+                    tenant: Some(identity.tenant_id.clone()),
+                    tier: Some(identity.tier.clone()),
                     permissions: identity.permissions.to_vec(),
                 }))),
                 Err(error) => Err(problem::refusal(&error)),
@@ -206,11 +209,18 @@ impl Own {
             service: Some(PLATFORM.to_owned()),
             ..Route::default()
         });
+        config.routes.push(Route {
+            name: AUTHORIZE.to_owned(),
+            priority: i32::MIN,
+            matches: Match { path: Some("/oauth/authorize".to_owned()), ..Match::default() },
+            service: Some(PLATFORM.to_owned()),
+            ..Route::default()
+        });
         let services_are_limited = config.limits.enabled;
         for route in &mut config.routes {
             let own = route.service.as_deref() == Some(PLATFORM);
             route.limit.exempt |= !if own { self.limits.enabled } else { services_are_limited };
-            if own && route.cors.is_none() {
+            if own && route.cors.is_none() && route.name != AUTHORIZE {
                 route.cors.clone_from(&self.cors);
             }
         }

@@ -142,7 +142,7 @@ impl Gateway {
     /// # Errors
     /// The database, or no randomness.
     pub async fn rotate_signing_key(&self) -> Result<(), KeyError> {
-        self.oauth.tokens.keys.rotate(&self.store, &self.secrets).await
+        self.oauth.tokens.keys.rotate(&self.store, &self.secrets).await.map(drop)
     }
 
     /// Takes over keys that another process made, and makes the next one if it is time. Done by itself with the other housekeeping.
@@ -207,6 +207,10 @@ impl Gateway {
     }
 
     async fn flush(&self) -> Result<(), StoreError> {
+        // A key that another process made begins to sign ten minutes later: until then every process has it.
+        if let Err(error) = self.reload_signing_keys().await {
+            tracing::error!(%error, "the keys for access tokens could not be looked after; the present ones stay");
+        }
         self.api_key_usage.flush(&self.store).await?;
         self.refusals.flush(&self.store).await?;
         self.keep_analytics().await
@@ -216,15 +220,15 @@ impl Gateway {
         self.prune_analytics().await?;
         let answers = self.store.prune(self.store.now()).await?;
         tracing::debug!(answers, "removed recorded answers that have expired");
-        if let Err(error) = self.reload_signing_keys().await {
-            tracing::error!(%error, "the keys for access tokens could not be looked after; the present ones stay");
-        }
+        self.auth.known.sweep(self.store.now());
         loop {
             let mut tx = self.store.begin_system(System::Housekeeping).await?;
             let now = tx.now();
             let mut more = crate::auth::storage::prune(tx.connection(), now).await?;
             more |= crate::oauth::prune(tx.connection(), now).await?;
             more |= crate::browser::forget_expired(tx.connection(), now).await? >= 1_000;
+            more |=
+                crate::audit::prune(&mut tx, now.saturating_sub(micros(self.config.audit.retention))).await?;
             crate::auth::changes::prune(&mut tx).await?;
             tx.commit_empty().await?;
             if !more {
@@ -241,4 +245,8 @@ impl Gateway {
         self.end_analytics().await;
         self.store.close().await;
     }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp } from "node:fs/promises";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
@@ -11,6 +11,7 @@ import { promisify } from "node:util";
 import { Webhook } from "waypost/webhooks";
 
 import { startGateway } from "./support/gateway.js";
+import { decide, oauthClient, type Person, register } from "./support/person.js";
 import { repository } from "./support/repository.js";
 
 const run = promisify(execFile);
@@ -59,4 +60,50 @@ test("the receiver believes what is genuine, does it once, and refuses the rest"
   } finally {
     child.kill("SIGKILL");
   }
+});
+
+/** Runs `sign_in`; the person does as `comply` says when it tells them something. */
+async function signIn(args: readonly string[], env: Readonly<Record<string, string>>, comply: (printed: string) => unknown = () => undefined): Promise<string> {
+  const child = spawn(process.execPath, [join(folder, "out/sign_in.js"), ...args], { env: { ...process.env, WAYPOST_BASE_URL: baseUrl, ...env } });
+  let [printed, failed] = ["", ""];
+  let doing: unknown;
+  child.stdout.on("data", (piece: Buffer) => {
+    printed += piece.toString();
+    doing ??= comply(printed);
+  });
+  child.stderr.on("data", (piece: Buffer) => (failed += piece.toString()));
+  const [status] = (await once(child, "close")) as [number];
+  await doing;
+  assert.equal(failed, "");
+  assert.equal(status, 0);
+  return printed;
+}
+
+test("a program signs in for itself by its id and secret", async () => {
+  const { id, secret } = await oauthClient({ baseUrl }, await register({ baseUrl }), { type: "confidential", grant_types: ["client_credentials"], redirect_uris: [] });
+  assert.match(await signIn(["client-credentials"], { WAYPOST_CLIENT_ID: id, WAYPOST_CLIENT_SECRET: secret }), /^Signed in: 0 wallets$/m);
+});
+
+test("a person signs in by their browser and on another device, and the tokens of the file are renewed later", async () => {
+  const person: Person = await register({ baseUrl });
+  const grants = ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"];
+  const { id } = await oauthClient({ baseUrl }, person, { grant_types: grants, redirect_uris: ["http://127.0.0.1/callback"] });
+  const env = { WAYPOST_CLIENT_ID: id };
+  const file = join(folder, "tokens.json");
+  const browser = (printed: string): unknown => {
+    const url = /browser: (\S+)\n/.exec(printed)?.[1];
+    return url === undefined ? undefined : decide({ baseUrl }, person, url).then((location) => fetch(location));
+  };
+  assert.match(await signIn(["browser", file], env, browser), /^Signed in: 0 wallets$/m);
+  const device = (printed: string): unknown => {
+    const [, url, code] = /Visit (\S+) and type (\S+)\n/.exec(printed) ?? [];
+    return url === undefined ? undefined : decide({ baseUrl }, person, `${url}?user_code=${code}`);
+  };
+  assert.match(await signIn(["device", file], env, device), /^Signed in: 0 wallets$/m);
+  const before = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
+  await writeFile(file, JSON.stringify({ ...before, expires_at: 1 }));
+  assert.match(await signIn(["refresh", file], env), /^Signed in: 0 wallets$/m);
+  const after = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
+  assert.notEqual(after["access_token"], before["access_token"]);
+  assert.notEqual(after["refresh_token"], before["refresh_token"]);
 });

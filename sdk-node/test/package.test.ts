@@ -41,14 +41,14 @@ test("only what is for Node imports Node's modules", async () => {
 });
 
 test("ESM and CommonJS give the same names", async () => {
-  for (const entry of ["waypost", "waypost/webhooks", "waypost/testing"]) {
+  for (const entry of ["waypost", "waypost/webhooks", "waypost/testing", "waypost/oauth"]) {
     const imported = Object.keys((await import(entry)) as object).filter((name) => name !== "default" && name !== "module.exports");
     assert.deepEqual(Object.keys(require(entry) as object).toSorted(), imported.toSorted(), entry);
   }
 });
 
-test("`waypost/webhooks` loads no engine", async () => {
-  const script = `await import("waypost/webhooks"); process.stdout.write(JSON.stringify(process.report.getReport().sharedObjects.filter((path) => path.endsWith(".node"))));`;
+test("`waypost/webhooks` and `waypost/oauth` load no engine", async () => {
+  const script = `await import("waypost/webhooks"); await import("waypost/oauth"); process.stdout.write(JSON.stringify(process.report.getReport().sharedObjects.filter((path) => path.endsWith(".node"))));`;
   const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script]);
   assert.equal(stdout, "[]");
 });

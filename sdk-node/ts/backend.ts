@@ -147,6 +147,8 @@ export interface Report {
   readonly code?: string | null;
   /** What the server said (RFC 9457), whole. */
   readonly problem?: Record<string, unknown> | null;
+  /** What the authorization server said (RFC 6749, section 5.2). */
+  readonly oauth?: { readonly error?: string | null; readonly error_description?: string | null; readonly error_uri?: string | null } | null;
   readonly request_id?: string | null;
   /** How long the server asked to wait, in seconds. */
   readonly retry_after_s?: number | null;

@@ -62,6 +62,12 @@ export interface ErrorDetails {
   readonly url?: string;
   /** The beginning of the last answer's body, where it was not a problem. */
   readonly excerpt?: string;
+  /** The authorization server's word (RFC 6749, section 5.2), or one of the SDK's own: `invalid_grant`, `access_denied`, `state_mismatch`. */
+  readonly error?: string;
+  /** What the authorization server says about it. */
+  readonly errorDescription?: string;
+  /** Where it says more. */
+  readonly errorUri?: string;
 }
 
 const BRAND = Symbol.for("waypost.error");
@@ -80,6 +86,9 @@ export class WaypostError extends Error implements ErrorDetails {
   declare readonly method?: string;
   declare readonly url?: string;
   declare readonly excerpt?: string;
+  declare readonly error?: string;
+  declare readonly errorDescription?: string;
+  declare readonly errorUri?: string;
 
   /** Errors are made by the client, by `waypost/testing`, and by {@link errorFrom}. */
   constructor(details: ErrorDetails, options?: { readonly cause?: unknown }) {
@@ -168,7 +177,7 @@ export class CircuitOpenError extends TransportError {
 export class DecodeError extends WaypostError {
   declare readonly kind: "decode";
 }
-/** No access token could be had for the client's id and secret. */
+/** There is no access token, and none could be had: `error` is the word for why. */
 export class OAuthError extends WaypostError {
   declare readonly kind: "oauth";
 }
@@ -275,6 +284,9 @@ export function errorOf(report: Report, cause?: unknown): WaypostError {
     method: report.method,
     url: report.url,
     excerpt: report.excerpt,
+    error: report.oauth?.error,
+    errorDescription: report.oauth?.error_description,
+    errorUri: report.oauth?.error_uri,
   };
   return errorFrom(details as ErrorDetails, cause === undefined ? undefined : { cause });
 }

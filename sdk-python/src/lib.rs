@@ -16,6 +16,7 @@ mod pure;
 mod queue;
 mod runtime;
 mod scripted;
+mod sign_in;
 mod store;
 mod stream;
 
@@ -65,6 +66,8 @@ mod _native {
     use crate::queue::Queue;
     #[pymodule_export]
     use crate::scripted::{Attempted, Reply, Scripted};
+    #[pymodule_export]
+    use crate::sign_in::SignInSteps;
     #[pymodule_export]
     use crate::store::token_file;
     #[pymodule_export]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import waypost
 from gateway import Gateway
+from person import Person, ask
 from waypost import webhooks
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "python"
@@ -67,5 +70,53 @@ def test_the_webhook_receiver_takes_what_is_genuine(
     assert capsys.readouterr().out.count("wallet.credited: Household now holds 12.50 EUR") == 1
 
 
+def sign_in(gateway: Gateway, arguments: list[str], client: tuple[str, str], person: Callable[[str], object] = lambda said: None) -> str:
+    """Runs `sign_in.py`; the person does something when it says something."""
+    settings = {"WAYPOST_BASE_URL": gateway.url, "WAYPOST_CLIENT_ID": client[0], **({"WAYPOST_CLIENT_SECRET": client[1]} if client[1] else {})}
+    command = [sys.executable, "-W", "error", str(EXAMPLES / "sign_in.py"), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **settings}) as child:
+        assert child.stdout is not None and child.stderr is not None
+        said = ""
+        for line in child.stdout:
+            said += line
+            person(line)
+        wrong = child.stderr.read()
+    assert (child.returncode, wrong) == (0, "")
+    return said
+
+
+def test_a_program_signs_in_for_itself_by_its_id_and_secret(gateway: Gateway) -> None:
+    client = Person(gateway.url).client(type="confidential", grant_types=["client_credentials"], redirect_uris=[])
+    assert sign_in(gateway, ["client-credentials"], client) == "Signed in: 0 wallets\n"
+
+
+def test_a_person_signs_in_by_their_browser_and_on_another_device_and_the_tokens_of_the_file_are_renewed_later(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    person = Person(gateway.url)
+    grants = ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"]
+    client = person.client(grant_types=grants, redirect_uris=["http://127.0.0.1/callback"])
+    file = tmp_path / "tokens.json"
+
+    def by_browser(line: str) -> None:
+        if line.startswith("Open this address in a browser: "):
+            assert "You are signed in" in ask(person.decide(line.split()[-1]))[2]
+
+    assert sign_in(gateway, ["browser", str(file)], client, by_browser).endswith("Signed in: 0 wallets\n")
+
+    def on_a_device(line: str) -> None:
+        if line.startswith("Visit "):
+            _, address, *_, code = line.split()
+            person.decide(f"{address}?user_code={code}")
+
+    assert sign_in(gateway, ["device", str(file)], client, on_a_device).endswith("Signed in: 0 wallets\n")
+    before = json.loads(file.read_text())
+    file.write_text(json.dumps({**before, "expires_at": 1}))
+    assert sign_in(gateway, ["refresh", str(file)], client) == "Signed in: 0 wallets\n"
+    after = json.loads(file.read_text())
+    assert after["access_token"] != before["access_token"]
+    assert after["refresh_token"] != before["refresh_token"]
+
+
 def test_every_example_is_run() -> None:
-    assert {file.name for file in EXAMPLES.glob("*.py")} == {"story.py", "story_async.py", "webhook_receiver.py"}
+    assert {file.name for file in EXAMPLES.glob("*.py")} == {"sign_in.py", "story.py", "story_async.py", "webhook_receiver.py"}

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import waypost
 
-PUBLIC = ("waypost", "waypost.errors", "waypost.middleware", "waypost.models", "waypost.testing", "waypost.webhooks")
+PUBLIC = ("waypost", "waypost.errors", "waypost.middleware", "waypost.models", "waypost.oauth", "waypost.testing", "waypost.webhooks")
 
 
 def python(code: str) -> str:

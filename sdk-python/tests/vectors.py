@@ -15,12 +15,14 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 import waypost
 from waypost import _native, errors, oauth, webhooks
 from waypost._call import EventOperation, ListOperation, Operation, Parameter, StreamOperation
 from waypost._client import engine_client
+from waypost.oauth import AsyncSignIn, DeviceProgress, SignIn
 
 Outcome = dict[str, Any]
 
@@ -393,6 +395,123 @@ def webhook(given: Mapping[str, Any]) -> Outcome:
     return {"refused": None, "id": delivery.id, "timestamp": delivery.timestamp}
 
 
+# --- `sign_in`
+
+
+def _metadata(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata of the server of a case."""
+    members: dict[str, Any] = {
+        "issuer": given.get("base_url", "https://auth.example").rstrip("/"),
+        "authorization_endpoint": "https://auth.example/oauth/authorize",
+        "token_endpoint": "https://auth.example/oauth/token",
+        "device_authorization_endpoint": "https://auth.example/oauth/device_authorization",
+        "authorization_response_iss_parameter_supported": True,
+        **given.get("metadata", {}),
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+class _Script:
+    """What stands for sockets, clock and randomness of a sign-in."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.answers = [*given.get("discovery", [{"json": _metadata(given)}]), *given["answers"]]
+        self.requests: list[Outcome] = []
+        self.waits: list[float] = []
+        self.random = ["dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "af0ifjsldkj"]
+
+    def client(self, origin: str) -> Any:
+        settings = {"base_url": origin, "max_retries": 0, "budget": False, "cache": False, "pacing": False, "trace": False}
+        return engine_client(settings, (), {}, _native.Scripted(self._answer))
+
+    def _answer(self, request: _native.Attempted) -> _native.Reply:
+        form = dict(parse_qsl(request.body.decode(), keep_blank_values=True)) if request.method == "POST" else None
+        authorization = dict(request.headers).get("authorization")
+        self.requests.append({"method": request.method, "url": request.url, "form": form, "authorization": authorization})
+        return reply(self.answers.pop(0))
+
+    def now(self) -> float:
+        return 1_700_000_000 + sum(self.waits)
+
+    def wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+def _sign_in(given: Mapping[str, Any], asynchronous: bool) -> Outcome:
+    script = _Script(given)
+    progress: list[Outcome] = []
+    opened: str | None = None
+
+    class Sync(SignIn):
+        _client = staticmethod(script.client)
+        _now = staticmethod(script.now)
+        _random = staticmethod(script.random.pop)
+        _sleep = staticmethod(script.wait)
+
+    class Async(AsyncSignIn):
+        _client = staticmethod(script.client)
+        _now = staticmethod(script.now)
+        _random = staticmethod(script.random.pop)
+
+        async def _sleep(self, seconds: float) -> None:
+            script.wait(seconds)
+
+    settings = {
+        "base_url": given.get("base_url", "https://auth.example"),
+        "client_id": given.get("client_id", "ocl_1"),
+        "client_secret": given.get("client_secret"),
+        "scope": given.get("scope"),
+        "environment": {},
+    }
+
+    def show(told: DeviceProgress) -> None:
+        shown = told._asdict()
+        progress.append({**shown, "wait_ms": shown.pop("wait") * 1000})
+
+    redirect_uri = "http://127.0.0.1:4711/callback"
+
+    async def run() -> Any:
+        nonlocal opened
+        made = Async(**settings)
+        if given["flow"] == "device":
+            return await made.with_device(show)
+        code = await made.begin(redirect_uri)
+        opened = code.url
+        return await code.finish(given.get("redirect", ""))
+
+    def run_sync() -> Any:
+        nonlocal opened
+        made = Sync(**settings)
+        if given["flow"] == "device":
+            return made.with_device(show)
+        code = made.begin(redirect_uri)
+        opened = code.url
+        return code.finish(given.get("redirect", ""))
+
+    try:
+        tokens = asyncio.run(run()) if asynchronous else run_sync()
+        more = {"result": "ok", "tokens": json.loads(tokens.to_json()), "printed": repr(tokens)}
+    except errors.WaypostError as error:
+        more = {
+            "result": KINDS[type(error)],
+            "error": getattr(error, "error", None),
+            "description": getattr(error, "error_description", None),
+            "uri": getattr(error, "error_uri", None),
+            "status": error.status,
+            "message": str(error),
+            "printed": f"{error} {error!r} {error.__dict__}",
+        }
+    return {"requests": script.requests, "progress": progress, "waits_ms": [wait * 1000 for wait in script.waits], "opened": opened, **more}
+
+
+def sign_in(given: Mapping[str, Any]) -> Outcome:
+    return _sign_in(given, False)
+
+
+def sign_in_async(given: Mapping[str, Any]) -> Outcome:
+    return _sign_in(given, True)
+
+
 # --- the engine's own
 
 
@@ -410,6 +529,7 @@ RUNNERS: dict[str, tuple[Callable[[Mapping[str, Any]], Outcome], ...]] = {
     "call": (call, call_async),
     "tokens": (tokens, tokens_async),
     "paging": (paging, paging_async),
+    "sign_in": (sign_in, sign_in_async),
     "webhook": (webhook,),
     **{
         name: (engine(name),)

@@ -11,11 +11,15 @@ const END = 0xff;
 const ABSENT = 0xfe;
 const NOTHING = new Uint8Array();
 
-/** One instance of the module. */
+/** One instance of the module. Views of its memory and addresses in it are kept: asking for them anew costs a call more than its work. */
 export class Engine {
   #exports;
+  /** Its memory; without length once that has grown. */
   #bytes = NOTHING;
   #numbers;
+  /** Where texts are written, and how many bytes of them there is room for. */
+  #room = 0;
+  #most = 0;
 
   /** @param instance - an instance of `waypost.wasm`. */
   constructor(instance) {
@@ -48,46 +52,49 @@ export class Engine {
   }
 
   /** Begins a call: the first step. */
-  start(seed, texts, ...numbers) {
-    return this.#told(this.#exports.start(this.#put(seed, texts), ...numbers));
+  start(seed, texts, client, operation, body, headers, timeout, deadline, retries, elapsed) {
+    return this.#told(this.#exports.start(this.#put(seed, texts), client, operation, body, headers, timeout, deadline, retries, elapsed));
   }
 
   /** Tells a call what happened: the next step. */
-  next(texts, ...numbers) {
-    return this.#told(this.#exports.next(texts.length > 0 ? this.#put(NOTHING, texts) : 0, ...numbers));
+  next(texts, call, event, first, second, elapsed, unix) {
+    return this.#told(this.#exports.next(texts.length > 0 ? this.#put(NOTHING, texts) : 0, call, event, first, second, elapsed, unix));
   }
 
   /** Writes texts where the module reads them; how many bytes they are. */
   #put(first, texts) {
     let most = first.length;
     // A UTF-16 unit becomes at most three bytes.
-    for (const text of texts) most += (text?.length ?? 1) * 3 + 1;
-    const start = this.#exports.room(most);
-    const bytes = this.#memory();
-    bytes.set(first, start);
-    let place = start + first.length;
-    for (const text of texts) {
+    for (let at = 0; at < texts.length; at++) most += (texts[at]?.length ?? 1) * 3 + 1;
+    if (most > this.#most) {
+      this.#most = Math.max(most, 1024);
+      this.#room = this.#exports.room(this.#most);
+    }
+    if (this.#bytes.length === 0) this.#look();
+    const bytes = this.#bytes;
+    bytes.set(first, this.#room);
+    let place = this.#room + first.length;
+    for (let at = 0; at < texts.length; at++) {
+      const text = texts[at];
       if (text == null) bytes[place++] = ABSENT;
-      else place += encoder.encodeInto(text, bytes.subarray(place)).written;
+      else if (text.length > 0) place += encoder.encodeInto(text, bytes.subarray(place)).written;
       bytes[place++] = END;
     }
-    return place - start;
+    return place - this.#room;
   }
 
   #told(number) {
-    const bytes = this.#memory();
-    const [first, second, third, length] = this.#numbers;
+    if (this.#bytes.length === 0) this.#look();
+    const numbers = this.#numbers;
+    const length = numbers[3];
     const at = length > 0 ? this.#exports.text() : 0;
-    return { number, first, second, third, text: length > 0 ? decoder.decode(bytes.subarray(at, at + length)) : "" };
+    return { number, first: numbers[0], second: numbers[1], third: numbers[2], text: length > 0 ? decoder.decode(this.#bytes.subarray(at, at + length)) : "" };
   }
 
-  /** The module's memory, looked at anew when it has grown. */
-  #memory() {
+  /** The module's memory, looked at anew since it has grown. */
+  #look() {
     const { memory, numbers } = this.#exports;
-    if (this.#bytes.buffer !== memory.buffer) {
-      this.#bytes = new Uint8Array(memory.buffer);
-      this.#numbers = new Float64Array(memory.buffer, numbers(), 4);
-    }
-    return this.#bytes;
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#numbers = new Float64Array(memory.buffer, numbers(), 4);
   }
 }

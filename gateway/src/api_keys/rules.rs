@@ -63,6 +63,15 @@ impl KeyRecord {
         let alive = !self.revoked && self.expires_at.is_none_or(|expires_at| now < expires_at);
         (current || previous) && alive
     }
+
+    /// When a secret with this hash stops opening it by itself.
+    pub(crate) fn ends(&self, hash: &TokenHash) -> Option<i64> {
+        let replaced = match &self.previous {
+            Some((_, until)) if !hash.matches(&self.hash) => Some(*until),
+            _ => None,
+        };
+        self.expires_at.into_iter().chain(replaced).min()
+    }
 }
 
 /// The state of a key at `now`.
@@ -155,7 +164,7 @@ mod tests {
             previous: None,
             expires_at: None,
             revoked: false,
-            touched: Default::default(),
+            last_used_at: 0,
             platform: false,
         }
     }

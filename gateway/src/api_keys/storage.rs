@@ -1,7 +1,6 @@
 //! API keys in the database.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use sqlx::FromRow;
 use waypost_types::{ApiKey, ApiKeyStatus};
@@ -11,7 +10,7 @@ use crate::store::clock::to_rfc3339;
 use crate::store::cursor::Position;
 use crate::store::{Readers, SystemTx, TenantExecutor, TenantReader, WriteTx, sql};
 
-/// What a key is good for: kept in the cache.
+/// What a key is good for.
 #[derive(Debug)]
 pub(crate) struct KeyRecord {
     pub(crate) id: String,
@@ -24,8 +23,8 @@ pub(crate) struct KeyRecord {
     pub(crate) previous: Option<(Vec<u8>, i64)>,
     pub(crate) expires_at: Option<i64>,
     pub(crate) revoked: bool,
-    /// When its use was last noted.
-    pub(crate) touched: AtomicI64,
+    /// When it was last used; 0 if never.
+    pub(crate) last_used_at: i64,
     /// Whether its tenant is that of those who run the gateway.
     pub(crate) platform: bool,
 }
@@ -89,7 +88,7 @@ impl KeyRecord {
             hash: row.hash,
             expires_at: row.expires_at,
             revoked: row.revoked_at.is_some(),
-            touched: AtomicI64::new(row.last_used_at.unwrap_or(0)),
+            last_used_at: row.last_used_at.unwrap_or(0),
             platform,
         }
     }

@@ -1,15 +1,11 @@
-//! When each key was last used: noted in memory with every request, written to the database now and then, so that a read
+//! When each key was last used: noted in memory with a request now and then, written to the database now and then, so that a read
 //! does not become a write.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
-use super::storage::{self, KeyRecord};
+use super::storage;
 use crate::store::{Store, StoreError, System};
-
-/// Uses of one key within this time are one: 10 seconds.
-const COARSE: i64 = 10_000_000;
 
 /// Uses that are not written yet.
 #[derive(Debug, Default)]
@@ -18,16 +14,9 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// Notes a use at `now` (microseconds).
-    pub(crate) fn touch(&self, record: &KeyRecord, now: i64) {
-        let last = record.touched.load(Ordering::Relaxed);
-        if now.saturating_sub(last) < COARSE {
-            return;
-        }
-        // Of several requests at once, one notes it.
-        if record.touched.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            self.noted.lock().unwrap_or_else(PoisonError::into_inner).insert(record.id.clone(), now);
-        }
+    /// Notes a use of a key or a service token at `now` (microseconds).
+    pub(crate) fn note(&self, credential_id: &str, now: i64) {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).insert(credential_id.to_owned(), now);
     }
 
     /// Writes what was noted. What could not be written is noted again.

@@ -11,7 +11,8 @@ mod storage;
 use waypost_types::{AuditOutcome, AuditType};
 
 use crate::http::{Caller, Context};
-use crate::store::WriteTx;
+use crate::secrets::id;
+use crate::store::{SystemTx, WriteTx};
 
 pub(crate) use noted::{Noted, Refusal};
 pub(crate) use storage::Event;
@@ -22,15 +23,25 @@ pub(crate) struct Entry<'a> {
     pub(crate) kind: AuditType,
     pub(crate) subject: &'a str,
     pub(crate) detail: Option<String>,
+    /// The user who did it, where the request does not say: one whom a browser's cookie names.
+    pub(crate) actor: Option<&'a str>,
 }
+
+/// As much of a detail as an event has room for.
+const LONGEST: usize = 500;
 
 impl<'a> Entry<'a> {
     pub(crate) fn new(kind: AuditType, subject: &'a str) -> Self {
-        Self { kind, subject, detail: None }
+        Self { kind, subject, detail: None, actor: None }
     }
 
-    pub(crate) fn with_detail(self, detail: String) -> Self {
-        Self { detail: Some(detail), ..self }
+    pub(crate) fn with_detail(self, detail: &str) -> Self {
+        let detail: String = detail.chars().take(LONGEST).collect();
+        Self { detail: Some(detail).filter(|detail| !detail.is_empty()), ..self }
+    }
+
+    pub(crate) fn by(self, user_id: &'a str) -> Self {
+        Self { actor: Some(user_id), ..self }
     }
 }
 
@@ -49,16 +60,38 @@ pub(crate) async fn record_refusal(
     storage::insert(tx, &event).await
 }
 
+/// Records what the command line did, in the transaction that does it.
+pub(crate) async fn record_by_operator(tx: &mut WriteTx, entry: Entry<'_>) -> Result<(), sqlx::Error> {
+    let event = Event {
+        kind: entry.kind.as_str().to_owned(),
+        outcome: AuditOutcome::Success.as_str().to_owned(),
+        actor_id: None,
+        credential_id: None,
+        subject_id: Some(entry.subject.to_owned()),
+        detail: entry.detail,
+        ip_address: None,
+        request_id: None,
+    };
+    storage::insert(tx, &event).await
+}
+
+/// Removes the oldest events that are from before a time, some of them, and says whether there may be more.
+pub(crate) async fn prune(tx: &mut SystemTx, before: i64) -> Result<bool, sqlx::Error> {
+    storage::prune(tx, before).await
+}
+
 fn event(context: &Context, entry: Entry<'_>, outcome: AuditOutcome) -> Event {
     let identity = match context.caller() {
         Caller::Known(identity) => Some(identity),
         Caller::Anonymous { .. } => None,
     };
+    // Who signs in is the one whom it is about.
+    let own = Some(entry.subject).filter(|subject| id::is("usr", subject));
+    let actor = identity.map(|identity| identity.user_id.as_str()).or(entry.actor).or(own);
     Event {
         kind: entry.kind.as_str().to_owned(),
         outcome: outcome.as_str().to_owned(),
-        // Who signs in is the one whom it is about.
-        actor_id: Some(identity.map_or(entry.subject, |identity| identity.user_id.as_str()).to_owned()),
+        actor_id: actor.map(str::to_owned),
         credential_id: identity.map(|identity| identity.credential_id.clone()),
         subject_id: Some(entry.subject.to_owned()),
         detail: entry.detail,

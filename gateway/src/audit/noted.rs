@@ -51,7 +51,25 @@ impl Refusal {
         }
     }
 
-    /// Something about an account that whoever asked is not: a word of [`waypost_types::AuditType`].
+    /// What somebody who is signed in in a browser said no to.
+    pub(crate) fn by_person(
+        kind: &'static str,
+        (tenant_id, user_id): (&str, &str),
+        session_id: &str,
+        subject: &str,
+        context: &Context,
+    ) -> Self {
+        Self {
+            tenant_id: tenant_id.to_owned(),
+            kind,
+            actor_id: Some(user_id.to_owned()),
+            credential_id: Some(session_id.to_owned()),
+            subject_id: subject.to_owned(),
+            ip_address: context.peer().map(|peer| peer.to_string()),
+        }
+    }
+
+    /// Something about an account, or a client, that whoever asked is not: a word of [`waypost_types::AuditType`].
     pub(crate) fn of_account(kind: &'static str, tenant_id: &str, user_id: &str, context: &Context) -> Self {
         Self {
             tenant_id: tenant_id.to_owned(),

@@ -1,16 +1,18 @@
 //! From the headers of a request to its caller.
+//!
+//! A caller who was found a moment ago is known by the hash of what was presented ([`super::known`]), whatever kind of credential it is. Everybody else is looked
+//! up here, by kind.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use ::http::header::AUTHORIZATION;
 use ::http::{HeaderMap, HeaderName};
 
-use super::TokenError;
-use super::storage::{self, SessionRecord};
+use super::known::Found;
+use super::{TokenError, storage};
 use crate::Gateway;
+use crate::api_keys;
 use crate::api_keys::storage::KeyRecord;
-use crate::api_keys::{self, rules::Presented};
 use crate::http::{Caller, Error, Identity};
 use crate::secrets::TokenHash;
 use crate::service_tokens;
@@ -19,13 +21,24 @@ use crate::store::System;
 /// The header of an API key.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
+/// What access tokens are hashed for.
+const TOKEN_HASH: &str = "access token";
+
+/// What a request presents, by the form of it.
+#[derive(Debug, Clone, Copy)]
+enum Presented<'a> {
+    AccessToken(&'a str),
+    ServiceToken(&'a str),
+    ApiKey(&'a str),
+}
+
 /// Finds out who calls. Whatever is wrong with a credential, the answer is the same; the log has the reason.
 pub(crate) async fn authenticate(
     gateway: &Gateway,
     headers: &HeaderMap,
     peer: IpAddr,
 ) -> Result<Caller, Error> {
-    let identity = match (one(headers, AUTHORIZATION)?, one(headers, API_KEY)?) {
+    let presented = match (one(headers, AUTHORIZATION)?, one(headers, API_KEY)?) {
         (None, None) => {
             let browser = gateway.browser_caller(headers).await?;
             return Ok(browser.unwrap_or(Caller::Anonymous { address: peer }));
@@ -40,15 +53,35 @@ pub(crate) async fn authenticate(
                 refused("The Authorization header is not of the form `Bearer <access token>`.")
             })?;
             match token.starts_with(service_tokens::rules::PREFIX) {
-                true => service_token(gateway, token).await?,
-                false => session(gateway, token).await?,
+                true => Presented::ServiceToken(token),
+                false => Presented::AccessToken(token),
             }
         }
-        (None, Some(key)) => api_key(gateway, key).await?,
+        (None, Some(key)) => Presented::ApiKey(key),
     };
-    identity.map(Caller::Known).ok_or_else(|| {
-        refused("The credentials are not valid: unknown, expired or revoked. Sign in again, or use another API key.")
-    })
+    let hasher = gateway.secrets.tokens();
+    let hash = match presented {
+        Presented::AccessToken(token) => hasher.hash(TOKEN_HASH, token.as_bytes()),
+        Presented::ServiceToken(token) => service_tokens::rules::hash(hasher, token),
+        Presented::ApiKey(key) => api_keys::rules::hash(hasher, key),
+    };
+    let now = gateway.store.now();
+    let known = &gateway.auth.known;
+    let hit = match known.get(&hash, now) {
+        Some(hit) => hit,
+        None => {
+            let began = known.begin();
+            // Boxed: whoever is known has no need of the room that a look-up takes.
+            let found = Box::pin(look_up(gateway, presented, &hash, now)).await?.ok_or_else(|| {
+                refused("The credentials are not valid: unknown, expired or revoked. Sign in again, or use another API key.")
+            })?;
+            known.put(&hash, found, began, now)
+        }
+    };
+    if hit.note {
+        gateway.api_key_usage.note(&hit.identity.credential_id, now);
+    }
+    Ok(Caller::Known(hit.identity))
 }
 
 /// The header's one value. Two could be read differently by us and by whatever stands before us.
@@ -77,95 +110,66 @@ fn bearer(authorization: &str) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-async fn session(gateway: &Gateway, token: &str) -> Result<Option<Identity>, Error> {
-    let now = gateway.store.now();
+async fn look_up(
+    gateway: &Gateway,
+    presented: Presented<'_>,
+    hash: &TokenHash,
+    now: i64,
+) -> Result<Option<Found>, Error> {
+    let readers = gateway.store.system(System::Authentication);
+    let record = match presented {
+        Presented::AccessToken(token) => return access_token(gateway, token, now).await,
+        Presented::ServiceToken(token) => match service_tokens::rules::parse(token) {
+            Some(id) => service_tokens::storage::record(readers, &id).await?,
+            None => None,
+        },
+        Presented::ApiKey(key) => match api_keys::rules::Presented::parse(key) {
+            Some(presented) => api_keys::storage::record(readers, &presented.id).await?,
+            None => None,
+        },
+    };
+    let Some(record) = record else {
+        tracing::debug!("credential refused: not of the form of one, or unknown");
+        return Ok(None);
+    };
+    Ok(program(record, hash, now))
+}
+
+/// The program whose key or token has this hash.
+fn program(record: KeyRecord, hash: &TokenHash, now: i64) -> Option<Found> {
+    if !record.opens(hash, now) {
+        tracing::debug!(credential_id = record.id, "credential refused");
+        return None;
+    }
+    Some(Found {
+        until: record.ends(hash),
+        used: Some(record.last_used_at),
+        identity: Identity {
+            tenant_id: record.tenant_id,
+            user_id: record.user_id,
+            credential_id: record.id,
+            permissions: record.permissions,
+            tier: record.tier,
+            platform: record.platform,
+        },
+    })
+}
+
+async fn access_token(gateway: &Gateway, token: &str, now: i64) -> Result<Option<Found>, Error> {
     let claims = match gateway.auth.tokens.verify(token, now.div_euclid(1_000_000)) {
         Ok(claims) => claims,
         // Not of a session: of a grant, if of anything.
-        Err(TokenError::UnknownKey) => return gateway.oauth_caller(token).await,
+        Err(TokenError::UnknownKey) => return gateway.oauth_caller(token, now).await,
         Err(error) => {
             tracing::debug!(%error, "access token refused");
             return Ok(None);
         }
     };
-    let Some(record) = session_record(gateway, &claims.sid, now).await? else { return Ok(None) };
-    Ok((record.user_id == claims.sub).then(|| Identity {
-        tenant_id: record.tenant_id.clone(),
-        user_id: record.user_id.clone(),
-        credential_id: claims.sid.clone(),
-        permissions: Arc::clone(&record.permissions),
-        tier: record.tier.clone(),
-        platform: record.platform,
-    }))
-}
-
-async fn session_record(gateway: &Gateway, id: &str, now: i64) -> Result<Option<Arc<SessionRecord>>, Error> {
-    // One that seems to be over may have been refreshed since it was read.
-    if let Some(record) = gateway.auth.sessions.get(id).filter(|record| now < record.expires_at) {
-        return Ok(Some(record));
-    }
-    let record =
-        storage::session_record(gateway.store.system(System::Authentication), id, now).await?.map(Arc::new);
-    if let Some(record) = &record {
-        gateway.auth.sessions.put(id, record);
-    }
-    Ok(record)
-}
-
-async fn api_key(gateway: &Gateway, secret: &str) -> Result<Option<Identity>, Error> {
-    let Some(presented) = Presented::parse(secret) else {
-        tracing::debug!("API key refused: not of the form of one");
-        return Ok(None);
-    };
-    let hash = api_keys::rules::hash(gateway.secrets.tokens(), secret);
-    let record = match gateway.auth.api_keys.get(&presented.id) {
-        Some(record) => Some(record),
-        None => {
-            let readers = gateway.store.system(System::Authentication);
-            remember(gateway, api_keys::storage::record(readers, &presented.id).await?)
-        }
-    };
-    Ok(record.and_then(|record| program(gateway, &record, &hash)))
-}
-
-async fn service_token(gateway: &Gateway, secret: &str) -> Result<Option<Identity>, Error> {
-    let Some(id) = service_tokens::rules::parse(secret) else {
-        tracing::debug!("service token refused: not of the form of one");
-        return Ok(None);
-    };
-    let hash = service_tokens::rules::hash(gateway.secrets.tokens(), secret);
-    let record = match gateway.auth.api_keys.get(&id) {
-        Some(record) => Some(record),
-        None => {
-            let readers = gateway.store.system(System::Authentication);
-            remember(gateway, service_tokens::storage::record(readers, &id).await?)
-        }
-    };
-    Ok(record.and_then(|record| program(gateway, &record, &hash)))
-}
-
-fn remember(gateway: &Gateway, record: Option<KeyRecord>) -> Option<Arc<KeyRecord>> {
-    let record = Arc::new(record?);
-    gateway.auth.api_keys.put(&record.id, &record);
-    Some(record)
-}
-
-/// The program whose key or token has this hash.
-fn program(gateway: &Gateway, record: &Arc<KeyRecord>, hash: &TokenHash) -> Option<Identity> {
-    let now = gateway.store.now();
-    if !record.opens(hash, now) {
-        tracing::debug!(credential_id = record.id, "credential refused");
-        return None;
-    }
-    gateway.api_key_usage.touch(record, now);
-    Some(Identity {
-        tenant_id: record.tenant_id.clone(),
-        user_id: record.user_id.clone(),
-        credential_id: record.id.clone(),
-        permissions: Arc::clone(&record.permissions),
-        tier: record.tier.clone(),
-        platform: record.platform,
-    })
+    let readers = gateway.store.system(System::Authentication);
+    let Some(record) = storage::session_record(readers, &claims.sid, now).await? else { return Ok(None) };
+    let own = record.identity.user_id == claims.sub;
+    let until = record.expires_at.min(claims.exp.saturating_mul(1_000_000));
+    Ok(own.then_some(Found { identity: record.identity, until: Some(until), used: None }))
 }
 
 #[cfg(test)]

@@ -16,10 +16,10 @@ const OVERLAP: i64 = 10_000_000;
 const KEPT: i64 = 3_600_000_000;
 
 impl Auth {
-    /// To be called in the transaction that changes what a session, an API key or a service token is good for. From its commit on this process asks the
+    /// To be called in the transaction that changes what a session, an API key, a service token or a grant is good for. From its commit on this process asks the
     /// database again, and within seconds every other one does.
     pub(crate) async fn changed(&self, tx: &mut WriteTx, credential_id: &str) -> Result<(), sqlx::Error> {
-        self.forget(credential_id);
+        self.known.changed(credential_id);
         let now = tx.now();
         tx.query(sql!(
             "INSERT INTO credential_changes (tenant_id, id, credential_id, created_at) VALUES ($1, $2, $3, $4)"
@@ -42,18 +42,10 @@ impl Auth {
         .fetch_all(store.system(System::Authentication))
         .await?;
         for (credential_id, time) in changes {
-            self.forget(&credential_id);
+            self.known.changed(&credential_id);
             self.seen.fetch_max(time, Ordering::Relaxed);
         }
         Ok(())
-    }
-
-    fn forget(&self, credential_id: &str) {
-        if id::is("ses", credential_id) {
-            self.sessions.changed(credential_id);
-        } else {
-            self.api_keys.changed(credential_id);
-        }
     }
 }
 

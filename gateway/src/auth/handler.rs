@@ -18,6 +18,7 @@ use crate::http::{Context, Error};
 use crate::secrets::password::PasswordError;
 use crate::secrets::{id, random};
 use crate::store::{System, SystemTx, clock::to_rfc3339, dialect};
+use crate::users::invitations;
 
 /// What refresh tokens begin with.
 const REFRESH: &str = "wpr_";
@@ -53,20 +54,39 @@ impl AuthApi<Context, Error> for Gateway {
         if !wrong.is_empty() {
             return Err(Error::invalid(wrong));
         }
+        let invitation = body.invitation.map(Zeroizing::new);
+        let invitation = invitation.map(|secret| invitations::hash(self.secrets.tokens(), &secret));
+        if let Some(hash) = &invitation {
+            // Looked at first without the writer, and without a password's time, so that guesses make nobody wait.
+            let readers = self.store.system(System::SignIn);
+            invitations::find(readers, hash, &email, self.store.now()).await?.ok_or_else(uninvited)?;
+        }
         let hash = self.auth.passwords.hash(password).await?;
         let mut tx = self.store.begin_system_for(&context, System::SignIn).await?;
         let (now, made) = (tx.now(), to_rfc3339(tx.now()));
-        let tenant_name = body.tenant_name.as_ref().unwrap_or(&body.name);
-        let tenant = Tenant::new(id::new("ten"), tenant_name.as_str(), Tier::Free, made.as_str());
-        let user =
-            User::new(id::new("usr"), tenant.id.as_str(), email, body.name.as_str(), Role::Admin, made);
-        storage::insert_tenant(tx.connection(), &tenant, false, now).await?;
+        let (tenant, role) = match &invitation {
+            None => {
+                let name = body.tenant_name.as_ref().unwrap_or(&body.name);
+                let tenant = Tenant::new(id::new("ten"), name.as_str(), Tier::Free, made.as_str());
+                storage::insert_tenant(tx.connection(), &tenant, false, now).await?;
+                (tenant, Role::Admin)
+            }
+            Some(hash) => {
+                let invited = invitations::find(&mut *tx.connection(), hash, &email, now).await?;
+                let invited = invited.ok_or_else(uninvited)?;
+                invitations::accept(tx.connection(), hash, now).await?;
+                let role = Role::from(invited.role.as_str());
+                (invited.tenant(), role)
+            }
+        };
+        let user = User::new(id::new("usr"), tenant.id.as_str(), email, body.name.as_str(), role, made);
         let inserted = storage::insert_user(tx.connection(), &user, Some(&hash), now).await;
         let registration = Registration::new(user, tenant);
         match inserted {
             Ok(()) => {
                 let mut tx = tx.in_tenant(registration.tenant.id.as_str());
-                let entry = audit::Entry::new(AuditType::Registered, &registration.user.id);
+                let entry = audit::Entry::new(AuditType::Registered, &registration.user.id)
+                    .with_detail(if invitation.is_some() { "invited" } else { "" });
                 audit::record(&mut tx, &context, entry).await?;
                 tx.commit(&registration).await?;
             }
@@ -104,7 +124,7 @@ impl AuthApi<Context, Error> for Gateway {
         storage::insert_session(tx.connection(), &session, now).await?;
         let pair = self.issue(&mut tx, &user.id, &session_id).await?;
         let mut tx = tx.in_tenant(user.tenant_id.as_str());
-        let entry = audit::Entry::new(AuditType::SignedIn, &user.id).with_detail(session_id);
+        let entry = audit::Entry::new(AuditType::SignedIn, &user.id).with_detail(&session_id);
         audit::record(&mut tx, &context, entry).await?;
         tx.commit(&pair).await?;
         Ok(Success(pair))
@@ -178,12 +198,12 @@ impl AuthApi<Context, Error> for Gateway {
         // Whoever took over a session must not guess the password with it.
         let account = format!("password of {}", user.id);
         let attempt = Attempt::new(&account, context.peer().unwrap_or(NOWHERE), true);
-        self.auth.attempts.begin(&attempt, self.store.now()).map_err(too_many_attempts)?;
+        self.begin_attempt(&attempt).await?.map_err(too_many_attempts)?;
         let unchanged = current == new;
         if !self.auth.passwords.verify(current, user.password_hash.clone()).await? {
             return Err(wrong());
         }
-        self.auth.attempts.right(&attempt);
+        self.attempt_was_right(&attempt).await?;
         if unchanged {
             let detail = "The new password is the current one. Choose another.";
             return Err(Error::unprocessable("password_unchanged", detail));
@@ -224,6 +244,11 @@ impl AuthApi<Context, Error> for Gateway {
 /// What stands for the address of a request that came over no network.
 const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
+fn uninvited() -> Error {
+    let detail = "The invitation is unknown, used, expired or for another address. Ask for a new one, or register without one.";
+    Error::unprocessable("invitation_invalid", detail)
+}
+
 fn too_many_attempts(seconds: u64) -> Error {
     let detail = format!("There were too many wrong passwords. Try again in {seconds} seconds.");
     Error { retry_after: Some(seconds), ..Error::new(429, "too_many_attempts", detail) }
@@ -243,14 +268,14 @@ impl Gateway {
         let place = context.peer().map(|address| address.to_string());
         let known = storage::is_known_place(readers, &email, place.as_deref().unwrap_or_default()).await?;
         let attempt = Attempt::new(&email, context.peer().unwrap_or(NOWHERE), known);
-        self.auth.attempts.begin(&attempt, self.store.now()).map_err(too_many_attempts)?;
+        self.begin_attempt(&attempt).await?.map_err(too_many_attempts)?;
         let user = storage::user_by_email(readers, &email).await?;
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
         // The same work with and without an account, so that time does not tell which it was.
         let right = self.auth.passwords.verify(password, stored.clone()).await?;
         match (user, stored, right) {
             (Some(user), Some(stored), true) => {
-                self.auth.attempts.right(&attempt);
+                self.attempt_was_right(&attempt).await?;
                 Ok(Some((user, stored)))
             }
             (user, ..) => {

@@ -2,17 +2,17 @@
 //!
 //! Three credentials exist. An *access token* is a short JWT of a session; it is verified by signature and then by its session, so an ended
 //! session is refused at once and not when its token expires. An *API key* and a *service token* name themselves and are compared with a keyed hash.
-//! Both look-ups are cached; a change of a session or a key takes effect with the answer that acknowledges it ([`cache`]), and
+//! Whom a look-up found is remembered; a change of a session, a key or a grant takes effect with the answer that acknowledges it ([`known`]), and
 //! within seconds in other processes ([`changes`]).
 //!
 //! What does not live here: managing sessions (`sessions`) and API keys (`api_keys`), and whether a caller may do what it
 //! asks for (`http::permits`, by the contract's `x-permission`).
 
-mod attempts;
+pub(crate) mod attempts;
 mod authenticate;
-pub(crate) mod cache;
 pub(crate) mod changes;
 mod handler;
+pub(crate) mod known;
 pub(crate) mod roles;
 pub(crate) mod rules;
 pub(crate) mod storage;
@@ -24,22 +24,17 @@ use crate::config::Config;
 use crate::secrets::Secrets;
 use crate::secrets::password::{PasswordError, Passwords};
 
-use attempts::Attempts;
 pub(crate) use authenticate::authenticate;
-use cache::CredentialCache;
+use known::Known;
 pub(crate) use tokens::{AccessTokens, TokenError};
-
-use crate::api_keys::storage::KeyRecord;
 
 /// The state of authentication.
 #[derive(Debug)]
 pub(crate) struct Auth {
     pub(crate) passwords: Passwords,
     pub(crate) tokens: AccessTokens,
-    pub(crate) sessions: CredentialCache<storage::SessionRecord>,
-    /// API keys and service tokens.
-    pub(crate) api_keys: CredentialCache<KeyRecord>,
-    attempts: Attempts,
+    /// Sessions, API keys, service tokens and grants.
+    pub(crate) known: Known,
     /// When the newest change of a credential was made that this process knows of.
     seen: AtomicI64,
 }
@@ -62,9 +57,7 @@ impl Auth {
         Ok(Self {
             passwords: Passwords::new(&config.passwords)?,
             tokens: AccessTokens::new(&secrets.signing_seed(), config.tokens.access_lifetime)?,
-            sessions: CredentialCache::new(),
-            api_keys: CredentialCache::new(),
-            attempts: Attempts::default(),
+            known: Known::default(),
             // Nothing is remembered yet.
             seen: AtomicI64::new(jiff::Timestamp::now().as_microsecond()),
         })

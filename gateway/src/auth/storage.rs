@@ -3,12 +3,11 @@
 //! Who is not signed in yet has no tenant: what signing in needs is the gateway's own work and takes [`Readers`] or a [`SystemTx`](crate::store::SystemTx). All else
 //! is of the caller's tenant. Functions that change something take a write transaction; the caller commits.
 
-use std::sync::Arc;
-
 use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
 use waypost_types::{Tenant, User};
 
+use crate::http::Identity;
 use crate::store::clock::to_rfc3339;
 use crate::store::{Readers, TenantExecutor as _, TenantReader, WriteTx, sql};
 
@@ -55,16 +54,11 @@ impl UserRow {
     }
 }
 
-/// What a session is good for: kept in the cache.
+/// What a session is good for.
 #[derive(Debug)]
 pub(crate) struct SessionRecord {
-    pub(crate) tenant_id: String,
-    pub(crate) user_id: String,
-    pub(crate) permissions: Arc<[String]>,
-    pub(crate) tier: String,
+    pub(crate) identity: Identity,
     pub(crate) expires_at: i64,
-    /// Whether its tenant is that of those who run the gateway.
-    pub(crate) platform: bool,
 }
 
 /// A refresh token as it was issued, with its session.
@@ -108,6 +102,15 @@ pub(crate) async fn user_by_email(readers: &Readers, email: &str) -> Result<Opti
 
 pub(crate) async fn user_by_id(tenant: TenantReader<'_>, id: &str) -> Result<Option<UserRow>, sqlx::Error> {
     tenant.query(sql!(user!("WHERE u.tenant_id = $1 AND u.id = $2"))).bind(id).fetch_optional_as().await
+}
+
+/// Whether there is an account with this address.
+pub(crate) async fn email_taken(
+    executor: impl sqlx::SqliteExecutor<'_>,
+    email: &str,
+) -> Result<bool, sqlx::Error> {
+    let found = sqlx::query_scalar::<_, i64>("SELECT 1 FROM users WHERE email = $1");
+    found.bind(email).fetch_optional(executor).await.map(|found| found.is_some())
 }
 
 /// `platform`: whether it is that of those who run the gateway.
@@ -223,9 +226,15 @@ pub(crate) async fn session_record(
     .fetch_all(readers)
     .await?;
     let custom = custom.iter().flat_map(|permissions| crate::roles::permissions(permissions));
-    let permissions = super::roles::union(&role, custom).into();
-    let platform = platform != 0;
-    Ok(Some(SessionRecord { tenant_id, user_id, permissions, tier, expires_at, platform }))
+    let identity = Identity {
+        tenant_id,
+        user_id,
+        credential_id: session_id.to_owned(),
+        permissions: super::roles::union(&role, custom).into(),
+        tier,
+        platform: platform != 0,
+    };
+    Ok(Some(SessionRecord { identity, expires_at }))
 }
 
 /// Whether a tenant is that of those who run the gateway.
@@ -341,15 +350,18 @@ pub(crate) async fn end_sessions_but(
     Ok(ended.into_iter().map(|(id,)| id).collect())
 }
 
-/// Removes some of the refresh tokens and sessions that have expired at `now`, and says whether there may be more: so that requests
+/// Removes some of the refresh tokens, sessions, counted attempts and invitations that have expired at `now`, and says whether there may be more: so that requests
 /// never wait long for it.
 pub(crate) async fn prune(connection: &mut SqliteConnection, now: i64) -> Result<bool, sqlx::Error> {
     const AT_ONCE: i64 = 1_000;
     let tokens = "DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at <= $1 LIMIT $2)";
     let sessions =
         "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2)";
+    let attempts = "DELETE FROM attempts WHERE counter IN (SELECT counter FROM attempts WHERE expires_at <= $1 LIMIT $2)";
+    let invitations =
+        "DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE expires_at <= $1 LIMIT $2)";
     let mut more = false;
-    for statement in [tokens, sessions] {
+    for statement in [tokens, sessions, attempts, invitations] {
         let done = sqlx::query(statement).bind(now).bind(AT_ONCE).execute(&mut *connection).await?;
         more |= done.rows_affected() >= AT_ONCE.unsigned_abs();
     }

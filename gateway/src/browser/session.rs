@@ -1,5 +1,6 @@
 //! The session of a browser: found by its cookie, begun and ended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -110,12 +111,12 @@ impl Gateway {
             return Err(Error::new(403, "cross_site_request", detail));
         }
         match self.browser_session(headers).await? {
-            Some(session) => Ok(Some(Caller::Known(session.identity()))),
+            Some(session) => Ok(Some(Caller::Known(Arc::new(session.identity())))),
             None => Err(Error::new(401, "unauthenticated", "The session has ended. Sign in again.")),
         }
     }
 
-    /// Begins a session for this user, commits, and gives the value of its cookie. The session that the browser had before ends: a secret that somebody knew
+    /// Begins a session for this user, with what else there is to record, commits, and gives the value of its cookie. The session that the browser had before ends: a secret that somebody knew
     /// before the sign-in is worth nothing after it.
     pub(crate) async fn begin_browser_session(
         &self,
@@ -124,6 +125,7 @@ impl Gateway {
         before: Option<&BrowserSession>,
         tenant_id: &str,
         user_id: &str,
+        news: Option<audit::Entry<'_>>,
     ) -> Result<String, Error> {
         let secret = random::token().map_err(|error| Error::internal(error.to_string()))?;
         let now = tx.now();
@@ -147,7 +149,10 @@ impl Gateway {
         if let Some(before) = before {
             self.auth.changed(&mut tx, &before.id).await?;
         }
-        let entry = audit::Entry::new(AuditType::SignedIn, user_id).with_detail(session_id);
+        if let Some(news) = news {
+            audit::record(&mut tx, context, news).await?;
+        }
+        let entry = audit::Entry::new(AuditType::SignedIn, user_id).with_detail(&session_id);
         audit::record(&mut tx, context, entry).await?;
         tx.commit_empty().await?;
         Ok(secret.to_string())

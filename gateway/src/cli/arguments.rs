@@ -46,7 +46,7 @@ Examples:
       in front of the services that the file names
   waypost-gateway serve --set rate_limits.enabled=false --set limits.body_bytes=64KiB")]
     Serve(ServeArguments),
-    /// Manage API keys in the data directory, without a running gateway or beside one.
+    /// Manage API keys and signing keys in the data directory, without a running gateway or beside one.
     #[command(subcommand_required = true, arg_required_else_help = true)]
     Keys {
         #[command(subcommand)]
@@ -96,6 +96,12 @@ Examples:
   export WAYPOST_API_KEY=$(waypost-gateway keys create --name shell)
   waypost-gateway keys create --name partner --tenant ten_019abf3e5c7a7b3e9f0c2d4b6a8e1f03 -o json")]
     Create(KeyArguments),
+    /// Publish a new key that signs access tokens of OAuth grants, and print its name.
+    ///
+    /// It signs from ten minutes later on, so that whoever verifies tokens with /.well-known/jwks.json has it by then; a running gateway takes it over within
+    /// seconds. The key before stays published until the last token that it signed has expired. A gateway does the same by itself every `tokens.key_lifetime`.
+    #[command(after_help = "Example:\n  waypost-gateway keys rotate --data-dir /var/lib/waypost")]
+    Rotate(Settings),
 }
 
 /// What to do with the configuration.

@@ -1,20 +1,23 @@
-//! `keys create`, and the first key of a new data directory.
+//! `keys create`, the first key of a new data directory, and `keys rotate`.
 
 use std::io::Write as _;
 
-use waypost_types::{ApiKeyWithSecret, Role, Tenant, Tier, User};
+use waypost_types::{ApiKeyWithSecret, AuditType, Role, Tenant, Tier, User};
 
 use super::arguments::{KeyArguments, Output};
 use super::{CliError, print};
 use crate::Gateway;
 use crate::api_keys::handler::NewKey;
 use crate::api_keys::{rules, storage};
+use crate::audit;
 use crate::auth::storage::{insert_tenant, insert_user};
 use crate::config::{Config, value::parse_duration};
+use crate::gateway::StartError;
 use crate::http::Error;
+use crate::oauth::server::keys::Keys;
 use crate::secrets::{Secrets, id};
 use crate::store::clock::to_rfc3339;
-use crate::store::{Store, System, SystemTx};
+use crate::store::{Store, System, SystemTx, WriteTx};
 
 /// The user that the keys of the command line belong to. The domain can have no mailbox (RFC 2606), and there is no password.
 const OPERATOR: &str = "operator@waypost.invalid";
@@ -55,8 +58,15 @@ pub(super) async fn first(gateway: &Gateway) -> Result<Option<String>, CliError>
     let (row, secret) = key.make(&gateway.secrets, tx.now()).map_err(failed)?;
     let mut tx = tx.in_tenant(owner.tenant_id.as_str());
     storage::insert(&mut tx, &row).await.map_err(sql)?;
+    recorded(&mut tx, &row.id).await?;
     tx.commit_empty().await?;
     Ok(Some(secret))
+}
+
+/// Records a key that the command line made.
+async fn recorded(tx: &mut WriteTx, key_id: &str) -> Result<(), CliError> {
+    let entry = audit::Entry::new(AuditType::ApiKeyCreated, key_id).with_detail("by the command line");
+    audit::record_by_operator(tx, entry).await.map_err(sql)
 }
 
 /// `keys create`.
@@ -91,6 +101,24 @@ pub(super) async fn create(config: Config, arguments: &KeyArguments) -> Result<(
             print(&format!("{}\n", answer.secret));
         }
     }
+    Ok(())
+}
+
+/// `keys rotate`.
+pub(super) async fn rotate(config: Config) -> Result<(), CliError> {
+    let secrets = Secrets::open(&config)?;
+    let store = Store::open(&config.store(), secrets.sealer().clone()).await?;
+    let tokens = &config.tokens;
+    let rotated = async {
+        let keys = Keys::open(&store, &secrets, tokens.key_lifetime, tokens.access_lifetime).await?;
+        keys.rotate(&store, &secrets).await
+    };
+    let rotated = rotated.await;
+    store.close().await;
+    let (kid, active_from) = rotated.map_err(StartError::from)?;
+    // Nothing can be done about a standard error that is closed.
+    let _closed = writeln!(std::io::stderr(), "signs from {} on:", to_rfc3339(active_from));
+    print(&format!("{kid}\n"));
     Ok(())
 }
 
@@ -148,6 +176,7 @@ async fn make(
     let (row, secret) = key.make(secrets, now).map_err(failed)?;
     let mut tx = tx.in_tenant(owner.tenant_id.as_str());
     storage::insert(&mut tx, &row).await.map_err(sql)?;
+    recorded(&mut tx, &row.id).await?;
     tx.commit_empty().await?;
     Ok((ApiKeyWithSecret::new(row.api_key(now), secret), owner.tenant_id))
 }

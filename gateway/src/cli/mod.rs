@@ -110,6 +110,9 @@ fn dispatch(command: Command) -> Result<(), CliError> {
             let config = quiet(&arguments.settings)?;
             runtime()?.block_on(keys::create(config, &arguments))
         }
+        Command::Keys { command: KeysCommand::Rotate(settings) } => {
+            runtime()?.block_on(keys::rotate(quiet(&settings)?))
+        }
         Command::Config { command: ConfigCommand::Check(arguments) } => {
             let loaded = Config::load(&arguments.sources())?;
             telemetry::init(&loaded.config.log);

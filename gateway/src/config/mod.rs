@@ -59,6 +59,8 @@ pub struct Config {
     pub passwords: PasswordsConfig,
     /// What is kept of who calls what.
     pub analytics: AnalyticsConfig,
+    /// What is kept of what somebody may have to answer for.
+    pub audit: AuditConfig,
     /// How often a caller may call, by tier.
     pub rate_limits: RateLimitsConfig,
     /// Pages of other origins.
@@ -249,6 +251,14 @@ pub struct PasswordsConfig {
     pub concurrency: u32,
 }
 
+/// `[audit]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AuditConfig {
+    /// How long an event is kept.
+    pub retention: Duration,
+}
+
 /// `[analytics]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -362,6 +372,7 @@ impl Default for Config {
                 concurrency: 4,
             },
             analytics: AnalyticsConfig { retention: Duration::from_secs(30 * 86_400) },
+            audit: AuditConfig { retention: Duration::from_secs(400 * 86_400) },
             rate_limits: RateLimitsConfig {
                 enabled: true,
                 anonymous: Rates { per_second: None, per_minute: Some(100), per_hour: None, per_day: None },

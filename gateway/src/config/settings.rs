@@ -224,6 +224,13 @@ pub(super) static SETTINGS: &[Setting] = &[
         HOUR,
         Duration::from_secs(400 * 86_400)
     ),
+    span!(
+        "audit.retention",
+        "How long events of the audit trail are kept.",
+        audit.retention,
+        DAY,
+        Duration::from_secs(3_660 * 86_400)
+    ),
     setting!("rate_limits.enabled", "Keep rate limits.", rate_limits.enabled, boolean, |value: &bool| {
         Some(value.to_string())
     }),

@@ -94,12 +94,14 @@ pub trait AuthApi<C, E>: Send + Sync + 'static {
     ///
     /// `POST /v1/auth/register`
     ///
-    /// Makes a user and a tenant of its own; the user is its `admin`. It does not sign the user in: `auth_login` does.
+    /// Makes a user and a tenant of its own; the user is its `admin`. With an `invitation` of `users_invite` the user belongs to the tenant that invited, with the
+    /// role that the invitation names, and `tenant_name` is of no matter. It does not sign the user in: `auth_login` does.
     ///
     /// An address that has an account already is answered alike, and nothing is made: nobody learns who has one. Then only the password that the account has
     /// signs in.
     ///
-    /// Refused with 422 `validation_failed` for a password of fewer than 12 characters.
+    /// Refused with 422 `validation_failed` for a password of fewer than 12 characters, and with 422 `invitation_invalid` for an invitation that is unknown, used,
+    /// expired or for another address.
     fn auth_register(
         &self,
         context: C,
@@ -331,6 +333,24 @@ pub trait UsersApi<C, E>: Send + Sync + 'static {
         context: C,
         params: ::waypost_types::params::UsersListParams,
     ) -> impl Future<Output = Result<Success<::waypost_types::UserPage>, E>> + Send;
+    /// Invite somebody to the tenant
+    ///
+    /// `POST /v1/users`
+    ///
+    /// Makes an invitation for one e-mail address, with the role that whoever accepts it will have. Its secret is shown this once: hand it to the person, who sends
+    /// it with `auth_register` and so becomes a user of the caller's tenant instead of a new one. It is good once, for a week unless told.
+    ///
+    /// Nothing is said of whether the address has an account. One that has an account cannot accept: an account belongs to one tenant.
+    ///
+    /// Refused with 403 `permission_denied` if the role holds a permission that the caller does not, with 409 `too_many_invitations` while a hundred are open, and with
+    /// 422 `validation_failed` for an `expires_at` in the past or more than 30 days away.
+    fn users_invite(
+        &self,
+        context: C,
+        body: ::waypost_types::InviteUser,
+    ) -> impl Future<
+        Output = Result<Created<::waypost_types::UserInvitation>, E>,
+    > + Send;
     /// Get a user
     ///
     /// `GET /v1/users/{user_id}`
@@ -343,6 +363,20 @@ pub trait UsersApi<C, E>: Send + Sync + 'static {
         context: C,
         user_id: String,
     ) -> impl Future<Output = Result<Success<::waypost_types::User>, E>> + Send;
+    /// Remove a user from the tenant
+    ///
+    /// `DELETE /v1/users/{user_id}`
+    ///
+    /// Takes a person out of the tenant, for good: the account ends. With the answer the user's sessions, API keys, OAuth clients, the grants that they gave and the
+    /// accounts at providers that were linked stop working; what the user did stays, and so do service tokens, which are the tenant's. The e-mail address is free again.
+    ///
+    /// Refused with 403 `permission_denied` if the user holds a permission that the caller does not, with 409 `last_admin` if the tenant would be left without an admin,
+    /// and with 404 `not_found` if it has no such user.
+    fn users_remove(
+        &self,
+        context: C,
+        user_id: String,
+    ) -> impl Future<Output = Result<NoContent, E>> + Send;
     /// Set the roles of a user
     ///
     /// `PUT /v1/users/{user_id}/roles`
@@ -427,8 +461,10 @@ pub trait TenantsApi<C, E>: Send + Sync + 'static {
     ///
     /// Makes a tenant under the caller's, with its first user, who is its admin. What is in it belongs to it: the caller's tenant may see and rename it, and not look inside.
     ///
-    /// Refused with 409 `email_taken` if the owner's address has an account, with 422 `tier_not_allowed` for a tier above the caller's, and with 422 `validation_failed` for a
-    /// password that may not be used.
+    /// An owner's address that has an account already is told to those who run the gateway only, with 409 `email_taken`. Everybody else is answered alike, so that nobody
+    /// learns who has an account, and the tenant is made without a user.
+    ///
+    /// Refused with 422 `tier_not_allowed` for a tier above the caller's, and with 422 `validation_failed` for a password that may not be used.
     fn tenants_create(
         &self,
         context: C,

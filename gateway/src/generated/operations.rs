@@ -275,7 +275,12 @@ pub static AUTH_ME: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: None,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -359,7 +364,12 @@ pub static SESSIONS_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("sessions:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -390,7 +400,12 @@ pub static SESSIONS_REVOKE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("sessions:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -413,7 +428,12 @@ pub static API_KEYS_CREATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("api_keys:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -458,7 +478,12 @@ pub static API_KEYS_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("api_keys:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -489,7 +514,12 @@ pub static API_KEYS_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("api_keys:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -520,7 +550,12 @@ pub static API_KEYS_REVOKE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("api_keys:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -551,7 +586,12 @@ pub static API_KEYS_ROTATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("api_keys:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -574,7 +614,12 @@ pub static SERVICE_TOKENS_CREATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("service_tokens:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -612,7 +657,12 @@ pub static SERVICE_TOKENS_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("service_tokens:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -643,7 +693,12 @@ pub static SERVICE_TOKENS_REVOKE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("service_tokens:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -681,7 +736,12 @@ pub static USERS_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("users:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -689,9 +749,37 @@ pub static USERS_LIST: Operation = Operation {
     deprecated: None,
 };
 
+/// `POST /v1/users`: Invite somebody to the tenant
+pub static USERS_INVITE: Operation = Operation {
+    index: 25usize,
+    id: "users_invite",
+    resource: "users",
+    method: "POST",
+    path: "/v1/users",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Json,
+    status: 201u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("users:write"),
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
 /// `GET /v1/users/{user_id}`: Get a user
 pub static USERS_GET: Operation = Operation {
-    index: 25usize,
+    index: 26usize,
     id: "users_get",
     resource: "users",
     method: "GET",
@@ -712,8 +800,49 @@ pub static USERS_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("users:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `DELETE /v1/users/{user_id}`: Remove a user from the tenant
+pub static USERS_REMOVE: Operation = Operation {
+    index: 27usize,
+    id: "users_remove",
+    resource: "users",
+    method: "DELETE",
+    path: "/v1/users/{user_id}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "user_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 204u16,
+    produces: &[],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("users:write"),
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
+    retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
     since: Some("0.1.0"),
@@ -722,7 +851,7 @@ pub static USERS_GET: Operation = Operation {
 
 /// `PUT /v1/users/{user_id}/roles`: Set the roles of a user
 pub static USERS_SET_ROLES: Operation = Operation {
-    index: 26usize,
+    index: 28usize,
     id: "users_set_roles",
     resource: "users",
     method: "PUT",
@@ -743,7 +872,12 @@ pub static USERS_SET_ROLES: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("users:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -753,7 +887,7 @@ pub static USERS_SET_ROLES: Operation = Operation {
 
 /// `GET /v1/roles`: List roles
 pub static ROLES_LIST: Operation = Operation {
-    index: 27usize,
+    index: 29usize,
     id: "roles_list",
     resource: "roles",
     method: "GET",
@@ -781,7 +915,12 @@ pub static ROLES_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("roles:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -791,7 +930,7 @@ pub static ROLES_LIST: Operation = Operation {
 
 /// `GET /v1/roles/{role_name}`: Get a role
 pub static ROLES_GET: Operation = Operation {
-    index: 28usize,
+    index: 30usize,
     id: "roles_get",
     resource: "roles",
     method: "GET",
@@ -812,7 +951,12 @@ pub static ROLES_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("roles:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -822,7 +966,7 @@ pub static ROLES_GET: Operation = Operation {
 
 /// `PUT /v1/roles/{role_name}`: Make or change a role
 pub static ROLES_PUT: Operation = Operation {
-    index: 29usize,
+    index: 31usize,
     id: "roles_put",
     resource: "roles",
     method: "PUT",
@@ -843,7 +987,12 @@ pub static ROLES_PUT: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("roles:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -853,7 +1002,7 @@ pub static ROLES_PUT: Operation = Operation {
 
 /// `POST /v1/permissions/check`: Check permissions
 pub static PERMISSIONS_CHECK: Operation = Operation {
-    index: 30usize,
+    index: 32usize,
     id: "permissions_check",
     resource: "permissions",
     method: "POST",
@@ -866,7 +1015,12 @@ pub static PERMISSIONS_CHECK: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: None,
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -876,7 +1030,7 @@ pub static PERMISSIONS_CHECK: Operation = Operation {
 
 /// `POST /v1/tenants`: Make a tenant
 pub static TENANTS_CREATE: Operation = Operation {
-    index: 31usize,
+    index: 33usize,
     id: "tenants_create",
     resource: "tenants",
     method: "POST",
@@ -889,7 +1043,12 @@ pub static TENANTS_CREATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("tenants:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 5u32,
     idempotency_key: true,
@@ -899,7 +1058,7 @@ pub static TENANTS_CREATE: Operation = Operation {
 
 /// `GET /v1/tenants`: List tenants
 pub static TENANTS_LIST: Operation = Operation {
-    index: 32usize,
+    index: 34usize,
     id: "tenants_list",
     resource: "tenants",
     method: "GET",
@@ -927,7 +1086,12 @@ pub static TENANTS_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("tenants:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -937,7 +1101,7 @@ pub static TENANTS_LIST: Operation = Operation {
 
 /// `GET /v1/tenants/{tenant_id}`: Get a tenant
 pub static TENANTS_GET: Operation = Operation {
-    index: 33usize,
+    index: 35usize,
     id: "tenants_get",
     resource: "tenants",
     method: "GET",
@@ -958,7 +1122,12 @@ pub static TENANTS_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("tenants:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -968,7 +1137,7 @@ pub static TENANTS_GET: Operation = Operation {
 
 /// `PATCH /v1/tenants/{tenant_id}`: Change a tenant
 pub static TENANTS_UPDATE: Operation = Operation {
-    index: 34usize,
+    index: 36usize,
     id: "tenants_update",
     resource: "tenants",
     method: "PATCH",
@@ -989,7 +1158,12 @@ pub static TENANTS_UPDATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("tenants:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -999,7 +1173,7 @@ pub static TENANTS_UPDATE: Operation = Operation {
 
 /// `GET /v1/audit`: List audit events
 pub static AUDIT_LIST: Operation = Operation {
-    index: 35usize,
+    index: 37usize,
     id: "audit_list",
     resource: "audit",
     method: "GET",
@@ -1055,7 +1229,12 @@ pub static AUDIT_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("audit:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -1065,7 +1244,7 @@ pub static AUDIT_LIST: Operation = Operation {
 
 /// `POST /v1/oauth_clients`: Register a client
 pub static OAUTH_CLIENTS_CREATE: Operation = Operation {
-    index: 36usize,
+    index: 38usize,
     id: "oauth_clients_create",
     resource: "oauth_clients",
     method: "POST",
@@ -1080,6 +1259,7 @@ pub static OAUTH_CLIENTS_CREATE: Operation = Operation {
     permission: Some("oauth_clients:write"),
     security: &[
         &[Scheme::Bearer],
+        &[Scheme::OAuth2],
         &[Scheme::Header("X-API-Key")],
         &[Scheme::Cookie("__Host-waypost_session")],
     ],
@@ -1092,7 +1272,7 @@ pub static OAUTH_CLIENTS_CREATE: Operation = Operation {
 
 /// `GET /v1/oauth_clients`: List clients
 pub static OAUTH_CLIENTS_LIST: Operation = Operation {
-    index: 37usize,
+    index: 39usize,
     id: "oauth_clients_list",
     resource: "oauth_clients",
     method: "GET",
@@ -1122,6 +1302,7 @@ pub static OAUTH_CLIENTS_LIST: Operation = Operation {
     permission: Some("oauth_clients:read"),
     security: &[
         &[Scheme::Bearer],
+        &[Scheme::OAuth2],
         &[Scheme::Header("X-API-Key")],
         &[Scheme::Cookie("__Host-waypost_session")],
     ],
@@ -1134,7 +1315,7 @@ pub static OAUTH_CLIENTS_LIST: Operation = Operation {
 
 /// `GET /v1/oauth_clients/{oauth_client_id}`: Get a client
 pub static OAUTH_CLIENTS_GET: Operation = Operation {
-    index: 38usize,
+    index: 40usize,
     id: "oauth_clients_get",
     resource: "oauth_clients",
     method: "GET",
@@ -1157,6 +1338,7 @@ pub static OAUTH_CLIENTS_GET: Operation = Operation {
     permission: Some("oauth_clients:read"),
     security: &[
         &[Scheme::Bearer],
+        &[Scheme::OAuth2],
         &[Scheme::Header("X-API-Key")],
         &[Scheme::Cookie("__Host-waypost_session")],
     ],
@@ -1169,7 +1351,7 @@ pub static OAUTH_CLIENTS_GET: Operation = Operation {
 
 /// `DELETE /v1/oauth_clients/{oauth_client_id}`: Delete a client
 pub static OAUTH_CLIENTS_DELETE: Operation = Operation {
-    index: 39usize,
+    index: 41usize,
     id: "oauth_clients_delete",
     resource: "oauth_clients",
     method: "DELETE",
@@ -1192,6 +1374,7 @@ pub static OAUTH_CLIENTS_DELETE: Operation = Operation {
     permission: Some("oauth_clients:write"),
     security: &[
         &[Scheme::Bearer],
+        &[Scheme::OAuth2],
         &[Scheme::Header("X-API-Key")],
         &[Scheme::Cookie("__Host-waypost_session")],
     ],
@@ -1204,7 +1387,7 @@ pub static OAUTH_CLIENTS_DELETE: Operation = Operation {
 
 /// `GET /v1/oauth/providers`: List who people can sign in with
 pub static OAUTH_PROVIDERS: Operation = Operation {
-    index: 40usize,
+    index: 42usize,
     id: "oauth_providers",
     resource: "oauth",
     method: "GET",
@@ -1227,7 +1410,7 @@ pub static OAUTH_PROVIDERS: Operation = Operation {
 
 /// `GET /v1/oauth/{provider}/authorize`: Begin a sign-in with a provider
 pub static OAUTH_AUTHORIZE: Operation = Operation {
-    index: 41usize,
+    index: 43usize,
     id: "oauth_authorize",
     resource: "oauth",
     method: "GET",
@@ -1272,7 +1455,7 @@ pub static OAUTH_AUTHORIZE: Operation = Operation {
 
 /// `GET /v1/oauth/{provider}/callback`: Finish a sign-in with a provider
 pub static OAUTH_CALLBACK: Operation = Operation {
-    index: 42usize,
+    index: 44usize,
     id: "oauth_callback",
     resource: "oauth",
     method: "GET",
@@ -1338,7 +1521,7 @@ pub static OAUTH_CALLBACK: Operation = Operation {
 
 /// `GET /v1/oauth/identities`: List linked providers
 pub static OAUTH_IDENTITIES: Operation = Operation {
-    index: 43usize,
+    index: 45usize,
     id: "oauth_identities",
     resource: "oauth",
     method: "GET",
@@ -1365,7 +1548,7 @@ pub static OAUTH_IDENTITIES: Operation = Operation {
 
 /// `DELETE /v1/oauth/identities/{identity_id}`: Unlink a provider
 pub static OAUTH_UNLINK: Operation = Operation {
-    index: 44usize,
+    index: 46usize,
     id: "oauth_unlink",
     resource: "oauth",
     method: "DELETE",
@@ -1400,7 +1583,7 @@ pub static OAUTH_UNLINK: Operation = Operation {
 
 /// `GET /oauth/authorize`: Ask a person for access
 pub static OAUTH_CONSENT: Operation = Operation {
-    index: 45usize,
+    index: 47usize,
     id: "oauth_consent",
     resource: "oauth",
     method: "GET",
@@ -1473,7 +1656,7 @@ pub static OAUTH_CONSENT: Operation = Operation {
 
 /// `POST /oauth/authorize`: Grant or deny access
 pub static OAUTH_DECIDE: Operation = Operation {
-    index: 46usize,
+    index: 48usize,
     id: "oauth_decide",
     resource: "oauth",
     method: "POST",
@@ -1520,7 +1703,7 @@ pub static OAUTH_DECIDE: Operation = Operation {
 
 /// `GET /oauth/sign_in`: Sign in, in a browser
 pub static OAUTH_SIGN_IN: Operation = Operation {
-    index: 47usize,
+    index: 49usize,
     id: "oauth_sign_in",
     resource: "oauth",
     method: "GET",
@@ -1551,7 +1734,7 @@ pub static OAUTH_SIGN_IN: Operation = Operation {
 
 /// `POST /oauth/sign_in`: Check a password, for a browser
 pub static OAUTH_SIGN_IN_SUBMIT: Operation = Operation {
-    index: 48usize,
+    index: 50usize,
     id: "oauth_sign_in_submit",
     resource: "oauth",
     method: "POST",
@@ -1605,7 +1788,7 @@ pub static OAUTH_SIGN_IN_SUBMIT: Operation = Operation {
 
 /// `POST /oauth/sign_out`: Sign out, in a browser
 pub static OAUTH_SIGN_OUT: Operation = Operation {
-    index: 49usize,
+    index: 51usize,
     id: "oauth_sign_out",
     resource: "oauth",
     method: "POST",
@@ -1638,7 +1821,7 @@ pub static OAUTH_SIGN_OUT: Operation = Operation {
 
 /// `POST /oauth/token`: Get tokens
 pub static OAUTH_TOKEN: Operation = Operation {
-    index: 50usize,
+    index: 52usize,
     id: "oauth_token",
     resource: "oauth",
     method: "POST",
@@ -1741,7 +1924,7 @@ pub static OAUTH_TOKEN: Operation = Operation {
 
 /// `POST /oauth/device_authorization`: Begin on a device without a browser
 pub static OAUTH_DEVICE_AUTHORIZATION: Operation = Operation {
-    index: 51usize,
+    index: 53usize,
     id: "oauth_device_authorization",
     resource: "oauth",
     method: "POST",
@@ -1802,7 +1985,7 @@ pub static OAUTH_DEVICE_AUTHORIZATION: Operation = Operation {
 
 /// `GET /oauth/device`: Type in a devices code
 pub static OAUTH_DEVICE: Operation = Operation {
-    index: 52usize,
+    index: 54usize,
     id: "oauth_device",
     resource: "oauth",
     method: "GET",
@@ -1833,7 +2016,7 @@ pub static OAUTH_DEVICE: Operation = Operation {
 
 /// `POST /oauth/device`: Grant or deny access to a device
 pub static OAUTH_DEVICE_DECIDE: Operation = Operation {
-    index: 53usize,
+    index: 55usize,
     id: "oauth_device_decide",
     resource: "oauth",
     method: "POST",
@@ -1880,7 +2063,7 @@ pub static OAUTH_DEVICE_DECIDE: Operation = Operation {
 
 /// `POST /oauth/revoke`: Revoke a token
 pub static OAUTH_REVOKE: Operation = Operation {
-    index: 54usize,
+    index: 56usize,
     id: "oauth_revoke",
     resource: "oauth",
     method: "POST",
@@ -1948,7 +2131,7 @@ pub static OAUTH_REVOKE: Operation = Operation {
 
 /// `POST /oauth/introspect`: Ask what a token is good for
 pub static OAUTH_INTROSPECT: Operation = Operation {
-    index: 55usize,
+    index: 57usize,
     id: "oauth_introspect",
     resource: "oauth",
     method: "POST",
@@ -2016,7 +2199,7 @@ pub static OAUTH_INTROSPECT: Operation = Operation {
 
 /// `GET /.well-known/oauth-authorization-server`: The authorization servers metadata
 pub static OAUTH_METADATA: Operation = Operation {
-    index: 56usize,
+    index: 58usize,
     id: "oauth_metadata",
     resource: "oauth",
     method: "GET",
@@ -2039,7 +2222,7 @@ pub static OAUTH_METADATA: Operation = Operation {
 
 /// `GET /.well-known/jwks.json`: The keys that access tokens are signed with
 pub static OAUTH_JWKS: Operation = Operation {
-    index: 57usize,
+    index: 59usize,
     id: "oauth_jwks",
     resource: "oauth",
     method: "GET",
@@ -2062,7 +2245,7 @@ pub static OAUTH_JWKS: Operation = Operation {
 
 /// `POST /v1/wallets`: Open a wallet
 pub static WALLETS_CREATE: Operation = Operation {
-    index: 58usize,
+    index: 60usize,
     id: "wallets_create",
     resource: "wallets",
     method: "POST",
@@ -2075,7 +2258,12 @@ pub static WALLETS_CREATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2085,7 +2273,7 @@ pub static WALLETS_CREATE: Operation = Operation {
 
 /// `GET /v1/wallets`: List wallets
 pub static WALLETS_LIST: Operation = Operation {
-    index: 59usize,
+    index: 61usize,
     id: "wallets_list",
     resource: "wallets",
     method: "GET",
@@ -2141,7 +2329,12 @@ pub static WALLETS_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2151,7 +2344,7 @@ pub static WALLETS_LIST: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}`: Get a wallet
 pub static WALLETS_GET: Operation = Operation {
-    index: 60usize,
+    index: 62usize,
     id: "wallets_get",
     resource: "wallets",
     method: "GET",
@@ -2172,7 +2365,12 @@ pub static WALLETS_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2182,7 +2380,7 @@ pub static WALLETS_GET: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/credit`: Put money into a wallet
 pub static WALLETS_CREDIT: Operation = Operation {
-    index: 61usize,
+    index: 63usize,
     id: "wallets_credit",
     resource: "wallets",
     method: "POST",
@@ -2203,7 +2401,12 @@ pub static WALLETS_CREDIT: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2213,7 +2416,7 @@ pub static WALLETS_CREDIT: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/debit`: Take money out of a wallet
 pub static WALLETS_DEBIT: Operation = Operation {
-    index: 62usize,
+    index: 64usize,
     id: "wallets_debit",
     resource: "wallets",
     method: "POST",
@@ -2234,7 +2437,12 @@ pub static WALLETS_DEBIT: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2244,7 +2452,7 @@ pub static WALLETS_DEBIT: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/transfer`: Move money to another wallet
 pub static WALLETS_TRANSFER: Operation = Operation {
-    index: 63usize,
+    index: 65usize,
     id: "wallets_transfer",
     resource: "wallets",
     method: "POST",
@@ -2265,7 +2473,12 @@ pub static WALLETS_TRANSFER: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2275,7 +2488,7 @@ pub static WALLETS_TRANSFER: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}/balance`: Get the balance of a wallet
 pub static WALLETS_BALANCE: Operation = Operation {
-    index: 64usize,
+    index: 66usize,
     id: "wallets_balance",
     resource: "wallets",
     method: "GET",
@@ -2296,7 +2509,12 @@ pub static WALLETS_BALANCE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2306,7 +2524,7 @@ pub static WALLETS_BALANCE: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}/transactions`: List a wallet's transactions
 pub static WALLETS_TRANSACTIONS: Operation = Operation {
-    index: 65usize,
+    index: 67usize,
     id: "wallets_transactions",
     resource: "wallets",
     method: "GET",
@@ -2362,7 +2580,12 @@ pub static WALLETS_TRANSACTIONS: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("transactions:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2372,7 +2595,7 @@ pub static WALLETS_TRANSACTIONS: Operation = Operation {
 
 /// `GET /v1/wallets/{wallet_id}/statement`: Stream the statement of a wallet
 pub static WALLETS_STATEMENT: Operation = Operation {
-    index: 66usize,
+    index: 68usize,
     id: "wallets_statement",
     resource: "wallets",
     method: "GET",
@@ -2414,7 +2637,12 @@ pub static WALLETS_STATEMENT: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("transactions:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 5u32,
     idempotency_key: false,
@@ -2424,7 +2652,7 @@ pub static WALLETS_STATEMENT: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/freeze`: Freeze a wallet
 pub static WALLETS_FREEZE: Operation = Operation {
-    index: 67usize,
+    index: 69usize,
     id: "wallets_freeze",
     resource: "wallets",
     method: "POST",
@@ -2445,7 +2673,12 @@ pub static WALLETS_FREEZE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2455,7 +2688,7 @@ pub static WALLETS_FREEZE: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/unfreeze`: Take a frozen wallet back into use
 pub static WALLETS_UNFREEZE: Operation = Operation {
-    index: 68usize,
+    index: 70usize,
     id: "wallets_unfreeze",
     resource: "wallets",
     method: "POST",
@@ -2476,7 +2709,12 @@ pub static WALLETS_UNFREEZE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2486,7 +2724,7 @@ pub static WALLETS_UNFREEZE: Operation = Operation {
 
 /// `POST /v1/wallets/{wallet_id}/close`: Close a wallet
 pub static WALLETS_CLOSE: Operation = Operation {
-    index: 69usize,
+    index: 71usize,
     id: "wallets_close",
     resource: "wallets",
     method: "POST",
@@ -2507,7 +2745,12 @@ pub static WALLETS_CLOSE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("wallets:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2517,7 +2760,7 @@ pub static WALLETS_CLOSE: Operation = Operation {
 
 /// `GET /v1/transactions/{transaction_id}`: Get a transaction
 pub static TRANSACTIONS_GET: Operation = Operation {
-    index: 70usize,
+    index: 72usize,
     id: "transactions_get",
     resource: "transactions",
     method: "GET",
@@ -2538,7 +2781,12 @@ pub static TRANSACTIONS_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("transactions:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2548,7 +2796,7 @@ pub static TRANSACTIONS_GET: Operation = Operation {
 
 /// `POST /v1/payments`: Make a payment
 pub static PAYMENTS_CREATE: Operation = Operation {
-    index: 71usize,
+    index: 73usize,
     id: "payments_create",
     resource: "payments",
     method: "POST",
@@ -2561,7 +2809,12 @@ pub static PAYMENTS_CREATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("payments:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2571,7 +2824,7 @@ pub static PAYMENTS_CREATE: Operation = Operation {
 
 /// `GET /v1/payments`: List payments
 pub static PAYMENTS_LIST: Operation = Operation {
-    index: 72usize,
+    index: 74usize,
     id: "payments_list",
     resource: "payments",
     method: "GET",
@@ -2634,7 +2887,12 @@ pub static PAYMENTS_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("payments:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2644,7 +2902,7 @@ pub static PAYMENTS_LIST: Operation = Operation {
 
 /// `GET /v1/payments/{payment_id}`: Get a payment
 pub static PAYMENTS_GET: Operation = Operation {
-    index: 73usize,
+    index: 75usize,
     id: "payments_get",
     resource: "payments",
     method: "GET",
@@ -2665,7 +2923,12 @@ pub static PAYMENTS_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("payments:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2675,7 +2938,7 @@ pub static PAYMENTS_GET: Operation = Operation {
 
 /// `POST /v1/payments/{payment_id}/capture`: Capture an authorized payment
 pub static PAYMENTS_CAPTURE: Operation = Operation {
-    index: 74usize,
+    index: 76usize,
     id: "payments_capture",
     resource: "payments",
     method: "POST",
@@ -2696,7 +2959,12 @@ pub static PAYMENTS_CAPTURE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("payments:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2706,7 +2974,7 @@ pub static PAYMENTS_CAPTURE: Operation = Operation {
 
 /// `POST /v1/payments/{payment_id}/cancel`: Cancel an authorized payment
 pub static PAYMENTS_CANCEL: Operation = Operation {
-    index: 75usize,
+    index: 77usize,
     id: "payments_cancel",
     resource: "payments",
     method: "POST",
@@ -2727,7 +2995,12 @@ pub static PAYMENTS_CANCEL: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("payments:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2737,7 +3010,7 @@ pub static PAYMENTS_CANCEL: Operation = Operation {
 
 /// `POST /v1/payments/{payment_id}/refund`: Refund a captured payment
 pub static PAYMENTS_REFUND: Operation = Operation {
-    index: 76usize,
+    index: 78usize,
     id: "payments_refund",
     resource: "payments",
     method: "POST",
@@ -2758,7 +3031,12 @@ pub static PAYMENTS_REFUND: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("payments:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2768,7 +3046,7 @@ pub static PAYMENTS_REFUND: Operation = Operation {
 
 /// `POST /v1/services`: Add a service
 pub static SERVICES_CREATE: Operation = Operation {
-    index: 77usize,
+    index: 79usize,
     id: "services_create",
     resource: "services",
     method: "POST",
@@ -2781,7 +3059,12 @@ pub static SERVICES_CREATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("services:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2791,7 +3074,7 @@ pub static SERVICES_CREATE: Operation = Operation {
 
 /// `GET /v1/services`: List services
 pub static SERVICES_LIST: Operation = Operation {
-    index: 78usize,
+    index: 80usize,
     id: "services_list",
     resource: "services",
     method: "GET",
@@ -2819,7 +3102,12 @@ pub static SERVICES_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("services:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2829,7 +3117,7 @@ pub static SERVICES_LIST: Operation = Operation {
 
 /// `GET /v1/services/{service_name}`: Get a service
 pub static SERVICES_GET: Operation = Operation {
-    index: 79usize,
+    index: 81usize,
     id: "services_get",
     resource: "services",
     method: "GET",
@@ -2850,7 +3138,12 @@ pub static SERVICES_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("services:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2860,7 +3153,7 @@ pub static SERVICES_GET: Operation = Operation {
 
 /// `PATCH /v1/services/{service_name}`: Change a service
 pub static SERVICES_UPDATE: Operation = Operation {
-    index: 80usize,
+    index: 82usize,
     id: "services_update",
     resource: "services",
     method: "PATCH",
@@ -2881,7 +3174,12 @@ pub static SERVICES_UPDATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("services:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2891,7 +3189,7 @@ pub static SERVICES_UPDATE: Operation = Operation {
 
 /// `DELETE /v1/services/{service_name}`: Take a service away
 pub static SERVICES_DELETE: Operation = Operation {
-    index: 81usize,
+    index: 83usize,
     id: "services_delete",
     resource: "services",
     method: "DELETE",
@@ -2912,7 +3210,12 @@ pub static SERVICES_DELETE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("services:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2922,7 +3225,7 @@ pub static SERVICES_DELETE: Operation = Operation {
 
 /// `GET /v1/services/{service_name}/health`: The health of a service
 pub static SERVICES_HEALTH: Operation = Operation {
-    index: 82usize,
+    index: 84usize,
     id: "services_health",
     resource: "services",
     method: "GET",
@@ -2943,7 +3246,12 @@ pub static SERVICES_HEALTH: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("services:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -2953,7 +3261,7 @@ pub static SERVICES_HEALTH: Operation = Operation {
 
 /// `POST /v1/routes`: Add a route
 pub static ROUTES_CREATE: Operation = Operation {
-    index: 83usize,
+    index: 85usize,
     id: "routes_create",
     resource: "routes",
     method: "POST",
@@ -2966,7 +3274,12 @@ pub static ROUTES_CREATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("routes:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -2976,7 +3289,7 @@ pub static ROUTES_CREATE: Operation = Operation {
 
 /// `GET /v1/routes`: List routes
 pub static ROUTES_LIST: Operation = Operation {
-    index: 84usize,
+    index: 86usize,
     id: "routes_list",
     resource: "routes",
     method: "GET",
@@ -3004,7 +3317,12 @@ pub static ROUTES_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("routes:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3014,7 +3332,7 @@ pub static ROUTES_LIST: Operation = Operation {
 
 /// `GET /v1/routes/{route_name}`: Get a route
 pub static ROUTES_GET: Operation = Operation {
-    index: 85usize,
+    index: 87usize,
     id: "routes_get",
     resource: "routes",
     method: "GET",
@@ -3035,7 +3353,12 @@ pub static ROUTES_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("routes:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3045,7 +3368,7 @@ pub static ROUTES_GET: Operation = Operation {
 
 /// `PATCH /v1/routes/{route_name}`: Change a route
 pub static ROUTES_UPDATE: Operation = Operation {
-    index: 86usize,
+    index: 88usize,
     id: "routes_update",
     resource: "routes",
     method: "PATCH",
@@ -3066,7 +3389,12 @@ pub static ROUTES_UPDATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("routes:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3076,7 +3404,7 @@ pub static ROUTES_UPDATE: Operation = Operation {
 
 /// `DELETE /v1/routes/{route_name}`: Take a route away
 pub static ROUTES_DELETE: Operation = Operation {
-    index: 87usize,
+    index: 89usize,
     id: "routes_delete",
     resource: "routes",
     method: "DELETE",
@@ -3097,7 +3425,12 @@ pub static ROUTES_DELETE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("routes:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3107,7 +3440,7 @@ pub static ROUTES_DELETE: Operation = Operation {
 
 /// `POST /v1/route_match`: Ask which route a request would take
 pub static ROUTES_MATCH: Operation = Operation {
-    index: 88usize,
+    index: 90usize,
     id: "routes_match",
     resource: "routes",
     method: "POST",
@@ -3120,7 +3453,12 @@ pub static ROUTES_MATCH: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("routes:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -3130,7 +3468,7 @@ pub static ROUTES_MATCH: Operation = Operation {
 
 /// `GET /v1/breakers`: List breakers
 pub static BREAKERS_LIST: Operation = Operation {
-    index: 89usize,
+    index: 91usize,
     id: "breakers_list",
     resource: "breakers",
     method: "GET",
@@ -3158,7 +3496,12 @@ pub static BREAKERS_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("breakers:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3168,7 +3511,7 @@ pub static BREAKERS_LIST: Operation = Operation {
 
 /// `GET /v1/breakers/{breaker_name}`: Get a breaker
 pub static BREAKERS_GET: Operation = Operation {
-    index: 90usize,
+    index: 92usize,
     id: "breakers_get",
     resource: "breakers",
     method: "GET",
@@ -3189,7 +3532,12 @@ pub static BREAKERS_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("breakers:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3199,7 +3547,7 @@ pub static BREAKERS_GET: Operation = Operation {
 
 /// `POST /v1/breakers/{breaker_name}/reset`: Close a breaker by hand
 pub static BREAKERS_RESET: Operation = Operation {
-    index: 91usize,
+    index: 93usize,
     id: "breakers_reset",
     resource: "breakers",
     method: "POST",
@@ -3220,7 +3568,12 @@ pub static BREAKERS_RESET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("breakers:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -3230,7 +3583,7 @@ pub static BREAKERS_RESET: Operation = Operation {
 
 /// `POST /v1/breakers/{breaker_name}/open`: Open a breaker by hand
 pub static BREAKERS_OPEN: Operation = Operation {
-    index: 92usize,
+    index: 94usize,
     id: "breakers_open",
     resource: "breakers",
     method: "POST",
@@ -3251,7 +3604,12 @@ pub static BREAKERS_OPEN: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("breakers:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -3261,7 +3619,7 @@ pub static BREAKERS_OPEN: Operation = Operation {
 
 /// `GET /v1/rate_limits/tiers`: List the tiers
 pub static RATE_LIMITS_TIERS: Operation = Operation {
-    index: 93usize,
+    index: 95usize,
     id: "rate_limits_tiers",
     resource: "rate_limits",
     method: "GET",
@@ -3274,7 +3632,12 @@ pub static RATE_LIMITS_TIERS: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("rate_limits:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3284,7 +3647,7 @@ pub static RATE_LIMITS_TIERS: Operation = Operation {
 
 /// `PUT /v1/rate_limits/tiers/{tier_name}`: Set how often a tier may call
 pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
-    index: 94usize,
+    index: 96usize,
     id: "rate_limits_put_tier",
     resource: "rate_limits",
     method: "PUT",
@@ -3305,7 +3668,12 @@ pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("rate_limits:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3315,7 +3683,7 @@ pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
 
 /// `GET /v1/rate_limits/usage`: What a caller used of its tier
 pub static RATE_LIMITS_USAGE: Operation = Operation {
-    index: 95usize,
+    index: 97usize,
     id: "rate_limits_usage",
     resource: "rate_limits",
     method: "GET",
@@ -3343,7 +3711,12 @@ pub static RATE_LIMITS_USAGE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("rate_limits:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3353,7 +3726,7 @@ pub static RATE_LIMITS_USAGE: Operation = Operation {
 
 /// `GET /v1/versions`: List API versions
 pub static VERSIONS_LIST: Operation = Operation {
-    index: 96usize,
+    index: 98usize,
     id: "versions_list",
     resource: "versions",
     method: "GET",
@@ -3381,7 +3754,12 @@ pub static VERSIONS_LIST: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("versions:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3391,7 +3769,7 @@ pub static VERSIONS_LIST: Operation = Operation {
 
 /// `GET /v1/config`: Get the configuration
 pub static CONFIG_GET: Operation = Operation {
-    index: 97usize,
+    index: 99usize,
     id: "config_get",
     resource: "config",
     method: "GET",
@@ -3404,7 +3782,12 @@ pub static CONFIG_GET: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("config:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3414,7 +3797,7 @@ pub static CONFIG_GET: Operation = Operation {
 
 /// `PUT /v1/config`: Replace what was made through the API
 pub static CONFIG_APPLY: Operation = Operation {
-    index: 98usize,
+    index: 100usize,
     id: "config_apply",
     resource: "config",
     method: "PUT",
@@ -3427,7 +3810,12 @@ pub static CONFIG_APPLY: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("config:write"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3437,7 +3825,7 @@ pub static CONFIG_APPLY: Operation = Operation {
 
 /// `POST /v1/config/validate`: Check a configuration
 pub static CONFIG_VALIDATE: Operation = Operation {
-    index: 99usize,
+    index: 101usize,
     id: "config_validate",
     resource: "config",
     method: "POST",
@@ -3450,7 +3838,12 @@ pub static CONFIG_VALIDATE: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("config:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Idempotent,
     rate_cost: 1u32,
     idempotency_key: true,
@@ -3460,7 +3853,7 @@ pub static CONFIG_VALIDATE: Operation = Operation {
 
 /// `GET /v1/analytics/overview`: All requests of a time
 pub static ANALYTICS_OVERVIEW: Operation = Operation {
-    index: 100usize,
+    index: 102usize,
     id: "analytics_overview",
     resource: "analytics",
     method: "GET",
@@ -3488,7 +3881,12 @@ pub static ANALYTICS_OVERVIEW: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("analytics:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3498,7 +3896,7 @@ pub static ANALYTICS_OVERVIEW: Operation = Operation {
 
 /// `GET /v1/analytics/endpoints`: The most popular routes
 pub static ANALYTICS_ENDPOINTS: Operation = Operation {
-    index: 101usize,
+    index: 103usize,
     id: "analytics_endpoints",
     resource: "analytics",
     method: "GET",
@@ -3533,7 +3931,12 @@ pub static ANALYTICS_ENDPOINTS: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("analytics:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3543,7 +3946,7 @@ pub static ANALYTICS_ENDPOINTS: Operation = Operation {
 
 /// `GET /v1/analytics/errors`: The most frequent errors
 pub static ANALYTICS_ERRORS: Operation = Operation {
-    index: 102usize,
+    index: 104usize,
     id: "analytics_errors",
     resource: "analytics",
     method: "GET",
@@ -3578,7 +3981,12 @@ pub static ANALYTICS_ERRORS: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("analytics:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3588,7 +3996,7 @@ pub static ANALYTICS_ERRORS: Operation = Operation {
 
 /// `GET /v1/analytics/series`: Requests over time
 pub static ANALYTICS_SERIES: Operation = Operation {
-    index: 103usize,
+    index: 105usize,
     id: "analytics_series",
     resource: "analytics",
     method: "GET",
@@ -3630,7 +4038,12 @@ pub static ANALYTICS_SERIES: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("analytics:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3640,7 +4053,7 @@ pub static ANALYTICS_SERIES: Operation = Operation {
 
 /// `GET /v1/analytics/consumers`: The busiest callers
 pub static ANALYTICS_CONSUMERS: Operation = Operation {
-    index: 104usize,
+    index: 106usize,
     id: "analytics_consumers",
     resource: "analytics",
     method: "GET",
@@ -3675,7 +4088,12 @@ pub static ANALYTICS_CONSUMERS: Operation = Operation {
     errors: "application/problem+json",
     lenient: false,
     permission: Some("analytics:read"),
-    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
     retry: Retry::Safe,
     rate_cost: 1u32,
     idempotency_key: false,
@@ -3710,7 +4128,9 @@ pub static OPERATIONS: &[&Operation] = &[
     &SERVICE_TOKENS_LIST,
     &SERVICE_TOKENS_REVOKE,
     &USERS_LIST,
+    &USERS_INVITE,
     &USERS_GET,
+    &USERS_REMOVE,
     &USERS_SET_ROLES,
     &ROLES_LIST,
     &ROLES_GET,

@@ -461,6 +461,24 @@ where
         );
     routes
         .add(
+            &operations::USERS_INVITE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .users_invite(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::USERS_INVITE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
             &operations::USERS_GET,
             {
                 let api = Arc::clone(&api);
@@ -473,6 +491,24 @@ where
                             .await
                             .map_err(Failure::Handler)?;
                         Ok(outcome.answer(&operations::USERS_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::USERS_REMOVE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let user_id = input.path();
+                        let outcome = api
+                            .users_remove(context, user_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::USERS_REMOVE)?)
                     })
                 }
             },

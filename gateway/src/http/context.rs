@@ -30,7 +30,7 @@ pub enum Caller {
         address: std::net::IpAddr,
     },
     /// Somebody.
-    Known(Identity),
+    Known(Arc<Identity>),
 }
 
 /// An authenticated caller.
@@ -144,7 +144,7 @@ impl Context {
     /// The authenticated caller; an error where the operation let an anonymous one through.
     pub fn identity(&self) -> Result<&Identity, super::Error> {
         match &self.inner.caller {
-            Caller::Known(identity) => Ok(identity),
+            Caller::Known(identity) => Ok(identity.as_ref()),
             Caller::Anonymous { .. } => Err(super::Error::unauthenticated()),
         }
     }

@@ -409,19 +409,23 @@ fn unknown_path(path: &str) -> Error {
 /// A credential of a kind that the operation does not take is none.
 fn check_scheme(operation: &Operation, headers: &HeaderMap, caller: &Caller) -> Result<(), Error> {
     let presented = |scheme: &Scheme| match scheme {
-        Scheme::Bearer => headers.contains_key(header::AUTHORIZATION),
+        Scheme::Bearer | Scheme::OAuth2 => headers.contains_key(header::AUTHORIZATION),
         Scheme::Header(name) => headers.contains_key(*name),
         Scheme::Cookie(_) => headers.contains_key(header::COOKIE),
     };
-    // What takes no API key is for people, and a service token is none's.
-    let takes_programs =
-        operation.security.iter().flat_map(|schemes| schemes.iter()).any(|s| matches!(s, Scheme::Header(_)));
+    let takes = |kind: fn(&Scheme) -> bool| operation.security.iter().any(|schemes| schemes.iter().any(kind));
+    let fits = |identity: &Identity| match identity.credential_id.split_once('_') {
+        // What takes no API key is for people, and a service token is none's.
+        Some(("stk", _)) => takes(|scheme| matches!(scheme, Scheme::Header(_))),
+        // Nor is what a person let a program have, whatever its scopes, where the contract does not say so.
+        Some(("ogr", _)) => takes(|scheme| matches!(scheme, Scheme::OAuth2)),
+        _ => true,
+    };
     match caller {
         Caller::Anonymous { .. } if operation.security.iter().any(|schemes| schemes.is_empty()) => Ok(()),
         Caller::Anonymous { .. } => Err(Error::unauthenticated()),
         Caller::Known(identity)
-            if operation.security.iter().any(|schemes| schemes.iter().all(presented))
-                && (takes_programs || !identity.credential_id.starts_with("stk_")) =>
+            if operation.security.iter().any(|schemes| schemes.iter().all(presented)) && fits(identity) =>
         {
             Ok(())
         }
@@ -429,6 +433,7 @@ fn check_scheme(operation: &Operation, headers: &HeaderMap, caller: &Caller) -> 
             let ways =
                 operation.security.iter().flat_map(|schemes| schemes.iter()).map(|scheme| match scheme {
                     Scheme::Bearer => Cow::Borrowed("a bearer token"),
+                    Scheme::OAuth2 => Cow::Borrowed("an OAuth access token"),
                     Scheme::Header(name) => Cow::Owned(format!("the header {name}")),
                     Scheme::Cookie(name) => Cow::Owned(format!("the cookie {name}")),
                 });

@@ -7,16 +7,13 @@ mod handler;
 pub(crate) mod server;
 pub(crate) mod sign_in;
 
-use crate::auth::cache::CredentialCache;
 use crate::config::Config;
 use crate::outbound::Outbound;
 use crate::secrets::Secrets;
 use crate::store::Store;
 use server::access_token::AccessTokens;
-use server::device::Tries;
 pub use server::keys::KeyError;
 use server::keys::Keys;
-use server::storage::GrantRecord;
 pub(crate) use server::storage::prune;
 use sign_in::Providers;
 
@@ -24,8 +21,6 @@ use sign_in::Providers;
 #[derive(Debug)]
 pub(crate) struct OAuth {
     pub(crate) tokens: AccessTokens,
-    pub(crate) grants: CredentialCache<GrantRecord>,
-    pub(crate) device_tries: Tries,
     pub(crate) providers: Providers,
 }
 
@@ -41,8 +36,6 @@ impl OAuth {
         let keys = Keys::open(store, secrets, config.tokens.key_lifetime, lifetime).await?;
         Ok(Self {
             tokens: AccessTokens::new(keys, lifetime),
-            grants: CredentialCache::new(),
-            device_tries: Tries::default(),
             providers: Providers::new(&config.oauth.providers, outbound),
         })
     }

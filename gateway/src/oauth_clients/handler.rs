@@ -2,12 +2,14 @@
 
 use waypost_types::params::OauthClientsListParams;
 use waypost_types::{
-    CreateOAuthClient, OAuthClient, OAuthClientAuthentication, OAuthClientPage, OAuthClientWithSecret,
+    AuditType, CreateOAuthClient, OAuthClient, OAuthClientAuthentication, OAuthClientPage,
+    OAuthClientWithSecret,
 };
 
 use super::storage::{self, ClientRow};
 use super::{SECRET_HASH, rules};
 use crate::Gateway;
+use crate::audit;
 use crate::auth::roles;
 use crate::generated::{Created, NoContent, OauthClientsApi, Success};
 use crate::http::{Context, Error, FieldError, permits};
@@ -64,6 +66,8 @@ impl OauthClientsApi<Context, Error> for Gateway {
             created_at: tx.now(),
         };
         storage::insert(&mut tx, &row).await?;
+        let entry = audit::Entry::new(AuditType::OauthClientCreated, &row.id).with_detail(&row.name);
+        audit::record(&mut tx, &context, entry).await?;
         let mut answer = OAuthClientWithSecret::new(row.client());
         answer.client_secret = secret;
         tx.commit(&answer).await?;
@@ -111,7 +115,11 @@ impl OauthClientsApi<Context, Error> for Gateway {
         if !storage::delete(&mut tx, &oauth_client_id).await? {
             return Err(Error::not_found("client", &oauth_client_id));
         }
-        ended.iter().for_each(|grant| self.oauth.grants.changed(grant));
+        for grant in &ended {
+            self.auth.changed(&mut tx, grant).await?;
+        }
+        let entry = audit::Entry::new(AuditType::OauthClientDeleted, &oauth_client_id);
+        audit::record(&mut tx, &context, entry).await?;
         tx.commit_empty().await?;
         Ok(NoContent)
     }

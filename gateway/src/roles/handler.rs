@@ -90,7 +90,7 @@ impl RolesApi<Context, Error> for Gateway {
             }
             None => {}
         }
-        let detail = body.permissions.join(" ").chars().take(500).collect();
+        let detail = body.permissions.join(" ");
         let row = RoleRow {
             permissions: serde_json::to_string(&body.permissions).map_err(Error::internal)?,
             name: role_name,
@@ -99,10 +99,10 @@ impl RolesApi<Context, Error> for Gateway {
             updated_at: now,
         };
         storage::put(&mut tx, &row).await?;
-        let entry = audit::Entry::new(AuditType::RoleChanged, &row.name).with_detail(detail);
+        let entry = audit::Entry::new(AuditType::RoleChanged, &row.name).with_detail(&detail);
         audit::record(&mut tx, &context, entry).await?;
-        for session in storage::sessions(&mut tx, &row.name).await? {
-            self.auth.changed(&mut tx, &session).await?;
+        for credential in storage::credentials(&mut tx, &row.name).await? {
+            self.auth.changed(&mut tx, &credential).await?;
         }
         let answer = row.role();
         tx.commit(&answer).await?;

@@ -76,11 +76,13 @@ pub(super) async fn put(tx: &mut WriteTx, role: &RoleRow) -> Result<(), sqlx::Er
     .map(drop)
 }
 
-/// The sessions of whoever has the role.
-pub(super) async fn sessions(tx: &mut WriteTx, name: &str) -> Result<Vec<String>, sqlx::Error> {
+/// The sessions of whoever has the role, and what they granted to programs.
+pub(super) async fn credentials(tx: &mut WriteTx, name: &str) -> Result<Vec<String>, sqlx::Error> {
     let query = tx.query(sql!(
         "SELECT s.id FROM user_roles ur JOIN sessions s ON s.user_id = ur.user_id
-         WHERE ur.tenant_id = $1 AND ur.role_name = $2 AND s.ended_at IS NULL"
+         WHERE ur.tenant_id = $1 AND ur.role_name = $2 AND s.ended_at IS NULL
+         UNION ALL SELECT g.id FROM user_roles ur JOIN oauth_grants g ON g.user_id = ur.user_id
+         WHERE ur.tenant_id = $1 AND ur.role_name = $2 AND g.ended_at IS NULL"
     ));
     let rows: Vec<(String,)> = query.bind(name).fetch_all_as().await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())

@@ -1,7 +1,5 @@
 //! Service tokens in the database.
 
-use std::sync::atomic::AtomicI64;
-
 use sqlx::FromRow;
 use waypost_types::ServiceToken;
 
@@ -78,7 +76,7 @@ pub(crate) async fn record(readers: &Readers, id: &str) -> Result<Option<KeyReco
         previous: None,
         expires_at: Some(row.expires_at),
         revoked: row.revoked_at.is_some(),
-        touched: AtomicI64::new(row.last_used_at.unwrap_or(0)),
+        last_used_at: row.last_used_at.unwrap_or(0),
         platform: row.platform != 0,
     }))
 }

@@ -9,13 +9,13 @@ use crate::Gateway;
 use crate::api_keys::rules::tier;
 use crate::audit;
 use crate::auth::rules as accounts;
-use crate::auth::storage::insert_user;
+use crate::auth::storage::{email_taken, insert_user};
 use crate::generated::{Created, Success, TenantsApi};
 use crate::http::{Context, Error};
 use crate::secrets::id;
+use crate::store::System;
 use crate::store::clock::to_rfc3339;
 use crate::store::cursor::Scope;
-use crate::store::{System, dialect};
 
 fn no_tenant(tenant_id: &str) -> Error {
     Error::not_found("tenant", tenant_id)
@@ -50,16 +50,19 @@ impl TenantsApi<Context, Error> for Gateway {
             created_at: now,
         };
         storage::insert(&mut tx, &row).await?;
-        let owner =
-            User::new(id::new("usr"), row.id.as_str(), email, body.owner.name, Role::Admin, to_rfc3339(now));
-        let made = insert_user(tx.connection(), &owner, Some(&hash), now).await;
-        made.map_err(|error| match dialect::is_duplicate(&error) {
-            true => Error::conflict(
+        // Whoever registers may make tenants: only those who run the gateway are told who has an account.
+        let taken = email_taken(&mut *tx.connection(), &email).await?;
+        if taken && caller.platform {
+            return Err(Error::conflict(
                 "email_taken",
                 "There is an account with the owner's address. Take another address.",
-            ),
-            false => error.into(),
-        })?;
+            ));
+        }
+        if !taken {
+            let made = to_rfc3339(now);
+            let owner = User::new(id::new("usr"), row.id.as_str(), email, body.owner.name, Role::Admin, made);
+            insert_user(tx.connection(), &owner, Some(&hash), now).await?;
+        }
         let mut tx = tx.in_tenant(caller.tenant_id.as_str());
         audit::record(&mut tx, &context, audit::Entry::new(AuditType::TenantCreated, &row.id)).await?;
         let answer = row.tenant();

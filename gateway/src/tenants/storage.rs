@@ -94,7 +94,7 @@ pub(super) async fn update(tx: &mut WriteTx, platform: bool, row: &TenantRow) ->
     .map(drop)
 }
 
-/// The credentials that have the tier of a tenant that the caller's may see: its sessions and service tokens.
+/// The credentials that have the tier of a tenant that the caller's may see: its sessions, service tokens and grants.
 pub(super) async fn credentials(
     tx: &mut WriteTx,
     platform: bool,
@@ -105,7 +105,10 @@ pub(super) async fn credentials(
          WHERE ($2 OR $1 IN (t.id, t.parent_id)) AND t.id = $3 AND s.ended_at IS NULL
          UNION ALL
          SELECT k.id FROM tenants t JOIN service_tokens k ON k.tenant_id = t.id
-         WHERE ($2 OR $1 IN (t.id, t.parent_id)) AND t.id = $3 AND k.revoked_at IS NULL"
+         WHERE ($2 OR $1 IN (t.id, t.parent_id)) AND t.id = $3 AND k.revoked_at IS NULL
+         UNION ALL
+         SELECT g.id FROM tenants t JOIN oauth_grants g ON g.tenant_id = t.id
+         WHERE ($2 OR $1 IN (t.id, t.parent_id)) AND t.id = $3 AND g.ended_at IS NULL"
     ));
     let rows: Vec<(String,)> = query.bind(platform).bind(id).fetch_all_as().await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())

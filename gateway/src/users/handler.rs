@@ -1,14 +1,18 @@
 //! The operations of `users`.
 
 use waypost_types::params::UsersListParams;
-use waypost_types::{AuditType, SetUserRoles, User, UserPage};
+use waypost_types::{AuditType, InviteUser, SetUserRoles, User, UserInvitation, UserPage};
 
+use super::invitations::{self, Invitation};
 use super::rules::Change;
 use super::storage;
 use crate::Gateway;
 use crate::audit;
-use crate::generated::{Success, UsersApi};
+use crate::auth::rules as accounts;
+use crate::generated::{Created, NoContent, Success, UsersApi};
 use crate::http::{Context, Error};
+use crate::secrets::id;
+use crate::store::clock::to_rfc3339;
 use crate::store::cursor::Scope;
 use crate::store::list::Window;
 
@@ -46,6 +50,69 @@ impl UsersApi<Context, Error> for Gateway {
         Ok(Success(row.user(names(custom))))
     }
 
+    async fn users_invite(
+        &self,
+        context: Context,
+        body: InviteUser,
+    ) -> Result<Created<UserInvitation>, Error> {
+        let caller = context.identity()?;
+        let email = accounts::normal_email(&body.email);
+        let expires_at = invitations::expiry(body.expires_at.as_deref(), self.store.now());
+        let wrong = [accounts::check_email("/email", &email).err(), expires_at.as_ref().err().cloned()];
+        let Ok(expires_at) = expires_at else {
+            return Err(Error::invalid(wrong.into_iter().flatten().collect()));
+        };
+        if wrong.iter().any(Option::is_some) {
+            return Err(Error::invalid(wrong.into_iter().flatten().collect()));
+        }
+        super::rules::check_role(&caller.permissions, body.role.as_str())?;
+        let secret = invitations::new_secret().map_err(|error| Error::internal(error.to_string()))?;
+        let mut tx = self.store.begin(&context).await?;
+        if invitations::open(&mut tx).await? >= invitations::MOST {
+            let detail =
+                format!("{} invitations of the tenant are open. Wait for some to expire.", invitations::MOST);
+            return Err(Error::conflict("too_many_invitations", detail));
+        }
+        let (id, now) = (id::new("inv"), tx.now());
+        let invitation = Invitation {
+            id: &id,
+            email: &email,
+            role: body.role.as_str(),
+            created_by: &caller.user_id,
+            expires_at,
+        };
+        let hash = invitations::hash(self.secrets.tokens(), &secret);
+        invitations::insert(&mut tx, &invitation, &hash).await?;
+        let detail = format!("{email} as {}", body.role.as_str());
+        let entry = audit::Entry::new(AuditType::UserInvited, &id).with_detail(&detail);
+        audit::record(&mut tx, &context, entry).await?;
+        let (made, ends) = (to_rfc3339(now), to_rfc3339(expires_at));
+        let answer = UserInvitation::new(id, email, body.role, secret.as_str(), made, ends);
+        tx.commit(&answer).await?;
+        Ok(Created(answer))
+    }
+
+    async fn users_remove(&self, context: Context, user_id: String) -> Result<NoContent, Error> {
+        let caller = context.identity()?;
+        let mut tx = self.store.begin(&context).await?;
+        let row = storage::find(&mut tx, &user_id).await?.ok_or_else(|| no_user(&user_id))?;
+        let custom = storage::custom_roles(&mut tx, &user_id).await?;
+        let admins = storage::admins(&mut tx).await?;
+        super::rules::check_removal(&caller.permissions, &row.role, &custom, admins)?;
+        let mut ended = storage::credentials(&mut tx, &user_id).await?;
+        ended.extend(storage::belongings(&mut tx, &user_id).await?);
+        invitations::withdraw(&mut tx, &user_id).await?;
+        storage::remove(&mut tx, &user_id).await?;
+        let detail = format!("was {}", describe(&row.role, &custom));
+        let entry = audit::Entry::new(AuditType::UserRemoved, &user_id).with_detail(&detail);
+        audit::record(&mut tx, &context, entry).await?;
+        for credential in &ended {
+            self.auth.changed(&mut tx, credential).await?;
+        }
+        tx.commit_empty().await?;
+        Ok(NoContent)
+    }
+
     async fn users_set_roles(
         &self,
         context: Context,
@@ -75,10 +142,10 @@ impl UsersApi<Context, Error> for Gateway {
         body.role.as_str().clone_into(&mut row.role);
         storage::set_roles(&mut tx, &user_id, &row.role, &wanted).await?;
         let detail = format!("from {before} to {}", describe(&row.role, &wanted));
-        let entry = audit::Entry::new(AuditType::UserRolesChanged, &user_id).with_detail(detail);
+        let entry = audit::Entry::new(AuditType::UserRolesChanged, &user_id).with_detail(&detail);
         audit::record(&mut tx, &context, entry).await?;
-        for session in storage::sessions(&mut tx, &user_id).await? {
-            self.auth.changed(&mut tx, &session).await?;
+        for credential in storage::credentials(&mut tx, &user_id).await? {
+            self.auth.changed(&mut tx, &credential).await?;
         }
         let answer = row.user(names(wanted));
         tx.commit(&answer).await?;

@@ -58,13 +58,39 @@ impl Change<'_> {
             check_subset(self.held, permissions)?;
         }
         if self.role == "admin" && asked.role.as_str() != "admin" && self.admins <= 1 {
-            return Err(Error::conflict(
-                "last_admin",
-                "The user is the last admin of the tenant. Make somebody else an admin first.",
-            ));
+            return Err(last_admin());
         }
         Ok(())
     }
+}
+
+/// Whether somebody who holds these permissions may give a built-in role to a newcomer: nobody gives what they do not hold.
+pub(super) fn check_role(held: &[String], role: &str) -> Result<(), Error> {
+    check_subset(held, &owned(roles::permissions(role)))
+}
+
+/// Whether somebody who holds these permissions may remove a user with these roles: nobody takes from others what they do not hold, and a tenant keeps an admin.
+pub(super) fn check_removal(
+    held: &[String],
+    role: &str,
+    custom: &[CustomRole],
+    admins: i64,
+) -> Result<(), Error> {
+    check_role(held, role)?;
+    for (_, permissions) in custom {
+        check_subset(held, permissions)?;
+    }
+    match role == "admin" && admins <= 1 {
+        true => Err(last_admin()),
+        false => Ok(()),
+    }
+}
+
+fn last_admin() -> Error {
+    Error::conflict(
+        "last_admin",
+        "The user is the last admin of the tenant. Make somebody else an admin first.",
+    )
 }
 
 fn owned(permissions: &[&str]) -> Vec<String> {
@@ -94,6 +120,19 @@ mod tests {
         assert_eq!(code(&change, &asked(Role::User, &[])).as_deref(), Some("last_admin"));
         assert_eq!(code(&change, &asked(Role::Admin, &[])), None);
         assert_eq!(code(&Change { admins: 2, ..change }, &asked(Role::User, &[])), None);
+    }
+
+    #[test]
+    fn nobody_removes_who_may_do_more_than_they_nor_the_last_admin() {
+        let code = |held: &[&str], role, custom: &[CustomRole], admins| {
+            check_removal(&owned(held), role, custom, admins).err().map(|error| error.code)
+        };
+        let strong = [("payer".to_owned(), owned(&["payments:write"]))];
+        assert_eq!(code(&["*"], "admin", &[], 1), Some("last_admin"));
+        assert_eq!(code(&["*"], "admin", &[], 2), None);
+        assert_eq!(code(&["users:*"], "admin", &[], 2), Some("permission_denied"));
+        assert_eq!(code(&["users:*"], "service", &strong, 1), Some("permission_denied"));
+        assert_eq!(code(&["users:*"], "service", &[], 1), None);
     }
 
     #[test]

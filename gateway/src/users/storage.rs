@@ -41,7 +41,8 @@ pub(crate) async fn find<'q>(
     user_id: &str,
 ) -> Result<Option<UserRow>, sqlx::Error> {
     let query = tenant.query(sql!(
-        "SELECT id, tenant_id, email, name, role, created_at FROM users WHERE tenant_id = $1 AND id = $2"
+        "SELECT id, tenant_id, email, name, role, created_at FROM users
+         WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL"
     ));
     query.bind(user_id).fetch_optional_as().await
 }
@@ -49,7 +50,7 @@ pub(crate) async fn find<'q>(
 /// One page of the tenant's users, newest first.
 pub(super) async fn list(tenant: TenantReader<'_>, window: &Window) -> Result<Page<UserRow>, sqlx::Error> {
     let mut list = tenant.list(listing!(
-        "SELECT u.id, u.tenant_id, u.email, u.name, u.role, u.created_at FROM users u WHERE u.tenant_id = "
+        "SELECT u.id, u.tenant_id, u.email, u.name, u.role, u.created_at FROM users u WHERE u.removed_at IS NULL AND u.tenant_id = "
     ));
     window.finish(list.filter(), "u");
     Ok(window.page(list.fetch_all_as().await?, |row: &UserRow| (row.created_at, &row.id)))
@@ -113,10 +114,56 @@ pub(super) async fn set_roles(
     Ok(())
 }
 
-/// The sessions in which the user is signed in.
-pub(super) async fn sessions(tx: &mut WriteTx, user_id: &str) -> Result<Vec<String>, sqlx::Error> {
-    let query =
-        tx.query(sql!("SELECT id FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL"));
+/// What has the user's permissions: the sessions in which the user is signed in, and what was granted to programs.
+pub(super) async fn credentials(tx: &mut WriteTx, user_id: &str) -> Result<Vec<String>, sqlx::Error> {
+    let query = tx.query(sql!(
+        "SELECT id FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL
+         UNION ALL SELECT id FROM oauth_grants WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL"
+    ));
     let rows: Vec<(String,)> = query.bind(user_id).fetch_all_as().await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// What stops working when the user goes, besides [`credentials`]: API keys, and what was granted to the clients that the user registered, by whomever.
+pub(super) async fn belongings(tx: &mut WriteTx, user_id: &str) -> Result<Vec<String>, sqlx::Error> {
+    let query = tx.query(sql!(
+        "SELECT id FROM api_keys WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL
+         UNION ALL SELECT g.id FROM oauth_grants g JOIN oauth_clients c ON c.id = g.client_id
+           WHERE c.tenant_id = $1 AND c.user_id = $2 AND g.ended_at IS NULL"
+    ));
+    let rows: Vec<(String,)> = query.bind(user_id).fetch_all_as().await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Ends the account: nothing of it signs anybody in or acts any more, and its address is free. The row stays for what refers to it.
+pub(super) async fn remove(tx: &mut WriteTx, user_id: &str) -> Result<(), sqlx::Error> {
+    let now = tx.now();
+    for end in [
+        sql!("UPDATE sessions SET ended_at = $2 WHERE tenant_id = $1 AND user_id = $3 AND ended_at IS NULL"),
+        sql!(
+            "UPDATE api_keys SET revoked_at = $2 WHERE tenant_id = $1 AND user_id = $3 AND revoked_at IS NULL"
+        ),
+        sql!(
+            "UPDATE oauth_grants SET ended_at = $2 WHERE tenant_id = $1 AND user_id = $3 AND ended_at IS NULL"
+        ),
+    ] {
+        tx.query(end).bind(now).bind(user_id).execute().await?;
+    }
+    for delete in [
+        sql!("DELETE FROM oauth_clients WHERE tenant_id = $1 AND user_id = $2"),
+        sql!("DELETE FROM identities WHERE tenant_id = $1 AND user_id = $2"),
+        sql!("DELETE FROM user_roles WHERE tenant_id = $1 AND user_id = $2"),
+    ] {
+        tx.query(delete).bind(user_id).execute().await?;
+    }
+    // No mailbox has such an address (RFC 2606), and no role allows less.
+    tx.query(sql!(
+        "UPDATE users SET removed_at = $2, updated_at = $2, email = id || '@removed.invalid', name = 'Removed user',
+           role = 'service', password_hash = NULL WHERE tenant_id = $1 AND id = $3"
+    ))
+    .bind(now)
+    .bind(user_id)
+    .execute()
+    .await
+    .map(drop)
 }

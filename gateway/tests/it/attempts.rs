@@ -35,6 +35,22 @@ async fn guesses_have_to_wait_and_the_owner_does_not() {
 }
 
 #[tokio::test]
+async fn wrong_passwords_are_not_forgotten_by_a_restart() {
+    let app = App::start().await;
+    let email = app.register().await.email.clone();
+    for _ in 0..8 {
+        elsewhere(&app, &email, "a guess that is wrong").await;
+        let mut tx = app.tamper().await;
+        sqlx::query("UPDATE attempts SET waits_until = 0").execute(tx.connection()).await.unwrap();
+        tx.commit_empty().await.unwrap();
+    }
+    elsewhere(&app, &email, "a guess that is wrong").await.problem(401, "invalid_credentials");
+    let app = app.restart().await;
+    elsewhere(&app, &email, PASSWORD).await.problem(429, "too_many_attempts");
+    here(&app, &email, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
 async fn an_address_without_an_account_is_answered_like_one_with() {
     let app = App::start().await;
     let ada = app.register().await;

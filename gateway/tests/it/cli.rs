@@ -52,9 +52,10 @@ fn every_command_has_help_with_an_example() {
     for command in ["serve", "keys", "config", "migrate", "ledger", "completions"] {
         assert!(stdout(&top).contains(command), "{command} is not listed");
     }
-    let commands: [&[&str]; 6] = [
+    let commands: [&[&str]; 7] = [
         &["serve"],
         &["keys", "create"],
+        &["keys", "rotate"],
         &["config", "check"],
         &["migrate"],
         &["ledger", "verify"],
@@ -322,4 +323,31 @@ fn wait_until(done: impl Fn() -> bool) {
         assert!(started.elapsed() < Duration::from_secs(20), "it did not happen");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+#[test]
+fn a_signing_key_that_is_rotated_beside_a_gateway_is_published_by_it_before_it_signs() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(directory.path(), &[]);
+    let published = || {
+        let (status, body) = get(&program.url, "/.well-known/jwks.json", "");
+        assert_eq!(status, 200, "{body}");
+        let keys: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let names =
+            keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let before = published();
+    assert_eq!(before.len(), 1);
+    let rotated = run(&["keys", "rotate", "--data-dir", text(directory.path())]);
+    assert!(rotated.status.success(), "{}", stderr(&rotated));
+    assert!(stderr(&rotated).starts_with("signs from 20"), "{}", stderr(&rotated));
+    let kid = stdout(&rotated).trim().to_owned();
+    let started = Instant::now();
+    while published().len() < 2 {
+        assert!(started.elapsed() < Duration::from_secs(60), "the gateway does not take it over");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    // The one before stays, for the tokens that are out and for those of the next ten minutes.
+    assert_eq!(published(), [before[0].clone(), kid]);
 }

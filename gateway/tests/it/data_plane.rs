@@ -368,3 +368,38 @@ fn a_wrong_file_is_refused_with_every_mistake_and_its_line() {
     assert!(said.contains("waypost.yaml:2:") && said.contains("waypost.yaml:5:"), "{said}");
     assert!(!folder.path().join("data").exists(), "nothing is made by a start that fails");
 }
+
+#[tokio::test]
+async fn a_version_that_is_not_known_is_refused_where_there_are_known_ones_and_left_to_the_platform_elsewhere()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!(
+        "services: {{ orders: {{ targets: [\"http://{}\"] }} }}
+versions: {{ in_path: true, header: X-API-Version, known: {{ v1: {{}}, v2: {{}} }} }}
+routes:
+  - {{ name: orders, match: {{ path: /orders/* }}, service: orders, versions: [v1, v2] }}
+",
+        service()
+    );
+    let program = start(folder.path(), &file);
+    let client = client();
+    let ask = async |path: &str, version: Option<&str>| {
+        let mut request = client.get(format!("{}{path}", program.url));
+        if let Some(version) = version {
+            request = request.header("X-API-Version", version);
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, answer.json::<Value>().await.unwrap_or_default())
+    };
+    assert_eq!(ask("/v1/orders/7", None).await.0, 200);
+    for (path, version) in [("/v9/orders/7", None), ("/orders/7", Some("v9"))] {
+        let (status, problem) = ask(path, version).await;
+        assert_eq!((status, &problem["code"]), (400, &json!("unknown_version")), "{path}: {problem}");
+        assert_eq!(problem["versions"], json!(["v1", "v2"]));
+    }
+    // What is the platform's own has versions of its own, and what is nobody's is not there.
+    assert_eq!(ask("/health", Some("0.1.0")).await.0, 200);
+    assert_eq!(ask("/v1/wallets", None).await.1["code"], "unauthenticated");
+    assert_eq!(ask("/v9/nothing", None).await.1["code"], "not_found");
+}

@@ -79,3 +79,16 @@ async fn a_dear_operation_takes_more() {
     assert_eq!(login().send().await.header("x-ratelimit-remaining"), Some("0"));
     login().send().await.problem(429, "rate_limited");
 }
+
+#[tokio::test]
+async fn an_oauth_client_is_told_of_its_limit_in_the_form_that_it_knows() {
+    let app = limited(1_000, 1).await;
+    let ask =
+        || app.post("/oauth/token").form(&[("grant_type", "client_credentials"), ("client_id", "ocl_1")]);
+    ask().send().await.refusal(401, "invalid_client");
+    for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/device_authorization"] {
+        let reply = app.post(path).form(&[("client_id", "ocl_1")]).send().await;
+        let reply = reply.refusal(429, "temporarily_unavailable");
+        assert!(reply.header("retry-after").is_some(), "{reply}");
+    }
+}

@@ -292,6 +292,7 @@ impl<'a> World<'a> {
                 tx.commit_empty().await.unwrap();
                 id
             }
+            ("usr", "users_remove") => user.colleague("user").await.id().await,
             ("usr", _) => user.id().await,
             ("ten", _) => {
                 let owner = json!({ "email": format!("owner-of-{}", user.email), "name": "Grace", "password": PASSWORD });

@@ -339,6 +339,60 @@ async fn a_changed_role_holds_for_tokens_that_are_out() {
 }
 
 #[tokio::test]
+async fn a_role_that_is_taken_away_holds_with_the_answer_for_tokens_that_are_out() {
+    let app = App::start().await;
+    let admin = app.register().await;
+    let bob = admin.colleague("service").await;
+    let path = format!("/v1/users/{}/roles", bob.id().await);
+    let client = Client::register(&admin, json!({})).await;
+    let put = async |path: &str, body: Value| admin.ask("PUT", path).json(body).send().await.expect(200);
+    let look = async |token: &str| app.get("/v1/wallets").bearer(token).send().await;
+    put("/v1/roles/reader", json!({ "permissions": ["wallets:read"] })).await;
+    put(&path, json!({ "role": "service", "custom_roles": ["reader"] })).await;
+    let mut browser = Browser::signed_in(&bob).await;
+    let tokens = client.tokens(&mut browser).await;
+    let token = text(&tokens, "access_token");
+    // Twice: the second time it is remembered.
+    for _ in 0..2 {
+        look(token).await.expect(200);
+    }
+    put("/v1/roles/reader", json!({ "permissions": ["payments:read"] })).await;
+    look(token).await.problem(403, "permission_denied");
+    put("/v1/roles/reader", json!({ "permissions": ["wallets:read"] })).await;
+    look(token).await.expect(200);
+    put(&path, json!({ "role": "service", "custom_roles": [] })).await;
+    look(token).await.problem(403, "permission_denied");
+}
+
+#[tokio::test]
+async fn what_a_person_let_a_program_have_does_not_manage_the_person() {
+    let app = App::start().await;
+    let user = app.register().await;
+    let client = Client::register(&user, json!({"scopes": ["*"]})).await;
+    let mut browser = Browser::signed_in(&user).await;
+    let sent =
+        client.decide(&mut browser, &client.request(&[("scope", Some("*"))]), "allow").await.sent_with();
+    let tokens = client.exchange(&app, &sent["code"]).await.expect(200).json();
+    let token = text(&tokens, "access_token");
+    app.get("/v1/auth/me").bearer(token).send().await.expect(200);
+    let passwords = json!({ "current_password": crate::support::user::PASSWORD, "new_password": "another horse battery" });
+    let everywhere = json!({ "everywhere": true });
+    for (method, path, body) in [
+        ("POST", "/v1/auth/change_password", Some(passwords)),
+        ("POST", "/v1/auth/logout", Some(everywhere)),
+        ("GET", "/v1/oauth/identities", None),
+    ] {
+        let ask = app.ask(method, path).bearer(token);
+        let ask = match body {
+            Some(body) => ask.json(body),
+            None => ask,
+        };
+        ask.send().await.problem(401, "unauthenticated");
+    }
+    user.get("/v1/auth/me").send().await.expect(200);
+}
+
+#[tokio::test]
 async fn tokens_are_verified_by_the_published_keys_which_outlive_a_restart() {
     let app = App::start().await;
     let user = app.register().await;

@@ -147,6 +147,23 @@ async fn section_2_5_clients_can_authenticate_by_a_key() {
     assert!(!signed.contains("HS") && !signed.contains("none"), "{signed}");
 }
 
+/// 2.6: "CORS MUST NOT be supported at the Authorization Endpoint, as the client does not access this endpoint directly".
+#[tokio::test]
+async fn section_2_6_pages_of_other_origins_never_read_the_authorization_endpoint() {
+    let app =
+        App::start_with(|config| config.cors.allowed_origins = Some(waypost_gateway::config::Origins::Any))
+            .await;
+    let readable = async |method: &str, path: &str| {
+        let ask = app.ask(method, path).header("Origin", "https://app.example");
+        let reply = ask.header("Access-Control-Request-Method", "GET").send().await;
+        reply.header("access-control-allow-origin").is_some()
+    };
+    for method in ["GET", "OPTIONS"] {
+        assert!(!readable(method, "/oauth/authorize?client_id=ocl_1").await, "{method}");
+        assert!(readable(method, "/.well-known/jwks.json").await, "{method}");
+    }
+}
+
 /// 2.6: "authorization servers publish OAuth authorization server metadata", of the issuer that answers.
 #[tokio::test]
 async fn section_2_6_metadata_is_published_by_the_issuer_itself() {

@@ -28,6 +28,26 @@ pub struct Api {
 }
 
 impl Api {
+    /// The alternatives of an operation's credentials that differ on the wire: of several kinds of bearer token, one.
+    pub fn distinct_security<'a>(
+        &'a self,
+        operation: &'a Operation,
+    ) -> impl Iterator<Item = &'a Vec<String>> {
+        let sent = |names: &'a Vec<String>| -> Vec<_> {
+            let scheme = |name: &'a String| match self.security_schemes.get(name) {
+                Some(SecurityScheme::OAuth2) => Some(&SecurityScheme::Bearer),
+                other => other,
+            };
+            // What is not declared is kept, for whoever looks it up to complain of.
+            names.iter().map(|name| scheme(name).ok_or(name)).collect()
+        };
+        let alternatives = &operation.security;
+        alternatives.iter().enumerate().filter_map(move |(index, names)| {
+            let before = alternatives.get(..index).unwrap_or_default();
+            (!before.iter().any(|other| sent(other) == sent(names))).then_some(names)
+        })
+    }
+
     /// The API as programs see it: without what only browsers call.
     pub fn for_programs(&self) -> Self {
         let mut api = self.clone();

@@ -1979,6 +1979,9 @@ pub struct RegisterUser {
     /// What people call the organisation. The user's name unless told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_name: Option<String>,
+    /// The secret of an invitation for this address, as `users_invite` showed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<String>,
 }
 
 impl RegisterUser {
@@ -1993,12 +1996,19 @@ impl RegisterUser {
             password: password.into(),
             name: name.into(),
             tenant_name: Default::default(),
+            invitation: Default::default(),
         }
     }
     /// Sets `tenant_name`.
     #[must_use]
     pub fn with_tenant_name(mut self, tenant_name: impl Into<String>) -> Self {
         self.tenant_name = Some(tenant_name.into());
+        self
+    }
+    /// Sets `invitation`.
+    #[must_use]
+    pub fn with_invitation(mut self, invitation: impl Into<String>) -> Self {
+        self.invitation = Some(invitation.into());
         self
     }
 }
@@ -2010,6 +2020,7 @@ impl std::fmt::Debug for RegisterUser {
             .field("password", &format_args!("[redacted]"))
             .field("name", &self.name)
             .field("tenant_name", &self.tenant_name)
+            .field("invitation", &format_args!("[redacted]"))
             .finish()
     }
 }
@@ -9799,6 +9810,94 @@ impl UserPage {
 /// The name of a role.
 pub type RoleName = String;
 
+/// Identifies an invitation.
+pub type InvitationId = String;
+
+/// Somebody to invite.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InviteUser {
+    /// Whom it is for. Capitals make no difference.
+    pub email: String,
+    /// A user's standing in the tenant; it decides the permissions.
+    pub role: Role,
+    /// Until when it is good, at most 30 days. A week unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+}
+
+impl InviteUser {
+    /// With what is required; the rest is absent.
+    pub fn new(email: impl Into<String>, role: Role) -> Self {
+        Self {
+            email: email.into(),
+            role,
+            expires_at: Default::default(),
+        }
+    }
+    /// Sets `expires_at`.
+    #[must_use]
+    pub fn with_expires_at(mut self, expires_at: impl Into<String>) -> Self {
+        self.expires_at = Some(expires_at.into());
+        self
+    }
+}
+
+/// An invitation and its secret, which is shown this once.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct UserInvitation {
+    /// Identifies an invitation.
+    pub id: InvitationId,
+    /// Whom it is for.
+    pub email: String,
+    /// A user's standing in the tenant; it decides the permissions.
+    pub role: Role,
+    /// The person sends it with `auth_register`. It cannot be shown again: the gateway keeps a keyed hash only.
+    pub secret: String,
+    /// When it was made.
+    pub created_at: String,
+    /// Until when it is good.
+    pub expires_at: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl UserInvitation {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        id: impl Into<InvitationId>,
+        email: impl Into<String>,
+        role: Role,
+        secret: impl Into<String>,
+        created_at: impl Into<String>,
+        expires_at: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            email: email.into(),
+            role,
+            secret: secret.into(),
+            created_at: created_at.into(),
+            expires_at: expires_at.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for UserInvitation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserInvitation")
+            .field("id", &self.id)
+            .field("email", &self.email)
+            .field("role", &self.role)
+            .field("secret", &format_args!("[redacted]"))
+            .field("created_at", &self.created_at)
+            .field("expires_at", &self.expires_at)
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
 /// The roles that a user is to have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SetUserRoles {
@@ -10172,7 +10271,7 @@ pub enum AuditType {
     SignedOut,
     /// A user changed the password.
     PasswordChanged,
-    /// A refresh token came back; its session was ended.
+    /// A refresh token came back; its session or grant was ended.
     RefreshTokenReused,
     /// A session was ended.
     SessionRevoked,
@@ -10190,10 +10289,32 @@ pub enum AuditType {
     RoleChanged,
     /// A user was given other roles.
     UserRolesChanged,
+    /// Somebody was invited to the tenant.
+    UserInvited,
+    /// A user was taken out of the tenant.
+    UserRemoved,
     /// A tenant was made.
     TenantCreated,
     /// A tenant was changed.
     TenantUpdated,
+    /// An OAuth client was registered.
+    OauthClientCreated,
+    /// An OAuth client was taken away, with all that it was granted.
+    OauthClientDeleted,
+    /// Somebody did not prove to be the OAuth client that they said to be.
+    OauthClientRefused,
+    /// An OAuth client was granted access, by a person or for itself.
+    OauthGrantGiven,
+    /// A person said no to an OAuth client.
+    OauthGrantRefused,
+    /// An OAuth client gave up what it was granted.
+    OauthGrantRevoked,
+    /// An authorization code came back; its grant was ended.
+    OauthCodeReused,
+    /// An account at a provider was linked to a user.
+    IdentityLinked,
+    /// An account at a provider was unlinked from a user.
+    IdentityUnlinked,
     /// A call was refused for want of a permission.
     AccessDenied,
     /// A value that this version does not know; it survives a round trip.
@@ -10218,8 +10339,19 @@ impl AuditType {
         Self::ServiceTokenRevoked,
         Self::RoleChanged,
         Self::UserRolesChanged,
+        Self::UserInvited,
+        Self::UserRemoved,
         Self::TenantCreated,
         Self::TenantUpdated,
+        Self::OauthClientCreated,
+        Self::OauthClientDeleted,
+        Self::OauthClientRefused,
+        Self::OauthGrantGiven,
+        Self::OauthGrantRefused,
+        Self::OauthGrantRevoked,
+        Self::OauthCodeReused,
+        Self::IdentityLinked,
+        Self::IdentityUnlinked,
         Self::AccessDenied,
     ];
     /// As on the wire.
@@ -10240,8 +10372,19 @@ impl AuditType {
             Self::ServiceTokenRevoked => "service_token_revoked",
             Self::RoleChanged => "role_changed",
             Self::UserRolesChanged => "user_roles_changed",
+            Self::UserInvited => "user_invited",
+            Self::UserRemoved => "user_removed",
             Self::TenantCreated => "tenant_created",
             Self::TenantUpdated => "tenant_updated",
+            Self::OauthClientCreated => "oauth_client_created",
+            Self::OauthClientDeleted => "oauth_client_deleted",
+            Self::OauthClientRefused => "oauth_client_refused",
+            Self::OauthGrantGiven => "oauth_grant_given",
+            Self::OauthGrantRefused => "oauth_grant_refused",
+            Self::OauthGrantRevoked => "oauth_grant_revoked",
+            Self::OauthCodeReused => "oauth_code_reused",
+            Self::IdentityLinked => "identity_linked",
+            Self::IdentityUnlinked => "identity_unlinked",
             Self::AccessDenied => "access_denied",
             Self::Unknown(value) => value,
         }
@@ -10263,8 +10406,19 @@ impl AuditType {
             "service_token_revoked" => Some(Self::ServiceTokenRevoked),
             "role_changed" => Some(Self::RoleChanged),
             "user_roles_changed" => Some(Self::UserRolesChanged),
+            "user_invited" => Some(Self::UserInvited),
+            "user_removed" => Some(Self::UserRemoved),
             "tenant_created" => Some(Self::TenantCreated),
             "tenant_updated" => Some(Self::TenantUpdated),
+            "oauth_client_created" => Some(Self::OauthClientCreated),
+            "oauth_client_deleted" => Some(Self::OauthClientDeleted),
+            "oauth_client_refused" => Some(Self::OauthClientRefused),
+            "oauth_grant_given" => Some(Self::OauthGrantGiven),
+            "oauth_grant_refused" => Some(Self::OauthGrantRefused),
+            "oauth_grant_revoked" => Some(Self::OauthGrantRevoked),
+            "oauth_code_reused" => Some(Self::OauthCodeReused),
+            "identity_linked" => Some(Self::IdentityLinked),
+            "identity_unlinked" => Some(Self::IdentityUnlinked),
             "access_denied" => Some(Self::AccessDenied),
             _ => None,
         }
@@ -10392,7 +10546,7 @@ pub struct AuditEvent {
     /// The user who did it, or whose account it was about. Absent if nobody is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor_id: Option<UserId>,
-    /// What was presented: a session, an API key or a service token. Absent if nothing was.
+    /// What was presented: a session, an API key, a service token or a grant. Absent if nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_id: Option<String>,
     /// What it was done to: an identifier, the name of a role, or the operation that was denied.

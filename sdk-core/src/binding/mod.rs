@@ -15,6 +15,7 @@ mod options;
 mod policy;
 mod report;
 mod settings;
+mod sign_in;
 mod webhook;
 
 pub use arguments::arguments;
@@ -25,6 +26,7 @@ pub use options::options;
 pub use policy::policy;
 pub use report::{attempts, internal, report, undecodable, url};
 pub use settings::{Settings, VARIABLES};
+pub use sign_in::SignInSteps;
 pub use webhook::{Refusal, sign, verify};
 
 /// The version of the native part. A facade refuses one that is not its own.

@@ -162,11 +162,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let secret = self.secret("WAYPOST_CLIENT_SECRET");
         match (id, secret) {
             (Some(id), Some(secret)) => Some(OAuthClient::new(id).with_secret(secret)),
+            // A public client: it is given tokens, or a person signs in.
+            (Some(id), None) => Some(OAuthClient::new(id)),
             (None, None) => None,
-            (Some(_), None) => {
-                self.mistakes.push("WAYPOST_CLIENT_SECRET is missing beside WAYPOST_CLIENT_ID".to_owned());
-                None
-            }
             (None, Some(_)) => {
                 self.mistakes.push("WAYPOST_CLIENT_ID is missing beside WAYPOST_CLIENT_SECRET".to_owned());
                 None

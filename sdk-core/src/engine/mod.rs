@@ -30,6 +30,7 @@ pub mod policy;
 pub mod problem;
 pub mod random;
 pub mod redact;
+pub mod sign_in;
 mod text;
 pub mod time;
 pub mod trace;

@@ -494,12 +494,14 @@ Sends a `GET` request to `/docs`
     }
     /**Make an account
 
-Makes a user and a tenant of its own; the user is its `admin`. It does not sign the user in: `auth_login` does.
+Makes a user and a tenant of its own; the user is its `admin`. With an `invitation` of `users_invite` the user belongs to the tenant that invited, with the
+role that the invitation names, and `tenant_name` is of no matter. It does not sign the user in: `auth_login` does.
 
 An address that has an account already is answered alike, and nothing is made: nobody learns who has one. Then only the password that the account has
 signs in.
 
-Refused with 422 `validation_failed` for a password of fewer than 12 characters.
+Refused with 422 `validation_failed` for a password of fewer than 12 characters, and with 422 `invitation_invalid` for an invitation that is unknown, used,
+expired or for another address.
 
 Sends a `POST` request to `/v1/auth/register`
 
@@ -1415,6 +1417,62 @@ Arguments:
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
+    /**Invite somebody to the tenant
+
+Makes an invitation for one e-mail address, with the role that whoever accepts it will have. Its secret is shown this once: hand it to the person, who sends
+it with `auth_register` and so becomes a user of the caller's tenant instead of a new one. It is good once, for a week unless told.
+
+Nothing is said of whether the address has an account. One that has an account cannot accept: an account belongs to one tenant.
+
+Refused with 403 `permission_denied` if the role holds a permission that the caller does not, with 409 `too_many_invitations` while a hundred are open, and with
+422 `validation_failed` for an `expires_at` in the past or more than 30 days away.
+
+Sends a `POST` request to `/v1/users`
+
+*/
+    pub async fn users_invite<'a>(
+        &'a self,
+        body: &'a ::waypost_types::InviteUser,
+    ) -> Result<
+        ResponseValue<::waypost_types::UserInvitation>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/users", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "users_invite",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
     /**Get a user
 
 Reads one person of the caller's tenant.
@@ -1458,6 +1516,60 @@ Arguments:
         let response = result?;
         match response.status().as_u16() {
             200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Remove a user from the tenant
+
+Takes a person out of the tenant, for good: the account ends. With the answer the user's sessions, API keys, OAuth clients, the grants that they gave and the
+accounts at providers that were linked stop working; what the user did stays, and so do service tokens, which are the tenant's. The e-mail address is free again.
+
+Refused with 403 `permission_denied` if the user holds a permission that the caller does not, with 409 `last_admin` if the tenant would be left without an admin,
+and with 404 `not_found` if it has no such user.
+
+Sends a `DELETE` request to `/v1/users/{user_id}`
+
+Arguments:
+- `user_id`: The user.
+*/
+    pub async fn users_remove<'a>(
+        &'a self,
+        user_id: &'a str,
+    ) -> Result<ResponseValue<()>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/users/{}", self.baseurl, path_segment(& user_id.to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .delete(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "users_remove",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            204u16 => Ok(ResponseValue::empty(response)),
             400u16..=499u16 => {
                 Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
             }
@@ -1807,8 +1919,10 @@ Arguments:
 
 Makes a tenant under the caller's, with its first user, who is its admin. What is in it belongs to it: the caller's tenant may see and rename it, and not look inside.
 
-Refused with 409 `email_taken` if the owner's address has an account, with 422 `tier_not_allowed` for a tier above the caller's, and with 422 `validation_failed` for a
-password that may not be used.
+An owner's address that has an account already is told to those who run the gateway only, with 409 `email_taken`. Everybody else is answered alike, so that nobody
+learns who has an account, and the tenant is made without a user.
+
+Refused with 422 `tier_not_allowed` for a tier above the caller's, and with 422 `validation_failed` for a password that may not be used.
 
 Sends a `POST` request to `/v1/tenants`
 

@@ -365,12 +365,14 @@ pub struct Auth<'c> {
 impl Auth<'_> {
     /// Make an account.
     ///
-    /// Makes a user and a tenant of its own; the user is its `admin`. It does not sign the user in: `auth_login` does.
+    /// Makes a user and a tenant of its own; the user is its `admin`. With an `invitation` of `users_invite` the user belongs to the tenant that invited, with the
+    /// role that the invitation names, and `tenant_name` is of no matter. It does not sign the user in: `auth_login` does.
     ///
     /// An address that has an account already is answered alike, and nothing is made: nobody learns who has one. Then only the password that the account has
     /// signs in.
     ///
-    /// Refused with 422 `validation_failed` for a password of fewer than 12 characters.
+    /// Refused with 422 `validation_failed` for a password of fewer than 12 characters, and with 422 `invitation_invalid` for an invitation that is unknown, used,
+    /// expired or for another address.
     ///
     /// `POST /v1/auth/register` · since 0.1.0
     ///
@@ -380,6 +382,7 @@ impl Auth<'_> {
     /// | --- | --- | --- |
     /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
     /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `invitation_invalid` | The invitation is unknown, used, expired or for another address. |
     /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
     /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
     ///
@@ -1127,6 +1130,49 @@ impl Users<'_> {
                 .query("cursor", params.cursor.as_ref()),
         )
     }
+    /// Invite somebody to the tenant.
+    ///
+    /// Makes an invitation for one e-mail address, with the role that whoever accepts it will have. Its secret is shown this once: hand it to the person, who sends
+    /// it with `auth_register` and so becomes a user of the caller's tenant instead of a new one. It is good once, for a week unless told.
+    ///
+    /// Nothing is said of whether the address has an account. One that has an account cannot accept: an account belongs to one tenant.
+    ///
+    /// Refused with 403 `permission_denied` if the role holds a permission that the caller does not, with 409 `too_many_invitations` while a hundred are open, and with
+    /// 422 `validation_failed` for an `expires_at` in the past or more than 30 days away.
+    ///
+    /// `POST /v1/users` · needs `users:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `users:write`. |
+    /// | 403 | `permission_denied` | The role may do what the caller may not. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 409 | `too_many_invitations` | A hundred invitations of the tenant are open. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::InviteUser::new("grace@example.com", types::Role::User);
+    /// let user_invitation = client.users().invite(&body).await?;
+    /// println!("{user_invitation:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn invite(&self, body: &types::InviteUser) -> Call<types::UserInvitation> {
+        Call::new(self.client, &operations::USERS_INVITE, Arguments::new().json(body))
+    }
     /// Get a user.
     ///
     /// Reads one person of the caller's tenant.
@@ -1163,6 +1209,48 @@ impl Users<'_> {
         Call::new(
             self.client,
             &operations::USERS_GET,
+            Arguments::new().path("user_id", user_id),
+        )
+    }
+    /// Remove a user from the tenant.
+    ///
+    /// Takes a person out of the tenant, for good: the account ends. With the answer the user's sessions, API keys, OAuth clients, the grants that they gave and the
+    /// accounts at providers that were linked stop working; what the user did stays, and so do service tokens, which are the tenant's. The e-mail address is free again.
+    ///
+    /// Refused with 403 `permission_denied` if the user holds a permission that the caller does not, with 409 `last_admin` if the tenant would be left without an admin,
+    /// and with 404 `not_found` if it has no such user.
+    ///
+    /// `DELETE /v1/users/{user_id}` · needs `users:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `users:write`. |
+    /// | 403 | `permission_denied` | The user may do what the caller may not. |
+    /// | 404 | `not_found` | There is no such user, or it belongs to another tenant. |
+    /// | 409 | `last_admin` | The user is the last admin of the tenant. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// client.users().remove("usr_01a19b529cc877ee8c3ec0b4ee3b9fd7").await?;
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn remove(&self, user_id: &str) -> Call<()> {
+        Call::new(
+            self.client,
+            &operations::USERS_REMOVE,
             Arguments::new().path("user_id", user_id),
         )
     }
@@ -1430,8 +1518,10 @@ impl Tenants<'_> {
     ///
     /// Makes a tenant under the caller's, with its first user, who is its admin. What is in it belongs to it: the caller's tenant may see and rename it, and not look inside.
     ///
-    /// Refused with 409 `email_taken` if the owner's address has an account, with 422 `tier_not_allowed` for a tier above the caller's, and with 422 `validation_failed` for a
-    /// password that may not be used.
+    /// An owner's address that has an account already is told to those who run the gateway only, with 409 `email_taken`. Everybody else is answered alike, so that nobody
+    /// learns who has an account, and the tenant is made without a user.
+    ///
+    /// Refused with 422 `tier_not_allowed` for a tier above the caller's, and with 422 `validation_failed` for a password that may not be used.
     ///
     /// `POST /v1/tenants` · needs `tenants:write` · since 0.1.0
     ///
@@ -1441,7 +1531,7 @@ impl Tenants<'_> {
     /// | --- | --- | --- |
     /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
     /// | 403 | `permission_denied` | The caller does not hold `tenants:write`. |
-    /// | 409 | `email_taken` | There is an account with the owner's address. |
+    /// | 409 | `email_taken` | There is an account with the owner's address, and the caller runs the gateway. |
     /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
     /// | 422 | `tier_not_allowed` | The tier is above the caller's. |
     /// | 422 | `idempotency_key_reused` | The key was used before with another body. |

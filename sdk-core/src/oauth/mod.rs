@@ -21,9 +21,14 @@
 
 mod file;
 mod keeper;
+#[cfg(feature = "hyper")]
+mod loopback;
+mod sign_in;
 mod store;
 
 pub use crate::engine::oauth::{OAuthClient, OAuthError, TokenSet};
+pub use crate::engine::sign_in::DeviceProgress;
 pub use file::FileTokenStore;
 pub(crate) use keeper::{Keeper, Waiting};
+pub use sign_in::{AuthorizationCode, SignIn};
 pub use store::{MemoryTokenStore, StoreError, TokenStore};

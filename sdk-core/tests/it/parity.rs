@@ -124,6 +124,8 @@ async fn typed(id: &str, c: &Client, p: &ProgenitorClient, e: &Examples, options
             both!(c.users().list(&e.params()), p.users_list(e.text("cursor"), e.number("limit")))
         }
         "users_get" => both!(c.users().get(e.id()), p.users_get(e.id())),
+        "users_invite" => both!(c.users().invite(&e.body()), p.users_invite(&e.body())),
+        "users_remove" => both!(c.users().remove(e.id()), p.users_remove(e.id())),
         "users_set_roles" => {
             both!(c.users().set_roles(e.id(), &e.body()), p.users_set_roles(e.id(), &e.body()))
         }

@@ -10,6 +10,7 @@ import { type FakeAnswer, type FakeRequest, page } from "waypost/testing";
 import { Webhook, WebhookError } from "waypost/webhooks";
 
 import type { Engine } from "../support/engines.js";
+import { signIn } from "./sign-in.js";
 
 type Json = Record<string, unknown>;
 
@@ -26,6 +27,7 @@ export const seen: Readonly<Record<string, Seen>> = {
   redaction,
   request,
   retry_after: retryAfter,
+  sign_in: async (_, input) => signIn(input),
   traceparent,
   webhook: async (_, input) => webhook(input),
 };

@@ -23,7 +23,7 @@ import {
   type Settings,
 } from "../backend.js";
 import { version as packageVersion } from "../version.js";
-import { answerOf, streamOf, textOrBytes } from "./wasm/answer.js";
+import { answerOf, streamOf } from "./wasm/answer.js";
 import { Cache } from "./wasm/cache.js";
 import { Flight, type Host, type Landed, type Line, type Row } from "./wasm/drive.js";
 import { Fetching } from "./wasm/fetch.js";
@@ -132,32 +132,24 @@ class Client implements BackendClient {
     if (backend.engine !== undefined) this.#made(backend.engine);
   }
 
-  async call(
+  call(
     operation: string,
     parameters: readonly string[],
     body: string | Uint8Array | undefined,
     options?: CallSettings,
     signal?: AbortSignal,
   ): Promise<Answer> {
-    const landed = await this.#fly(operation, parameters, body, options, signal);
-    const { done, rest } = landed;
-    if (rest === undefined) return answerOf(done, textOrBytes(landed.body));
-    // An operation whose answer is a stream, and a caller who wants all of it.
-    const pieces = streamOf(done, rest);
-    const whole: Uint8Array[] = [];
-    for (let piece = await pieces.next(); piece !== undefined; piece = await pieces.next()) whole.push(piece);
-    return answerOf(done, textOrBytes(joined(whole)));
+    return this.#fly(answerOf, operation, parameters, body, options, signal);
   }
 
-  async open(
+  open(
     operation: string,
     parameters: readonly string[],
     body: string | Uint8Array | undefined,
     options?: CallSettings,
     signal?: AbortSignal,
   ): Promise<AnswerStream> {
-    const landed = await this.#fly(operation, parameters, body, options, signal);
-    return streamOf(landed.done, landed.rest ?? landed.body);
+    return this.#fly(streamOf, operation, parameters, body, options, signal);
   }
 
   close(): void {
@@ -167,14 +159,16 @@ class Client implements BackendClient {
     if (this.#line !== undefined) this.#line.engine.close(this.#line.number);
   }
 
-  async #fly(
+  #fly<T>(
+    land: (landed: Landed) => T | Promise<T>,
     operation: string,
     parameters: readonly string[],
     body: string | Uint8Array | undefined,
     options: CallSettings | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<Landed> {
-    const engine = this.#backend.engine ?? (await this.#backend.loaded());
+  ): Promise<T> {
+    const { engine } = this.#backend;
+    if (engine === undefined) return this.#backend.loaded().then(() => this.#fly(land, operation, parameters, body, options, signal));
     if (this.#closed) {
       throw new CallFailed({ kind: "config", message: `${operation} was not sent: the client is closed`, hint: "Make another client", operation, attempts: [] });
     }
@@ -183,19 +177,8 @@ class Client implements BackendClient {
     const sent = row.form && typeof body === "string" ? formOf(operation, body) : body;
     const flight = new Flight(line, this.#host, row, sent, signal);
     this.#flights.add(flight);
-    try {
-      const landed = await flight.run(parameters, options);
-      if (landed.rest !== undefined) {
-        // The stream is part of the call until it ends: `close` and the signal end it as well.
-        landed.rest.ended(() => this.#flights.delete(flight));
-        return landed;
-      }
-      this.#flights.delete(flight);
-      return landed;
-    } catch (error) {
-      this.#flights.delete(flight);
-      throw error;
-    }
+    // A stream is part of the call until it ends: `close` and the signal end it as well.
+    return flight.run(parameters, options, land, () => this.#flights.delete(flight));
   }
 
   #made(engine: Engine): Line {
@@ -240,14 +223,4 @@ class ScriptedCalls extends Client implements ScriptedClient {
     this.#last = result.catch(() => undefined);
     return result;
   }
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let place = 0;
-  for (const piece of pieces) {
-    whole.set(piece, place);
-    place += piece.length;
-  }
-  return whole;
 }

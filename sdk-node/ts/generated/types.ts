@@ -1277,6 +1277,14 @@ export interface RegisterUser {
    * 1 to 100 characters.
    */
   tenant_name?: string;
+  /**
+   * The secret of an invitation for this address, as `users.invite` showed it.
+   *
+   * 1 to 256 characters.
+   *
+   * A secret: do not log it.
+   */
+  invitation?: string;
 }
 
 /**
@@ -5524,6 +5532,77 @@ export interface UserPage {
  */
 export type RoleName = string;
 
+/**
+ * Identifies an invitation.
+ *
+ * 36 characters. Pattern `^inv_[0-9a-f]{32}$`.
+ *
+ * @example "inv_01a19b52a1b07c3d9e2f4a6b8c0d1e2f"
+ */
+export type InvitationId = string;
+
+/** Somebody to invite. */
+export interface InviteUser {
+  /**
+   * Whom it is for. Capitals make no difference.
+   *
+   * Email address. 3 to 254 characters.
+   */
+  email: string;
+  /** A user's standing in the tenant; it decides the permissions. */
+  role: Role;
+  /**
+   * Until when it is good, at most 30 days. A week unless told.
+   *
+   * RFC 3339 date and time.
+   */
+  expires_at?: string;
+}
+
+/**
+ * An invitation and its secret, which is shown this once.
+ *
+ * Properties that this version does not know are kept; `Open<UserInvitation>` has them in its type.
+ */
+export interface UserInvitation {
+  /**
+   * Identifies an invitation.
+   *
+   * 36 characters. Pattern `^inv_[0-9a-f]{32}$`.
+   *
+   * @example "inv_01a19b52a1b07c3d9e2f4a6b8c0d1e2f"
+   */
+  id: InvitationId;
+  /**
+   * Whom it is for.
+   *
+   * Email address. 3 to 254 characters.
+   */
+  email: string;
+  /** A user's standing in the tenant; it decides the permissions. */
+  role: Role;
+  /**
+   * The person sends it with `auth.register`. It cannot be shown again: the gateway keeps a keyed hash only.
+   *
+   * At most 256 characters.
+   *
+   * A secret: do not log it.
+   */
+  secret: string;
+  /**
+   * When it was made.
+   *
+   * RFC 3339 date and time.
+   */
+  created_at: string;
+  /**
+   * Until when it is good.
+   *
+   * RFC 3339 date and time.
+   */
+  expires_at: string;
+}
+
 /** The roles that a user is to have. */
 export interface SetUserRoles {
   /** A user's standing in the tenant; it decides the permissions. */
@@ -5761,7 +5840,7 @@ export interface UpdateTenant {
  * - `sign_in_failed`: A sign-in was refused.
  * - `signed_out`: A user signed out.
  * - `password_changed`: A user changed the password.
- * - `refresh_token_reused`: A refresh token came back; its session was ended.
+ * - `refresh_token_reused`: A refresh token came back; its session or grant was ended.
  * - `session_revoked`: A session was ended.
  * - `api_key_created`: An API key was made.
  * - `api_key_rotated`: An API key got a new secret.
@@ -5770,13 +5849,24 @@ export interface UpdateTenant {
  * - `service_token_revoked`: A service token was revoked.
  * - `role_changed`: A role was made or changed.
  * - `user_roles_changed`: A user was given other roles.
+ * - `user_invited`: Somebody was invited to the tenant.
+ * - `user_removed`: A user was taken out of the tenant.
  * - `tenant_created`: A tenant was made.
  * - `tenant_updated`: A tenant was changed.
+ * - `oauth_client_created`: An OAuth client was registered.
+ * - `oauth_client_deleted`: An OAuth client was taken away, with all that it was granted.
+ * - `oauth_client_refused`: Somebody did not prove to be the OAuth client that they said to be.
+ * - `oauth_grant_given`: An OAuth client was granted access, by a person or for itself.
+ * - `oauth_grant_refused`: A person said no to an OAuth client.
+ * - `oauth_grant_revoked`: An OAuth client gave up what it was granted.
+ * - `oauth_code_reused`: An authorization code came back; its grant was ended.
+ * - `identity_linked`: An account at a provider was linked to a user.
+ * - `identity_unlinked`: An account at a provider was unlinked from a user.
  * - `access_denied`: A call was refused for want of a permission.
  *
  * A later version may answer others: treat a value that you do not know as such.
  */
-export type AuditType = "registered" | "registration_refused" | "signed_in" | "sign_in_failed" | "signed_out" | "password_changed" | "refresh_token_reused" | "session_revoked" | "api_key_created" | "api_key_rotated" | "api_key_revoked" | "service_token_created" | "service_token_revoked" | "role_changed" | "user_roles_changed" | "tenant_created" | "tenant_updated" | "access_denied" | (string & {});
+export type AuditType = "registered" | "registration_refused" | "signed_in" | "sign_in_failed" | "signed_out" | "password_changed" | "refresh_token_reused" | "session_revoked" | "api_key_created" | "api_key_rotated" | "api_key_revoked" | "service_token_created" | "service_token_revoked" | "role_changed" | "user_roles_changed" | "user_invited" | "user_removed" | "tenant_created" | "tenant_updated" | "oauth_client_created" | "oauth_client_deleted" | "oauth_client_refused" | "oauth_grant_given" | "oauth_grant_refused" | "oauth_grant_revoked" | "oauth_code_reused" | "identity_linked" | "identity_unlinked" | "access_denied" | (string & {});
 
 /** The values of {@link AuditType} that this version knows. */
 export const AuditType = {
@@ -5792,7 +5882,7 @@ export const AuditType = {
   SignedOut: "signed_out",
   /** A user changed the password. */
   PasswordChanged: "password_changed",
-  /** A refresh token came back; its session was ended. */
+  /** A refresh token came back; its session or grant was ended. */
   RefreshTokenReused: "refresh_token_reused",
   /** A session was ended. */
   SessionRevoked: "session_revoked",
@@ -5810,10 +5900,32 @@ export const AuditType = {
   RoleChanged: "role_changed",
   /** A user was given other roles. */
   UserRolesChanged: "user_roles_changed",
+  /** Somebody was invited to the tenant. */
+  UserInvited: "user_invited",
+  /** A user was taken out of the tenant. */
+  UserRemoved: "user_removed",
   /** A tenant was made. */
   TenantCreated: "tenant_created",
   /** A tenant was changed. */
   TenantUpdated: "tenant_updated",
+  /** An OAuth client was registered. */
+  OauthClientCreated: "oauth_client_created",
+  /** An OAuth client was taken away, with all that it was granted. */
+  OauthClientDeleted: "oauth_client_deleted",
+  /** Somebody did not prove to be the OAuth client that they said to be. */
+  OauthClientRefused: "oauth_client_refused",
+  /** An OAuth client was granted access, by a person or for itself. */
+  OauthGrantGiven: "oauth_grant_given",
+  /** A person said no to an OAuth client. */
+  OauthGrantRefused: "oauth_grant_refused",
+  /** An OAuth client gave up what it was granted. */
+  OauthGrantRevoked: "oauth_grant_revoked",
+  /** An authorization code came back; its grant was ended. */
+  OauthCodeReused: "oauth_code_reused",
+  /** An account at a provider was linked to a user. */
+  IdentityLinked: "identity_linked",
+  /** An account at a provider was unlinked from a user. */
+  IdentityUnlinked: "identity_unlinked",
   /** A call was refused for want of a permission. */
   AccessDenied: "access_denied",
 } as const;
@@ -5861,7 +5973,7 @@ export interface AuditEvent {
    */
   actor_id?: UserId;
   /**
-   * What was presented: a session, an API key or a service token. Absent if nothing was.
+   * What was presented: a session, an API key, a service token or a grant. Absent if nothing was.
    *
    * 1 to 64 characters.
    */

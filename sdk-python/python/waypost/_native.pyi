@@ -334,6 +334,18 @@ class Events:
         """The events that are complete with this piece: type (empty: ``message``), data, last id, and how long to wait before coming again (ms). Raises
         :class:`Failed` (``decode``) when one is larger than the limit."""
 
+@final
+class SignInSteps:
+    """A sign-in, step by step. It decides everything; whoever drives it sends, waits and shows."""
+
+    def __new__(cls, settings: bytes, /) -> SignInSteps:
+        """``settings`` is a JSON object: ``base_url``, ``client_id``, ``client_secret``, ``scope``; for the authorization code grant also ``redirect_uri``,
+        ``verifier`` and ``state``. Without ``redirect_uri`` it is the device grant."""
+    def next(self, event: bytes, unix_s: float, /) -> bytes:
+        """What to do after an event, at this time of the calendar. Both are JSON objects. The event: empty (it begins, or the step before is done); ``status``,
+        ``headers`` and ``body`` of an answer; ``failure``, ``bytes_sent`` and ``message`` where there was none; ``redirected``, an address. The step, of one
+        member: ``send`` (``method``, ``url``, ``headers``, ``body``), ``open`` (an address), ``progress``, ``wait_ms``, or ``done`` (the tokens)."""
+
 def define(operation: bytes, /) -> str:
     """Adds an operation to the table for the life of the process, and returns its id; the same description gives the same one.
 

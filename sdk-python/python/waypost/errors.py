@@ -407,7 +407,8 @@ class OAuthError(WaypostError):
 
     @property
     def error(self) -> str | None:
-        """The authorization server's word (RFC 6749, section 5.2): `invalid_grant`, `invalid_client`; `None` where it gave none, or was not asked."""
+        """The authorization server's word (RFC 6749, section 5.2): `invalid_grant`, `invalid_client`; of a sign-in
+        also one of the package's own: `state_mismatch`. `None` where there is none."""
         return self._error
 
     @property

@@ -230,7 +230,13 @@ from ._generated.models.shared import (
 )
 from ._generated.models.system import HealthCheck, HealthReport, HealthStatus, HealthStatusValue
 from ._generated.models.tenants import CreateTenant, TenantOwner, TenantPage, UpdateTenant
-from ._generated.models.users import SetUserRoles, UserPage
+from ._generated.models.users import (
+    InvitationId,
+    InviteUser,
+    SetUserRoles,
+    UserInvitation,
+    UserPage,
+)
 from ._generated.models.versions import ApiVersion, ApiVersionPage
 from ._generated.models.wallets import (
     Balance,
@@ -350,6 +356,8 @@ __all__ = [
     "IdempotencyKey",
     "Identity",
     "IdentityId",
+    "InvitationId",
+    "InviteUser",
     "JsonWebKey",
     "JsonWebKeySet",
     "LinkedIdentity",
@@ -476,6 +484,7 @@ __all__ = [
     "UpstreamTls",
     "User",
     "UserId",
+    "UserInvitation",
     "UserPage",
     "ValidateConfig",
     "VersionShim",

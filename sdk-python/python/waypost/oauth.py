@@ -7,6 +7,8 @@ machine = waypost.Client(client_id="ocl_1", client_secret="wps_secret", scope="w
 person = waypost.Client(client_id="ocl_2", token_store=waypost.oauth.FileTokenStore("tokens.json"))
 ```
 
+Tokens of a person come from a sign-in (`SignIn`, `AsyncSignIn`): by their browser on this machine, by a code that they type elsewhere, or at a page of a web application's.
+
 What a call does for its token: one that is valid for 30 seconds more is used; else the store is asked; else the refresh token is used up; else the client's secret is shown; else the call raises `OAuthError`. One
 such request is under way for all calls of a client, whatever their threads and tasks. A call that is refused with 401 gets a new token once, and is sent once more.
 
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from . import _log
 from ._engine import native
+from ._sign_in import AsyncAuthorizationCode, AsyncSignIn, AuthorizationCode, DeviceProgress, SignIn
 from .errors import OAuthError
 
 if TYPE_CHECKING:
@@ -30,7 +33,19 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["AsyncTokenStore", "FileTokenStore", "MemoryTokenStore", "OAuthError", "TokenSet", "TokenStore"]
+__all__ = [
+    "AsyncAuthorizationCode",
+    "AsyncSignIn",
+    "AsyncTokenStore",
+    "AuthorizationCode",
+    "DeviceProgress",
+    "FileTokenStore",
+    "MemoryTokenStore",
+    "OAuthError",
+    "SignIn",
+    "TokenSet",
+    "TokenStore",
+]
 
 
 class TokenSet:

@@ -66,25 +66,32 @@ export async function plain(_, url, init) {
 }
 
 /**
- * What a call costs and bare `fetch` of the same, in milliseconds. They take turns one by one, so that whatever else the machine does meets both, and what is added
- * is the median of the differences within a turn. Wants a page whose clock is exact: one that is isolated.
+ * What a call costs and bare `fetch` of it, in milliseconds: of the same request, and of the address alone, which asks for no media type. They take turns one by
+ * one, so that whatever else the machine does meets all of them, and what is added is the median of the differences within a turn. Wants a page whose clock is
+ * exact: one that is isolated.
  */
 export async function bench({ Waypost }, baseUrl, turns) {
   const { system } = new Waypost({ baseUrl });
+  const url = `${baseUrl}/health`;
+  const fetched = async (init) => JSON.parse(await (await fetch(url, init)).text());
   const contenders = {
     ours: () => system.health(),
-    bare: async () => JSON.parse(await (await fetch(`${baseUrl}/health`)).text()),
+    same: () => fetched({ headers: { accept: "application/json" } }),
+    bare: () => fetched(),
   };
-  const took = { ours: [], bare: [], added: [] };
+  const names = Object.keys(contenders);
+  const took = { ours: [], same: [], bare: [], overSame: [], overBare: [] };
   for (let turn = -50; turn < turns; turn++) {
     const now = {};
-    for (const name of turn % 2 ? ["ours", "bare"] : ["bare", "ours"]) {
+    for (let place = 0; place < names.length; place++) {
+      const name = names[(((turn + place) % 3) + 3) % 3];
       const started = performance.now();
       await contenders[name]();
       now[name] = performance.now() - started;
     }
     if (turn < 0) continue;
-    now.added = now.ours - now.bare;
+    now.overSame = now.ours - now.same;
+    now.overBare = now.ours - now.bare;
     for (const name in now) took[name].push(now[name]);
   }
   const at = (list, part) => list.sort((a, b) => a - b)[Math.floor(list.length * part)];

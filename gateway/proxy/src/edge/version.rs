@@ -91,7 +91,7 @@ impl Versions {
     /// What a request means.
     ///
     /// # Errors
-    /// 404 or 400 for a version that is not known, 406 where `Accept` takes no other, 400 where two places disagree. Each names the known versions.
+    /// 400 for a version that is not known, 406 where `Accept` takes no other, 400 where two places disagree. Each names the known versions.
     pub fn negotiate<'a>(&self, path: &'a str, headers: &HeaderMap) -> Result<Negotiated<'a>, Refusal> {
         if self.known.is_empty() {
             return Ok(Negotiated { version: None, path: Cow::Borrowed(path) });
@@ -111,7 +111,7 @@ impl Versions {
                 path = Cow::Borrowed(if after.is_empty() { "/" } else { after });
             } else if looks_like_one(first) {
                 let what = format!("There is no version `{first}`.");
-                return Err(self.refuse(StatusCode::NOT_FOUND, "unknown_version", what));
+                return Err(self.refuse(StatusCode::BAD_REQUEST, "unknown_version", what));
             }
         }
         if let Some(header) = &self.header
@@ -128,6 +128,19 @@ impl Versions {
             asked = Some(self.agree(asked, version)?);
         }
         Ok(Negotiated { version: asked.or(self.default.as_ref()).cloned(), path })
+    }
+
+    /// The versions that there are.
+    pub fn known(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().map(|(name, _)| &**name)
+    }
+
+    /// The path without its first segment, where that names a version that is not known.
+    pub fn beyond_unknown<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let rest = path.strip_prefix('/').unwrap_or(path);
+        let (first, _) = rest.split_once('/').unwrap_or((rest, ""));
+        (self.in_path && self.find(first).is_none() && looks_like_one(first))
+            .then(|| rest.get(first.len()..).filter(|after| !after.is_empty()).unwrap_or("/"))
     }
 
     fn agree<'a>(&self, one: Option<&'a Arc<str>>, other: &'a Arc<str>) -> Result<&'a Arc<str>, Refusal> {
@@ -297,7 +310,7 @@ mod tests {
 
     #[test]
     fn an_unknown_version_and_two_that_disagree_are_refused() {
-        assert_eq!(ask("/v9/orders", &[]), Err((404, "unknown_version")));
+        assert_eq!(ask("/v9/orders", &[]), Err((400, "unknown_version")));
         assert_eq!(ask("/o", &[("x-api-version", "v9")]), Err((400, "unknown_version")));
         assert_eq!(
             ask("/o", &[("accept", "application/vnd.waypost.v9+json")]),

@@ -143,6 +143,11 @@ fn shown_as(mut answer: Response<Body>, id: Option<HeaderValue>) -> Response<Bod
     answer
 }
 
+/// Whether a route leads to what the program around the proxy has under versions of its own.
+fn is_programs_own(route: &Compiled) -> bool {
+    matches!(route.end, End::Platform) && !route.edge.versioned
+}
+
 /// What every stage may need.
 struct Walk<'a> {
     shared: &'a Arc<Shared>,
@@ -184,9 +189,9 @@ impl Walk<'_> {
         };
         let found = snapshot.table.find(&asked);
         let route = found.as_ref().ok().and_then(|found| snapshot.route(found.index));
-        // A version that is not known here may be one of the program around the proxy, which has its own.
+        // A version that is not known here may be one of the program around the proxy, which has its own; but not of what another route would take.
         if let Some(unknown) = unknown
-            && !route.is_some_and(|route| matches!(route.end, End::Platform))
+            && (!route.is_some_and(is_programs_own) || self.has_versions(&asked))
         {
             return Err(unknown);
         }
@@ -237,6 +242,19 @@ impl Walk<'_> {
         let (mut head, body) = answer.into_parts();
         let body = accepted.compress(&mut head, body);
         Ok(Response::from_parts(head, body))
+    }
+
+    /// Whether a request with a version that is not known asks for something that is there in those that are.
+    fn has_versions(&self, asked: &RequestHead<'_>) -> bool {
+        let Snapshot { versions, table, .. } = &**self.snapshot;
+        let paths = [Some(asked.path), versions.beyond_unknown(asked.path)];
+        let found = paths.into_iter().flatten().flat_map(|path| {
+            versions.known().filter_map(move |version| {
+                let asked = RequestHead { path, version: Some(version), ..*asked };
+                table.find(&asked).ok().and_then(|found| self.snapshot.route(found.index))
+            })
+        });
+        { found }.any(|route| !is_programs_own(route))
     }
 
     /// Who calls, whether they may and how often; then what happens to the request, and what becomes of bodies on the way.

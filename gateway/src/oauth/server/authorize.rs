@@ -5,12 +5,13 @@
 
 use http::StatusCode;
 use url::form_urlencoded::Serializer;
-use waypost_types::OAuthDecision;
 use waypost_types::params::OauthConsentParams;
+use waypost_types::{AuditType, OAuthDecision};
 
 use super::storage::{self, Grant};
 use super::{pkce, redirect, scope};
 use crate::Gateway;
+use crate::audit;
 use crate::browser::BrowserSession;
 use crate::browser::page::{self, escaped, hidden};
 use crate::generated::outcome::Page;
@@ -99,6 +100,7 @@ impl Gateway {
             Err(refusal) => return Ok(self.send_back(&request, refusal)),
         };
         if body.decision.as_deref() != Some("allow") {
+            self.note_refused_grant(context, &session, &request.client.id);
             return Ok(self.send_back(&request, ("access_denied", "The person said no.")));
         }
         let granted = scope::meet(&asked.scopes, &session.permissions);
@@ -129,6 +131,9 @@ impl Gateway {
         let given = request.given_uri.as_deref();
         storage::insert_code(tx.connection(), hash.as_bytes(), &grant.id, given, challenge, expires_at)
             .await?;
+        let mut tx = tx.in_tenant(grant.tenant_id.as_str());
+        let entry = grant.entry(AuditType::OauthGrantGiven).by(&grant.user_id);
+        audit::record(&mut tx, context, entry).await?;
         tx.commit_empty().await?;
         tracing::info!(
             client_id = grant.client_id,
@@ -137,6 +142,14 @@ impl Gateway {
             "access was granted"
         );
         Ok(code.to_string())
+    }
+
+    /// Notes for the audit trail that a person said no.
+    pub(super) fn note_refused_grant(&self, context: &Context, session: &BrowserSession, client_id: &str) {
+        let person = (session.tenant_id.as_str(), session.user_id.as_str());
+        let kind = AuditType::OauthGrantRefused.as_str();
+        let refusal = audit::Refusal::by_person(kind, person, &session.id, client_id, context);
+        self.refusals.note(refusal, context.request_id(), self.store.now());
     }
 
     /// A grant of this person; it is the client's tenant's no more than the person's, so it is the person's.

@@ -12,7 +12,8 @@ use serde::Deserialize;
 
 use super::storage;
 use crate::Gateway;
-use crate::http::Error;
+use crate::audit::Refusal;
+use crate::http::{Context, Error};
 use crate::oauth_clients::SECRET_HASH;
 use crate::oauth_clients::storage::{self as clients, ClientRow};
 use crate::store::System;
@@ -56,10 +57,10 @@ impl Gateway {
     /// The client of a request, which has proved that it is itself as it was registered to.
     pub(super) async fn oauth_client(
         &self,
-        headers: &HeaderMap,
+        context: &Context,
         presented: Presented,
     ) -> Result<ClientRow, Error> {
-        let (id, proof) = read(headers, presented)?;
+        let (id, proof) = read(context.headers(), presented)?;
         let unknown = || refused("The client is unknown, or did not prove that it is itself.");
         let client = clients::by_id(self.store.system(System::OAuth), &id).await?.ok_or_else(unknown)?;
         let proved = match (client.authentication.as_str(), &proof) {
@@ -73,7 +74,12 @@ impl Gateway {
             ("none", Proof::Nothing) => true,
             _ => false,
         };
-        if proved { Ok(client) } else { Err(unknown()) }
+        if proved {
+            return Ok(client);
+        }
+        let refusal = Refusal::of_account("oauth_client_refused", &client.tenant_id, &client.id, context);
+        self.refusals.note(refusal, context.request_id(), self.store.now());
+        Err(unknown())
     }
 
     async fn takes_assertion(&self, client: &ClientRow, assertion: &str) -> Result<bool, Error> {

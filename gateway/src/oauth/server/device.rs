@@ -1,19 +1,16 @@
 //! Devices without a browser (RFC 8628): they show a short code, a person types it here, and the device asks until there is an answer.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-
 use http::StatusCode;
-use moka::sync::Cache;
 use waypost_types::params::OauthDeviceParams;
-use waypost_types::{OAuthDeviceCodes, OAuthDeviceDecision, OAuthDeviceRequest};
+use waypost_types::{AuditType, OAuthDeviceCodes, OAuthDeviceDecision, OAuthDeviceRequest};
 
 use super::authorize::{foreign_form, scope_list};
 use super::client::Presented;
 use super::storage::{self, DeviceRow};
 use super::{scope, token};
 use crate::Gateway;
+use crate::audit;
+use crate::auth::attempts::Attempt;
 use crate::browser::BrowserSession;
 use crate::browser::page::{self, escaped, hidden};
 use crate::generated::outcome::Page;
@@ -35,31 +32,6 @@ const INTERVAL: i64 = 5;
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 
 const LENGTH: usize = 8;
-
-/// Wrong codes that a person may type before a while must pass: one in 25 billion is right.
-const TRIES: u32 = 10;
-
-/// How often each person typed a wrong code lately.
-#[derive(Debug, Clone)]
-pub(crate) struct Tries {
-    wrong: Cache<String, Arc<AtomicU32>>,
-}
-
-impl Default for Tries {
-    fn default() -> Self {
-        Self { wrong: Cache::builder().max_capacity(100_000).time_to_live(Duration::from_secs(600)).build() }
-    }
-}
-
-impl Tries {
-    fn left(&self, user_id: &str) -> bool {
-        self.wrong.get(user_id).is_none_or(|wrong| wrong.load(Ordering::Relaxed) < TRIES)
-    }
-
-    fn wrong(&self, user_id: &str) {
-        self.wrong.get_with(user_id.to_owned(), Arc::default).fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// What a device that asks is told.
 #[derive(Debug, PartialEq, Eq)]
@@ -133,7 +105,7 @@ impl Gateway {
             client_assertion_type: body.client_assertion_type,
             client_assertion: body.client_assertion,
         };
-        let client = self.oauth_client(context.headers(), presented).await?;
+        let client = self.oauth_client(context, presented).await?;
         if !client.grants("urn:ietf:params:oauth:grant-type:device_code") {
             return Err(token::refused(
                 "unauthorized_client",
@@ -197,9 +169,10 @@ impl Gateway {
         if !session.sent_form(self, context.headers(), &subject, body.csrf_token.as_deref()) {
             return Ok(foreign_form());
         }
-        if !self.oauth.device_tries.left(&session.user_id) {
-            let detail = "You typed too many wrong codes. Try again in ten minutes.";
-            return Ok(page::failure(StatusCode::TOO_MANY_REQUESTS, "Too many wrong codes", detail));
+        let attempt = Attempt::at_code(&session.user_id);
+        if let Err(seconds) = self.begin_attempt(&attempt).await? {
+            let detail = format!("You typed too many wrong codes. Try again in {seconds} seconds.");
+            return Ok(page::failure(StatusCode::TOO_MANY_REQUESTS, "Too many wrong codes", &detail));
         }
         let hash = *self.secrets.tokens().hash(USER_CODE_HASH, letters.as_bytes()).as_bytes();
         let device = storage::open_device(self.store.system(System::OAuth), &hash, self.store.now()).await?;
@@ -208,10 +181,10 @@ impl Gateway {
             None => None,
         };
         let (Some(device), Some(client)) = (device, client) else {
-            self.oauth.device_tries.wrong(&session.user_id);
             let wrong = "No device waits for this code. It may have expired, or it was typed wrong.";
             return Ok(self.ask_for_code(&session, "", Some(wrong)));
         };
+        self.attempt_was_right(&attempt).await?;
         let granted = scope::meet(&scope::parse(&device.scope), &session.permissions);
         let Some(decision) = body.decision else {
             return Ok(self.device_consent(&session, &client.name, &granted, &letters));
@@ -221,6 +194,7 @@ impl Gateway {
             let now = tx.now();
             storage::decide_device(tx.connection(), &hash, None, now).await?;
             tx.commit_empty().await?;
+            self.note_refused_grant(context, &session, &client.id);
             return Ok(page::page(
                 StatusCode::OK,
                 "Denied",
@@ -236,6 +210,9 @@ impl Gateway {
         }
         storage::insert_grant(tx.connection(), &grant, now).await?;
         storage::decide_device(tx.connection(), &hash, Some(&grant.id), now).await?;
+        let mut tx = tx.in_tenant(grant.tenant_id.as_str());
+        let entry = grant.entry(AuditType::OauthGrantGiven).by(&grant.user_id);
+        audit::record(&mut tx, context, entry).await?;
         tx.commit_empty().await?;
         tracing::info!(
             client_id = grant.client_id,

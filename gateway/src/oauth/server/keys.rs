@@ -126,15 +126,15 @@ impl Keys {
         Ok(())
     }
 
-    /// Makes the next key now, whenever the last was made.
-    pub(crate) async fn rotate(&self, store: &Store, secrets: &Secrets) -> Result<(), KeyError> {
+    /// Makes the next key now, whenever the last was made; gives its name, and the time from which it signs.
+    pub(crate) async fn rotate(&self, store: &Store, secrets: &Secrets) -> Result<(String, i64), KeyError> {
         let mut tx = store.begin_system(System::OAuth).await?;
         let now = tx.now();
         let (key, sealed) = make(secrets)?;
         storage::insert_signing_key(tx.connection(), &key.kid, &sealed, now + LEAD, now).await?;
         tx.commit_empty().await?;
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read(store, secrets).await?);
-        Ok(())
+        Ok((key.kid, now + LEAD))
     }
 
     fn ring(&self) -> Arc<Ring> {

@@ -17,7 +17,7 @@ pub(super) mod authorize;
 pub(super) mod client;
 pub(super) mod device;
 pub(super) mod inspect;
-pub(super) mod keys;
+pub(crate) mod keys;
 pub(super) mod metadata;
 pub(super) mod pkce;
 pub(crate) mod redirect;

@@ -2,13 +2,14 @@
 //!
 //! Functions that change something take the connection of a write transaction; the caller commits.
 
-use std::sync::Arc;
-
 use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
+use waypost_types::AuditType;
 
 use super::scope;
+use crate::audit;
 use crate::auth::roles;
+use crate::http::Identity;
 use crate::store::Readers;
 
 /// A sealed seed.
@@ -61,6 +62,11 @@ pub(crate) struct Grant {
 impl Grant {
     pub(crate) const fn works(&self, now: i64) -> bool {
         self.ended_at.is_none() && now < self.expires_at
+    }
+
+    /// What happened to it, for the audit trail of the tenant whose it is.
+    pub(super) fn entry(&self, kind: AuditType) -> audit::Entry<'_> {
+        audit::Entry::new(kind, &self.client_id).with_detail(&format!("{}: {}", self.id, self.scope))
     }
 }
 
@@ -115,19 +121,14 @@ pub(super) async fn end_grant(
         .map(drop)
 }
 
-/// What an access token of a grant is good for: kept in the cache.
+/// What an access token of a grant is good for.
 #[derive(Debug)]
 pub(crate) struct GrantRecord {
-    pub(crate) tenant_id: String,
-    pub(crate) user_id: String,
+    /// With what both the grant and the user cover.
+    pub(crate) identity: Identity,
     pub(crate) email: String,
     pub(crate) scope: String,
-    /// What both the grant and the user cover.
-    pub(crate) permissions: Arc<[String]>,
-    pub(crate) tier: String,
     pub(crate) expires_at: i64,
-    /// Whether its tenant is that of those who run the gateway.
-    pub(crate) platform: bool,
 }
 
 /// What a grant is good for; none if there is none, it has ended, or it has expired at `now`.
@@ -147,9 +148,15 @@ pub(super) async fn grant_record(
     .await?;
     let Some((tenant_id, user_id, email, scope, tier, platform, expires_at)) = row else { return Ok(None) };
     let held = permissions_of(readers, &user_id).await?;
-    let permissions = scope::meet(&scope::parse(&scope), &held).into();
-    let platform = platform != 0;
-    Ok(Some(GrantRecord { tenant_id, user_id, email, scope, permissions, tier, expires_at, platform }))
+    let identity = Identity {
+        tenant_id,
+        user_id,
+        credential_id: id.to_owned(),
+        permissions: scope::meet(&scope::parse(&scope), &held).into(),
+        tier,
+        platform: platform != 0,
+    };
+    Ok(Some(GrantRecord { identity, email, scope, expires_at }))
 }
 
 /// What a user may do, by the built-in role and the tenant's own.

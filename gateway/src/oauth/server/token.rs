@@ -1,12 +1,13 @@
 //! The token endpoint: four grants, each of which ends in tokens of one [`Grant`].
 
-use waypost_types::{OAuthTokenRequest, OAuthTokens, TokenType};
+use waypost_types::{AuditType, OAuthTokenRequest, OAuthTokens, TokenType};
 
 use super::authorize::CODE_HASH;
 use super::client::Presented;
 use super::storage::{self, Grant};
 use super::{device, pkce, scope};
 use crate::Gateway;
+use crate::audit;
 use crate::http::{Context, Error};
 use crate::oauth_clients::storage::ClientRow;
 use crate::secrets::{id, random};
@@ -40,7 +41,7 @@ impl Gateway {
         };
         let grant_type =
             body.grant_type.ok_or_else(|| refused("invalid_request", "There is no `grant_type`."))?;
-        let client = self.oauth_client(context.headers(), presented).await?;
+        let client = self.oauth_client(context, presented).await?;
         if !["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE]
             .contains(&grant_type.as_str())
         {
@@ -56,13 +57,13 @@ impl Gateway {
             "authorization_code" => {
                 let code = need(body.code, "code")?;
                 let verifier = need(body.code_verifier, "code_verifier")?;
-                self.exchange_code(&client, &code, body.redirect_uri.as_deref(), &verifier).await
+                self.exchange_code(context, &client, &code, body.redirect_uri.as_deref(), &verifier).await
             }
             "refresh_token" => {
                 let token = need(body.refresh_token, "refresh_token")?;
-                self.refresh(&client, &token, body.scope.as_deref()).await
+                self.refresh(context, &client, &token, body.scope.as_deref()).await
             }
-            "client_credentials" => self.grant_to_client(&client, body.scope.as_deref()).await,
+            "client_credentials" => self.grant_to_client(context, &client, body.scope.as_deref()).await,
             _ => {
                 let code = need(body.device_code, "device_code")?;
                 self.exchange_device_code(&client, &code).await
@@ -72,6 +73,7 @@ impl Gateway {
 
     async fn exchange_code(
         &self,
+        context: &Context,
         client: &ClientRow,
         code: &str,
         redirect_uri: Option<&str>,
@@ -89,7 +91,7 @@ impl Gateway {
         }
         if row.used_at.is_some() {
             // Two have it, and one of them should not (RFC 6749, section 4.1.2).
-            self.end_leaked_grant(tx, &row.grant, "an authorization code was used twice").await?;
+            self.end_leaked_grant(tx, context, &row.grant, AuditType::OauthCodeReused).await?;
             return Err(unknown());
         }
         if row.grant.ended_at.is_some() || row.code_expires_at <= now {
@@ -113,6 +115,7 @@ impl Gateway {
 
     async fn refresh(
         &self,
+        context: &Context,
         client: &ClientRow,
         token: &str,
         asked: Option<&str>,
@@ -128,7 +131,7 @@ impl Gateway {
             return Err(unknown());
         }
         if row.used_at.is_some() {
-            self.end_leaked_grant(tx, &row.grant, "a refresh token was used twice").await?;
+            self.end_leaked_grant(tx, context, &row.grant, AuditType::RefreshTokenReused).await?;
             return Err(unknown());
         }
         if !row.grant.works(now) || row.token_expires_at <= now {
@@ -143,7 +146,12 @@ impl Gateway {
     }
 
     /// What a client gets for itself, it does as the user who registered it, within its scopes.
-    async fn grant_to_client(&self, client: &ClientRow, asked: Option<&str>) -> Result<OAuthTokens, Error> {
+    async fn grant_to_client(
+        &self,
+        context: &Context,
+        client: &ClientRow,
+        asked: Option<&str>,
+    ) -> Result<OAuthTokens, Error> {
         if client.is_public() {
             return Err(refused("unauthorized_client", "A public client gets nothing for itself."));
         }
@@ -170,6 +178,8 @@ impl Gateway {
         };
         storage::insert_grant(tx.connection(), &grant, now).await?;
         let tokens = self.access_token(&grant, &scopes, now)?;
+        let mut tx = tx.in_tenant(grant.tenant_id.as_str());
+        audit::record(&mut tx, context, grant.entry(AuditType::OauthGrantGiven)).await?;
         tx.commit_empty().await?;
         Ok(tokens)
     }
@@ -240,12 +250,24 @@ impl Gateway {
     }
 
     /// Ends everything that was granted with what came back a second time (RFC 9700, section 4.14.2).
-    async fn end_leaked_grant(&self, mut tx: SystemTx, grant: &Grant, what: &str) -> Result<(), Error> {
+    async fn end_leaked_grant(
+        &self,
+        mut tx: SystemTx,
+        context: &Context,
+        grant: &Grant,
+        what: AuditType,
+    ) -> Result<(), Error> {
         let now = tx.now();
-        storage::end_grant(tx.connection(), &grant.id, now).await?;
-        self.oauth.grants.changed(&grant.id);
+        let (grant_id, client_id) = (grant.id.as_str(), grant.client_id.as_str());
+        tracing::warn!(grant_id, client_id, what = what.as_str(), "a grant was ended");
+        storage::end_grant(tx.connection(), grant_id, now).await?;
+        let mut tx = tx.in_tenant(grant.tenant_id.as_str());
+        // It is told once: what comes back after that changes nothing.
+        if grant.ended_at.is_none() {
+            self.auth.changed(&mut tx, grant_id).await?;
+            audit::record_refusal(&mut tx, context, grant.entry(what)).await?;
+        }
         tx.commit_empty().await?;
-        tracing::warn!(grant_id = grant.id, client_id = grant.client_id, "{what}; its grant was ended");
         Ok(())
     }
 }

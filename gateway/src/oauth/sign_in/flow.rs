@@ -5,10 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use http::{Method, header};
 use serde::Deserialize;
 use url::form_urlencoded::{Serializer, byte_serialize};
+use waypost_types::AuditType;
 use waypost_types::params::{OauthAuthorizeParams, OauthCallbackParams};
 use zeroize::Zeroizing;
 
-use super::account::{self, Account};
+use super::account::{self, Account, News};
 use super::discovery::{DiscoveryError, Metadata};
 use super::id_token::{self, Expected};
 use super::page::own_path;
@@ -16,6 +17,7 @@ use super::provider::{Profile, Provider};
 use super::storage::{self, StateRow};
 use super::{Person, Refusal, profile};
 use crate::Gateway;
+use crate::audit;
 use crate::browser::cookie::Cookie;
 use crate::browser::{origin, page};
 use crate::generated::outcome::Page;
@@ -144,17 +146,24 @@ impl Gateway {
                     let detail = "The session in which this was begun has ended. Sign in and begin again.";
                     return Ok(Refusal::new(403, "Not signed in", detail).into());
                 };
-                let account =
-                    Account { tenant_id: session.tenant_id.clone(), user_id: session.user_id.clone() };
-                if let Err(refusal) = account::link(&mut tx, &provider, person, &account).await? {
+                let mut account = Account {
+                    tenant_id: session.tenant_id.clone(),
+                    user_id: session.user_id.clone(),
+                    news: None,
+                };
+                if let Err(refusal) = account::link(&mut tx, &provider, person, &mut account).await? {
                     return Ok(refusal.into());
                 }
                 account
             }
         };
-        let secret = self
-            .begin_browser_session(tx, context, before.as_ref(), &account.tenant_id, &account.user_id)
-            .await?;
+        let Account { tenant_id, user_id, news } = &account;
+        let news = news.map(|news| {
+            let kind = if news == News::Made { AuditType::Registered } else { AuditType::IdentityLinked };
+            audit::Entry::new(kind, user_id).with_detail(&provider.name)
+        });
+        let secret =
+            self.begin_browser_session(tx, context, before.as_ref(), tenant_id, user_id, news).await?;
         tracing::info!(provider = provider.name, user_id = account.user_id, "signed in with a provider");
         Ok(self.with_session(Page::see_other(own_path(Some(&state.return_to))), &secret))
     }

@@ -2,10 +2,11 @@
 
 use http::{StatusCode, header};
 use url::form_urlencoded::byte_serialize;
-use waypost_types::{BrowserSignIn, BrowserSignOut};
+use waypost_types::{AuditType, BrowserSignIn, BrowserSignOut};
 use zeroize::Zeroizing;
 
 use crate::Gateway;
+use crate::audit;
 use crate::auth::storage::{end_session, has_password};
 use crate::browser::cookie::Cookie;
 use crate::browser::page::{self, escaped, hidden};
@@ -147,7 +148,7 @@ impl Gateway {
             );
         }
         let secret =
-            self.begin_browser_session(tx, context, before.as_ref(), &user.tenant_id, &user.id).await?;
+            self.begin_browser_session(tx, context, before.as_ref(), &user.tenant_id, &user.id, None).await?;
         Ok(self.with_session(Page::see_other(&return_to), &secret))
     }
 
@@ -165,6 +166,8 @@ impl Gateway {
             let mut tx = tx.in_tenant(session.tenant_id.as_str());
             end_session(&mut tx, &session.user_id, &session.id).await?;
             self.auth.changed(&mut tx, &session.id).await?;
+            let entry = audit::Entry::new(AuditType::SignedOut, &session.user_id);
+            audit::record(&mut tx, context, entry).await?;
             tx.commit_empty().await?;
         }
         Ok(Page::see_other(HOME).header(header::SET_COOKIE, &Cookie::Session.clear(self.is_secure())))

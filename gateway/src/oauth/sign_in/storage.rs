@@ -161,12 +161,3 @@ pub(super) async fn can_use_password(tx: &mut WriteTx, user_id: &str) -> Result<
     let find = sql!("SELECT id FROM users WHERE tenant_id = $1 AND id = $2 AND password_hash IS NOT NULL");
     Ok(tx.query(find).bind(user_id).fetch_optional().await?.is_some())
 }
-
-/// Whether there is an account with this address.
-pub(super) async fn email_taken(
-    executor: impl sqlx::SqliteExecutor<'_>,
-    email: &str,
-) -> Result<bool, sqlx::Error> {
-    let found = sqlx::query_scalar::<_, i64>("SELECT 1 FROM users WHERE email = $1");
-    found.bind(email).fetch_optional(executor).await.map(|found| found.is_some())
-}

@@ -14,10 +14,40 @@ pub(super) fn check(objects: &Objects<'_>, report: &mut Report<'_>) {
     let everywhere = objects.root.items_of("security");
     let own = objects.operations.iter().flat_map(|operation| operation.node.items_of("security"));
     for (name, node) in everywhere.chain(own).flat_map(|alternative| alternative.entries()) {
-        if !declared.iter().any(|(declared, _)| *declared == name) {
-            let reason = format!("There is no security scheme `{name}`.");
-            let remedy = "Declare it in `components/securitySchemes`, or name one that is there.";
-            report.add(&node, Rule::Security, reason, remedy);
+        match declared.iter().find(|(declared, _)| *declared == name) {
+            Some((_, scheme)) => scopes(&node, name, scheme, report),
+            None => {
+                let reason = format!("There is no security scheme `{name}`.");
+                let remedy = "Declare it in `components/securitySchemes`, or name one that is there.";
+                report.add(&node, Rule::Security, reason, remedy);
+            }
+        }
+    }
+}
+
+/// A requirement lists scopes of OAuth 2 only, and such as every flow of the scheme has.
+fn scopes(requirement: &Node<'_>, name: &str, scheme: &Node<'_>, report: &mut Report<'_>) {
+    let Some(scheme) = scheme.resolve() else { return };
+    if scheme.text("type") != Some("oauth2") {
+        if requirement.items().next().is_some() {
+            let reason = format!("`{name}` is not OAuth 2 and has no scopes.");
+            report.add(requirement, Rule::Security, reason, format!("Write `{name}: []`."));
+        }
+        return;
+    }
+    for scope in requirement.items() {
+        let Some(text) = scope.value.as_str() else { continue };
+        let missing = scheme
+            .entries_of("flows")
+            .find(|(_, flow)| !flow.entries_of("scopes").any(|(declared, _)| declared == text));
+        if let Some((flow, _)) = missing {
+            let reason = format!("The flow `{flow}` of `{name}` has no scope `{text}`.");
+            report.add(
+                &scope,
+                Rule::Security,
+                reason,
+                "Declare it in `scopes` of the flow, or name one that is there.",
+            );
         }
     }
 }

@@ -103,9 +103,8 @@ fn text(api: &Api, operation: &Operation) -> Result<String, Error> {
         Content::Bytes(media_types) => media_types.join(","),
         Content::EventStream(_) => "events".to_owned(),
     };
-    let security = operation
-        .security
-        .iter()
+    let security = api
+        .distinct_security(operation)
         .map(|alternative| {
             let words = alternative.iter().map(|name| match api.security_schemes.get(name) {
                 Some(SecurityScheme::Bearer | SecurityScheme::OAuth2) => Ok("bearer".to_owned()),
@@ -152,9 +151,8 @@ fn row(api: &Api, operation: &Operation) -> Result<TokenStream, Error> {
         Retry::Idempotent => quote!(Retry::Idempotent),
         Retry::Never => quote!(Retry::Never),
     };
-    let security = operation
-        .security
-        .iter()
+    let security = api
+        .distinct_security(operation)
         .map(|alternative| {
             let schemes =
                 alternative.iter().map(|name| scheme(api, operation, name)).collect::<Result<Vec<_>, _>>()?;

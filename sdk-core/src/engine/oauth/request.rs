@@ -107,7 +107,7 @@ pub(crate) fn plan(options: &ClientOptions, client: &OAuthClient, grant: &Grant,
 }
 
 /// `client_secret_basic`: each half is form-encoded before the two are joined (RFC 6749, section 2.3.1), or an id with a colon would end early.
-fn basic(id: &str, secret: &Secret) -> String {
+pub(crate) fn basic(id: &str, secret: &Secret) -> String {
     let pair = text::concat(&[&encode::component(id), ":", &encode::component(secret.expose())]);
     text::concat(&["Basic ", &BASE64_STANDARD.encode(pair)])
 }

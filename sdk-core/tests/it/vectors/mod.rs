@@ -10,6 +10,7 @@ mod calls;
 mod encoding;
 mod outcomes;
 mod policies;
+mod sign_in;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) mod tokens;
 
@@ -25,12 +26,14 @@ macro_rules! files {
 /// Every file. A test compares this with the folder.
 pub(crate) const FILES: &[File] = files![
     "answers.json",
+    "authorize.json",
     "backoff.json",
     "base_url.json",
     "breaker.json",
     "budget.json",
     "cache.json",
     "deadlines.json",
+    "device.json",
     "environment.json",
     "form.json",
     "idempotency.json",
@@ -106,6 +109,7 @@ fn runner(name: &str) -> Option<fn(&Value) -> Value> {
         "redaction" => outcomes::redaction,
         "request" => encoding::request,
         "retry_after" => policies::retry_after,
+        "sign_in" => sign_in::sign_in,
         #[cfg(not(target_arch = "wasm32"))]
         "tokens" => tokens::tokens,
         "traceparent" => policies::traceparent,

@@ -7,11 +7,11 @@
  */
 
 import type { Engine, Texts, Told } from "@waypost/wasm";
-import { CallFailed, type AttemptReport, type CallSettings, type Report } from "../../backend.js";
+import { CallFailed, type AnswerDetails, type AttemptReport, type CallSettings, type Report } from "../../backend.js";
 import { redactUrl } from "../../redact.js";
 import { keyOf, refreshed, type Cache, type Stored } from "./cache.js";
-import { headerOf, withHeader, type FlatHeaders } from "./flat.js";
-import { END, FAILURES, mismatch, reportOf, requestIdOf, type Attempted, type Head } from "./outcome.js";
+import { headerOf, headOf, pairsOf, withHeader, type FlatHeaders, type Head } from "./flat.js";
+import { END, FAILURES, mismatch, reportOf, requestIdOf, type Attempted } from "./outcome.js";
 import { problemOf } from "./problem.js";
 import { checkCall, refuse } from "./settings.js";
 
@@ -24,12 +24,12 @@ export interface Sending {
   readonly headers: FlatHeaders;
   readonly body: string | Uint8Array | undefined;
   readonly timeout: number;
+  /** Its answer is read whole, however long it is in coming. */
+  readonly whole: boolean;
 }
 
 /** The head of an answer, and its body to be read. */
-export interface Received {
-  readonly status: number;
-  readonly headers: FlatHeaders;
+export interface Received extends Head {
   /** The whole body, at most `limit` bytes of it. */
   read(limit: number, timeout: number): Promise<{ bytes: Uint8Array; cut: boolean }>;
   /** The body piece by piece, each within the timeout. */
@@ -62,8 +62,10 @@ export class Thrown {
 
 /** Sockets, timers and a clock, or what stands for them. */
 export interface Host {
-  /** Milliseconds since any beginning, and since 1970. */
-  now(): readonly [elapsed: number, unix: number];
+  /** Milliseconds since any beginning. */
+  now(): number;
+  /** Milliseconds since 1970. */
+  unix(): number;
   /** Sends, and resolves with the answer's head. Rejects with {@link Failed} or {@link Thrown}. */
   send(sending: Sending, stop: Stop): Promise<Received>;
   sleep(milliseconds: number, stop: Stop): Promise<void>;
@@ -95,23 +97,22 @@ export interface Line {
   readonly cache: Cache | undefined;
 }
 
-/** An answer, and how it came. */
-export interface Done {
-  readonly status: number;
-  readonly headers: FlatHeaders;
-  readonly request_id: string | null;
-  readonly attempts: readonly AttemptReport[];
-  readonly from_cache: boolean;
-  /** What was asked, without secrets. */
-  readonly url: string;
+/** An attempt that ended. What is told of it is made when somebody asks: few callers do. */
+interface Tried {
+  readonly head: Head | undefined;
+  readonly cause: string | null;
+  readonly delay: number;
+  readonly duration: number;
 }
 
 /** The end of a call that succeeded. */
 export interface Landed {
-  readonly done: Done;
+  readonly status: number;
   readonly body: Uint8Array;
   /** The body of a streamed answer. */
-  readonly rest?: StreamedRest;
+  readonly rest: StreamedRest | undefined;
+  /** Everything around it, made when it is asked for. */
+  details(): AnswerDetails;
 }
 
 const NOTHING = new Uint8Array();
@@ -124,13 +125,13 @@ const HAPPENED = { slept: 0, head: 1, body: 2, failed: 3, cancelled: 4 } as cons
 
 /** One call. */
 export class Flight {
-  readonly #stop = new Stop();
   readonly #line: Line;
   readonly #host: Host;
   readonly #row: Row;
   readonly #body: string | Uint8Array | undefined;
   readonly #signal: AbortSignal | undefined;
-  readonly #attempts: AttemptReport[] = [];
+  readonly #stop = new Stop();
+  readonly #tried: Tried[] = [];
   #reason: unknown;
   #call = -1;
   #url = "";
@@ -157,21 +158,75 @@ export class Flight {
     this.#stop.now?.();
   }
 
-  readonly #aborted = (): void => this.cancel(this.#signal?.reason);
-
-  /** Makes the call. */
-  async run(parameters: readonly string[], settings: CallSettings | undefined): Promise<Landed> {
-    const first = this.#start(parameters, settings);
-    if (this.#signal?.aborted === true) this.#aborted();
-    else this.#signal?.addEventListener("abort", this.#aborted);
-    let streams = false;
+  /**
+   * Makes the call, and gives what `land` makes of its end. `over` is called once nothing of it is left.
+   *
+   * One function from the beginning to the end: each `async` function on the way of a call costs a page as much as the engine's next step.
+   */
+  async run<T>(parameters: readonly string[], settings: CallSettings | undefined, land: (landed: Landed) => T | Promise<T>, over: () => void): Promise<T> {
+    const signal = this.#signal;
+    let aborted: (() => void) | undefined;
+    let received: Received | undefined;
+    let rest: StreamedRest | undefined;
+    let body: Uint8Array = NOTHING;
+    let last: Attempted | undefined;
+    const ended = (): void => {
+      if (aborted !== undefined) signal?.removeEventListener("abort", aborted);
+      over();
+    };
     try {
-      const landed = await this.#steps(first);
-      streams = landed.rest !== undefined;
-      landed.rest?.ended(() => this.#signal?.removeEventListener("abort", this.#aborted));
-      return landed;
+      let step = this.#start(parameters, settings);
+      if (signal !== undefined) {
+        aborted = () => this.cancel(signal.reason);
+        if (signal.aborted) aborted();
+        else signal.addEventListener("abort", aborted);
+      }
+      for (;;) {
+        if (step.number === END.success) {
+          const landed = this.#landed(received as Received, body, step.first);
+          rest = landed.rest;
+          rest?.ended(ended);
+          return land(landed);
+        }
+        if (step.number > END.success) {
+          received?.drop();
+          throw this.#failed(reportOf(this.#about(), step, last));
+        }
+        if (this.#stop.stopped) {
+          received?.drop();
+          received = undefined;
+          step = this.#next(HAPPENED.cancelled);
+          continue;
+        }
+        try {
+          if (step.number === SEND) {
+            received = await this.#send(step);
+            if (!this.#stop.stopped) step = this.#head(received);
+          } else if (step.number === READ) {
+            const head = received as Received;
+            const read = await head.read(step.first, step.second);
+            if (this.#stop.stopped) continue;
+            body = read.bytes;
+            [step, last] = this.#read(head, body, read.cut ? step.first : undefined);
+          } else {
+            received?.drop();
+            received = undefined;
+            this.#waited += step.first;
+            await this.#host.sleep(step.first, this.#stop);
+            if (!this.#stop.stopped) step = this.#next(HAPPENED.slept);
+          }
+        } catch (error) {
+          // Its own failure and the end of waiting are one moment for a request that is dropped.
+          if (this.#stop.stopped) continue;
+          if (!(error instanceof Failed)) {
+            this.#next(HAPPENED.cancelled);
+            throw error instanceof Thrown ? error.error : error;
+          }
+          [step, last] = this.#broke(error, step.number === READ ? received : undefined);
+        }
+      }
     } finally {
-      if (!streams) this.#signal?.removeEventListener("abort", this.#aborted);
+      if (rest === undefined) ended();
     }
   }
 
@@ -182,7 +237,7 @@ export class Flight {
     const texts = [idempotency_key, accept, trace_parent, ...headers.flat(), ...parameters];
     const body = this.#body === undefined ? 0 : form ? 3 : typeof this.#body === "string" ? 1 : 2;
     const { engine, cache, number: client } = this.#line;
-    const step = engine.start(seed(), texts, client, number, body, headers.length, timeout_ms, deadline_ms, max_retries, this.#host.now()[0]);
+    const step = engine.start(seed(), texts, client, number, body, headers.length, timeout_ms, deadline_ms, max_retries, this.#host.now());
     if (step.number === END.mistakes) refuse(id, [step.text], id);
     if (step.number === END.noToken) throw new CallFailed({ kind: "oauth", message: `${id} needs an access token, and none was had for the client`, hint: TOKEN, operation: id, attempts: [] });
     const [url = "", ...given] = step.text.split("\0");
@@ -198,67 +253,19 @@ export class Flight {
     return { ...step, text: "" };
   }
 
-  async #steps(first: Told): Promise<Landed> {
-    let step = first;
-    let received: Received | undefined;
-    let body: Uint8Array = NOTHING;
-    let last: Attempted | undefined;
-    for (;;) {
-      if (step.number === END.success) {
-        return this.#landed(received as Received, body, step.first);
-      }
-      if (step.number > END.success) {
-        received?.drop();
-        throw this.#failed(reportOf(this.#about(), step, last));
-      }
-      if (this.#stop.stopped) {
-        received?.drop();
-        received = undefined;
-        step = this.#next(HAPPENED.cancelled);
-        continue;
-      }
-      try {
-        if (step.number === SEND) {
-          received = await this.#send(step);
-          if (!this.#stop.stopped) step = this.#head(received);
-        } else if (step.number === READ) {
-          const head = received as Received;
-          const read = await head.read(step.first, step.second);
-          if (this.#stop.stopped) continue;
-          body = read.bytes;
-          [step, last] = this.#read(head, body, read.cut ? step.first : undefined);
-        } else {
-          received?.drop();
-          received = undefined;
-          this.#waited += step.first;
-          await this.#host.sleep(step.first, this.#stop);
-          if (!this.#stop.stopped) step = this.#next(HAPPENED.slept);
-        }
-      } catch (error) {
-        // Its own failure and the end of waiting are one moment for a request that is dropped.
-        if (this.#stop.stopped) continue;
-        if (!(error instanceof Failed)) {
-          this.#next(HAPPENED.cancelled);
-          throw error instanceof Thrown ? error.error : error;
-        }
-        [step, last] = this.#broke(error, step.number === READ ? received : undefined);
-      }
-    }
-  }
-
   #send({ first: attempt, second: timeout, text }: Told): Promise<Received> {
     if (text !== "") this.#headers = withHeader(this.#headers, "traceparent", text);
-    this.#sent = this.#host.now()[0];
-    const { id: operation, method } = this.#row;
-    return this.#host.send({ operation, attempt, method, url: this.#url, headers: this.#headers, body: this.#body, timeout }, this.#stop);
+    this.#sent = this.#host.now();
+    const { id: operation, method, json: whole } = this.#row;
+    return this.#host.send({ operation, attempt, method, url: this.#url, headers: this.#headers, body: this.#body, timeout, whole }, this.#stop);
   }
 
   #head(head: Head): Told {
-    const { status, headers } = head;
-    const asked = headerOf(headers, "retry-after");
-    const limits = headerOf(headers, "ratelimit");
+    const { status } = head;
+    const asked = head.header("retry-after");
+    const limits = head.header("ratelimit");
     const confirms = status === 304 && (this.#stored !== undefined || headerOf(this.#headers, "if-none-match") !== undefined);
-    const texts = asked === undefined && limits === undefined ? NO_TEXTS : [asked, headerOf(headers, "date"), limits];
+    const texts = asked === undefined && limits === undefined ? NO_TEXTS : [asked, head.header("date"), limits];
     const step = this.#next(HAPPENED.head, status, Number(confirms), texts);
     if (step.number === END.success) this.#record(head, null);
     return step;
@@ -288,39 +295,51 @@ export class Flight {
   }
 
   #next(happened: number, first = 0, second = 0, texts = NO_TEXTS): Told {
-    return this.#line.engine.next(texts, this.#call, happened, first, second, ...this.#host.now());
+    // What day it is matters where the server names one.
+    return this.#line.engine.next(texts, this.#call, happened, first, second, this.#host.now(), texts.length > 0 ? this.#host.unix() : 0);
   }
 
   #record(head: Head | undefined, cause: string | null): void {
-    // The difference of two moments, to the nanosecond: what floating point adds to it is no time.
-    const duration = Math.round((this.#host.now()[0] - this.#sent) * 1e6) / 1e6;
-    const request_id = (head && requestIdOf(head)) ?? null;
-    this.#attempts.push({ number: this.#attempts.length + 1, delay_ms: this.#waited, duration_ms: duration, status: head?.status ?? null, cause, request_id });
+    this.#tried.push({ head, cause, delay: this.#waited, duration: this.#host.now() - this.#sent });
     this.#waited = 0;
+  }
+
+  /** The attempts, in the words of a report. */
+  #attempts(): AttemptReport[] {
+    return this.#tried.map(({ head, cause, delay, duration }, place) => ({
+      number: place + 1,
+      delay_ms: delay,
+      // The difference of two moments, to the nanosecond: what floating point adds to it is no time.
+      duration_ms: Math.round(duration * 1e6) / 1e6,
+      status: head?.status ?? null,
+      cause,
+      request_id: (head && requestIdOf(head)) ?? null,
+    }));
   }
 
   #landed(received: Received, body: Uint8Array, idle: number): Landed {
     const stored = received.status === 304 ? this.#stored : undefined;
-    const headers = stored === undefined ? received.headers : refreshed(stored.headers, received.headers);
-    const done: Done = {
-      status: stored === undefined ? received.status : 200,
-      headers,
-      request_id: requestIdOf({ status: 0, headers }) ?? null,
-      attempts: this.#attempts,
+    const head = stored === undefined ? received : headOf(200, refreshed(stored.headers, received.headers));
+    const details = (): AnswerDetails => ({
+      status: head.status,
+      headers: pairsOf(head.headers),
+      request_id: requestIdOf(head) ?? null,
+      attempts: this.#attempts(),
       from_cache: stored !== undefined,
       url: redactUrl(this.#url),
-    };
+    });
+    const { status } = head;
     if (stored !== undefined || received.status === 304) {
       received.drop();
-      return { done, body: stored?.body ?? NOTHING };
+      return { status, body: stored?.body ?? NOTHING, rest: undefined, details };
     }
-    if (idle === 0) return { done, body };
-    return { done, body: NOTHING, rest: new StreamedRest(received.pieces(idle), this.#stop, (failure) => this.#broken(done, failure)) };
+    if (idle === 0) return { status, body, rest: undefined, details };
+    return { status, body: NOTHING, rest: new StreamedRest(received.pieces(idle), this.#stop, (failure) => this.#broken(details(), failure)), details };
   }
 
   #about(): Parameters<typeof reportOf>[0] {
     const { id: operation, retry, method } = this.#row;
-    return { operation, retry, method, url: this.#url, headers: this.#headers, attempts: this.#attempts };
+    return { operation, retry, method, url: this.#url, headers: this.#headers, attempts: this.#attempts() };
   }
 
   #failed(report: Report): CallFailed {
@@ -328,7 +347,7 @@ export class Flight {
   }
 
   /** A stream that broke after its head: the engine is done with the call. */
-  #broken(done: Done, failure: Failed | undefined): CallFailed {
+  #broken(details: AnswerDetails, failure: Failed | undefined): CallFailed {
     const { id: operation } = this.#row;
     const [kind, message] =
       failure === undefined
@@ -336,7 +355,7 @@ export class Flight {
         : failure.kind === "timeout"
           ? (["timeout", `${operation}: the stream stood still: ${failure.message}`] as const)
           : (["connection", `${operation}: the connection ended within the answer: ${failure.message}`] as const);
-    const { status, request_id, attempts, url } = done;
+    const { status, request_id, attempts, url } = details;
     return this.#failed({ kind, message, hint: "Try again", operation, status, url, request_id, attempts });
   }
 }

@@ -6,8 +6,10 @@
  */
 
 import type { HeaderPairs, Interceptor } from "../../backend.js";
-import { Failed, Thrown, type Host, type Pieces, type Received, type Sending, type Stop } from "./drive.js";
-import { pairsOf } from "./flat.js";
+import { Thrown, type Host, type Pieces, type Received, type Sending, type Stop } from "./drive.js";
+import { pairsOf, type FlatHeaders } from "./flat.js";
+import { Limit, LONGEST, Timer } from "./limit.js";
+import { inBrowser } from "./settings.js";
 
 /**
  * An answer that says it is at most so long is read in one go, which is quicker than piece by piece, where as much as `LARGE` may be read: should it be
@@ -15,33 +17,27 @@ import { pairsOf } from "./flat.js";
  */
 const SHORT = 60_000;
 const LARGE = 64 * 1024 * 1024;
-/** The longest that a host's timer can be set to. */
-const LONGEST = 2 ** 31 - 1;
-
-/** Node's and its relatives' words for what went wrong below a failed `fetch`. Browsers have none: a page may not know. */
-const CODES: readonly (readonly [code: RegExp, kind: string, sent: boolean])[] = [
-  [/^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL)$/, "connect", false],
-  [/^(?:UND_ERR_CONNECT_TIMEOUT)$/, "timeout", false],
-  [/^(?:ETIMEDOUT|UND_ERR_HEADERS_TIMEOUT|UND_ERR_BODY_TIMEOUT)$/, "timeout", true],
-  [/CERT|SELF_SIGNED|^ERR_TLS|^ERR_SSL|^EPROTO$|UNABLE_TO_/, "tls", false],
-  [/^HPE_|^Z_|BROTLI|^ERR_HTTP_INVALID/, "protocol", true],
-  [/^(?:ECONNRESET|EPIPE|UND_ERR_SOCKET|ConnectionClosed|ConnectionReset)$/, "reset", true],
-  [/^(?:ConnectionRefused|FailedToOpenSocket)$/, "connect", false],
-  [/^(?:UND_ERR_INVALID_ARG|ERR_INVALID_URL)$/, "request", false],
-];
-
 /** Makes requests. */
 export class Fetching implements Host {
   readonly #fetch: typeof globalThis.fetch | undefined;
   readonly #interceptor: Interceptor | undefined;
+  /**
+   * A page has one timer for all calls of a client. Elsewhere each call has its own: one that goes on would keep a process waiting, and an edge runtime ends
+   * the timers that a request of its own set, together with that request.
+   */
+  readonly #timer = inBrowser ? new Timer(true) : undefined;
 
   constructor(fetch: typeof globalThis.fetch | undefined, interceptor: Interceptor | undefined) {
     this.#fetch = fetch;
     this.#interceptor = interceptor;
   }
 
-  now(): readonly [number, number] {
-    return [performance.now(), Date.now()];
+  now(): number {
+    return performance.now();
+  }
+
+  unix(): number {
+    return Date.now();
   }
 
   sleep(milliseconds: number, stop: Stop): Promise<void> {
@@ -54,79 +50,116 @@ export class Fetching implements Host {
     });
   }
 
-  async send(sending: Sending, stop: Stop): Promise<Received> {
+  send(sending: Sending, stop: Stop): Promise<Received> {
+    if (this.#fetch !== undefined || this.#interceptor !== undefined) return this.#watched(sending, stop, this.#interceptor ?? {});
+    const { timeout } = sending;
+    const limit = new Limit(this.#timer ?? new Timer(false), false);
+    const broken = (error: unknown): never => {
+      throw limit.failed(error, timeout, false);
+    };
+    try {
+      const answer = fetch(sending.url, requestOf(sending, pairsOf(sending.headers), limit));
+      // The request is under way: what is done now takes no time from it.
+      limit.begin(timeout, stop);
+      return answer.then((response) => replyOf(response, sending, limit, stop), broken);
+    } catch (error) {
+      return broken(error);
+    }
+  }
+
+  /** With the caller's own code around it, or in place of it. */
+  async #watched(sending: Sending, stop: Stop, interceptor: Interceptor): Promise<Received> {
     const { operation, attempt, method, url, timeout } = sending;
     const began = performance.now();
     // The host's own `fetch` ends when its signal is aborted; code of the caller's may not.
-    const limit = new Limit(timeout, stop, this.#fetch !== undefined || this.#interceptor !== undefined);
+    const limit = new Limit(this.#timer ?? new Timer(false), true);
+    limit.begin(timeout, stop);
     try {
       let headers = pairsOf(sending.headers);
-      if (this.#interceptor?.request !== undefined) {
-        const more = await limit.over(own(() => this.#interceptor?.request?.({ operation, attempt, method, url, headers })));
+      if (interceptor.request !== undefined) {
+        const more = await limit.over(own(() => interceptor.request?.({ operation, attempt, method, url, headers })));
         if (more !== undefined) headers = replaced(headers, more);
       }
       // Called as a plain function: a browser's `fetch` refuses to be anybody's method.
       const fetch = this.#fetch ?? globalThis.fetch;
-      const init: RequestInit = { method, headers: headers as [string, string][], redirect: "manual", signal: limit.signal };
-      if (sending.body !== undefined) init.body = sending.body as BodyInit;
-      const response = await limit.over(fetch(url, init));
-      const received = new Reply(response, limit, stop);
-      if (this.#interceptor?.response !== undefined) {
-        const { status } = received;
-        const told = { operation, attempt, status, headers: pairsOf(received.headers), elapsed_ms: performance.now() - began };
-        await limit.over(own(() => this.#interceptor?.response?.(told)));
+      const response = await limit.over(fetch(url, requestOf(sending, headers, limit)));
+      if (interceptor.response !== undefined) {
+        const told = { operation, attempt, status: statusOf(response), headers: [...response.headers], elapsed_ms: performance.now() - began };
+        await limit.over(own(() => interceptor.response?.(told)));
       }
-      limit.pause();
-      return received;
+      return replyOf(response, sending, limit, stop);
     } catch (error) {
-      limit.end();
       if (error instanceof Thrown) {
         limit.abort();
         throw error;
       }
-      const failure = limit.passed ? late(timeout) : failureOf(error, false);
-      limit.abort();
-      if (!stop.stopped && this.#interceptor?.failure !== undefined) {
+      const failure = limit.failed(error, timeout, false);
+      if (!stop.stopped && interceptor.failure !== undefined) {
         const { kind: cause, message } = failure;
-        await own(() => this.#interceptor?.failure?.({ operation, attempt, cause, message, elapsed_ms: performance.now() - began }));
+        await own(() => interceptor.failure?.({ operation, attempt, cause, message, elapsed_ms: performance.now() - began }));
       }
       throw failure;
     }
   }
 }
 
+function requestOf({ method, body }: Sending, headers: HeaderPairs, { signal }: Limit): RequestInit {
+  const init: RequestInit = { method, headers: headers as [string, string][], redirect: "manual", signal };
+  if (body !== undefined) init.body = body as BodyInit;
+  return init;
+}
+
+/** A browser says of a redirect that is not followed only that there was one. */
+function statusOf({ type, status }: Response): number {
+  return type === "opaqueredirect" ? 302 : status;
+}
+
+function replyOf(response: Response, { whole }: Sending, limit: Limit, stop: Stop): Reply {
+  limit.pause();
+  return new Reply(response, whole, limit, stop);
+}
+
 /** The head of an answer, and the rest. */
 class Reply implements Received {
   readonly status: number;
-  readonly headers: string[] = [];
   readonly #response: Response;
   readonly #limit: Limit;
   readonly #stop: Stop;
+  readonly #short: boolean;
+  /** A short body is read while the engine is told of its head. */
+  #early: Promise<ArrayBuffer> | undefined;
+  #headers: string[] | undefined;
 
-  constructor(response: Response, limit: Limit, stop: Stop) {
+  constructor(response: Response, whole: boolean, limit: Limit, stop: Stop) {
     this.#response = response;
     this.#limit = limit;
     this.#stop = stop;
-    // A browser says of a redirect that is not followed only that there was one.
-    this.status = response.type === "opaqueredirect" ? 302 : response.status;
-    response.headers.forEach((value, name) => this.headers.push(name, value));
+    this.status = statusOf(response);
+    this.#short = Number(this.header("content-length") ?? Infinity) <= SHORT;
+    // Whoever looks at `body` has a stream made of it.
+    if (whole && this.#short) this.#early = response.arrayBuffer();
+  }
+
+  get headers(): FlatHeaders {
+    return (this.#headers ??= [...this.#response.headers].flat());
+  }
+
+  header(name: string): string | undefined {
+    return this.#response.headers.get(name) ?? undefined;
   }
 
   async read(limit: number, timeout: number): Promise<{ bytes: Uint8Array; cut: boolean }> {
-    const short = Number(this.#response.headers.get("content-length") ?? Infinity) <= SHORT && limit >= LARGE;
     this.#limit.begin(timeout, this.#stop);
     try {
-      // Whoever looks at `body` has a stream made of it.
-      const bytes = short ? new Uint8Array(await this.#limit.over(this.#response.arrayBuffer())) : await this.#upTo(limit, this.#response.body?.getReader());
+      const early = this.#early ?? (this.#short && limit >= LARGE ? this.#response.arrayBuffer() : undefined);
+      this.#early = undefined;
+      const bytes = early === undefined ? await this.#upTo(limit, this.#response.body?.getReader()) : new Uint8Array(await this.#limit.over(early));
       const cut = bytes.length > limit;
       if (cut) this.drop();
+      else this.#limit.end();
       return { bytes: cut ? bytes.subarray(0, limit) : bytes, cut };
     } catch (error) {
-      const failure = this.#limit.passed ? late(timeout) : failureOf(error, true);
-      this.#limit.abort();
-      throw failure;
-    } finally {
-      this.#limit.end();
+      throw this.#limit.failed(error, timeout, true);
     }
   }
 
@@ -158,9 +191,7 @@ class Reply implements Received {
             if (read.value.length > 0) return read.value;
           }
         } catch (error) {
-          const failure = this.#limit.passed ? late(timeout) : failureOf(error, true);
-          this.#limit.abort();
-          throw failure;
+          throw this.#limit.failed(error, timeout, true);
         } finally {
           this.#limit.end();
         }
@@ -170,80 +201,8 @@ class Reply implements Received {
   }
 
   drop(): void {
+    this.#early?.catch(() => undefined);
     this.#limit.abort();
-  }
-}
-
-/**
- * The time that something may take. Its signal drops the request: when the time has passed, when the call is given up, when nobody wants the rest.
- *
- * Head and body have a limit each and one timer together: setting another would cost more than looking, when it goes off, whether it is too early.
- */
-class Limit {
-  readonly #controller = new AbortController();
-  /** Where what is waited for does not end by the signal alone. */
-  readonly #aborted: Promise<never> | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When the timer goes off, and when the limit is reached; nothing is limited until the next beginning when it is infinite. */
-  #due = Infinity;
-  #until = Infinity;
-  /** It ran out. */
-  passed = false;
-
-  constructor(timeout: number, stop: Stop, deaf: boolean) {
-    if (deaf) {
-      this.#aborted = new Promise((_, reject) => {
-        this.#controller.signal.addEventListener("abort", () => reject(new Error("dropped")), { once: true });
-      });
-      this.#aborted.catch(() => undefined);
-    }
-    this.begin(timeout, stop);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  begin(timeout: number, stop: Stop): void {
-    this.#until = performance.now() + Math.min(timeout, LONGEST);
-    stop.now = () => this.abort();
-    if (this.#timer === undefined || this.#due > this.#until) this.#set();
-  }
-
-  #set(): void {
-    clearTimeout(this.#timer);
-    this.#due = this.#until;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      if (this.#until > this.#due) {
-        if (this.#until !== Infinity) this.#set();
-        return;
-      }
-      this.passed = true;
-      this.abort();
-    }, Math.max(this.#until - performance.now(), 0));
-  }
-
-  /** Whatever comes first: its end, or the limit. */
-  over<T>(work: Promise<T>): Promise<T> {
-    return this.#aborted === undefined ? work : Promise.race([work, this.#aborted]);
-  }
-
-  /** Nothing is waited for, for the moment. */
-  pause(): void {
-    this.#until = Infinity;
-  }
-
-  /** Nothing will be waited for any more. */
-  end(): void {
-    this.#until = Infinity;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  abort(): void {
-    this.end();
-    this.#controller.abort();
   }
 }
 
@@ -254,22 +213,6 @@ async function own<T>(run: () => T | Promise<T>): Promise<T> {
   } catch (error) {
     throw new Thrown(error);
   }
-}
-
-function late(timeout: number): Failed {
-  return new Failed("timeout", true, `no answer within ${timeout} ms`);
-}
-
-/** What a failed `fetch` or body says, in the engine's words. */
-function failureOf(error: unknown, reading: boolean): Failed {
-  const { message, cause } = error as { message?: string; cause?: { code?: string; message?: string; errors?: { code?: string }[] } };
-  const code = String(cause?.code ?? cause?.errors?.[0]?.code ?? (error as { code?: string }).code ?? "");
-  const said = [message ?? String(error), cause?.message].filter((text) => text !== undefined && text !== "").join(": ");
-  const known = CODES.find(([pattern]) => pattern.test(code));
-  if (reading) return new Failed(known?.[1] === "protocol" || known?.[1] === "timeout" ? known[1] : "interrupted", true, said);
-  if (known !== undefined) return new Failed(known[1], known[2], said);
-  // Nobody tells a page whether a byte left; so it may have.
-  return new Failed("connect", true, `${said} (no connection, or the server does not let this page read its answers: CORS)`);
 }
 
 function replaced(headers: HeaderPairs, more: HeaderPairs): HeaderPairs {

@@ -5,6 +5,19 @@ import type { HeaderPairs } from "../../backend.js";
 /** Header names and values, one after the other. */
 export type FlatHeaders = readonly string[];
 
+/** The head of an answer. */
+export interface Head {
+  readonly status: number;
+  readonly headers: FlatHeaders;
+  /** The values of a header, joined; `undefined` where it is absent. */
+  header(name: string): string | undefined;
+}
+
+/** A head of headers that are all at hand. */
+export function headOf(status: number, headers: FlatHeaders): Head {
+  return { status, headers, header: (name) => headerOf(headers, name) };
+}
+
 /** The values of a header, joined; `undefined` where it is absent. */
 export function headerOf(headers: FlatHeaders, name: string): string | undefined {
   let found: string | undefined;

@@ -8,7 +8,7 @@
 
 import type { AttemptReport, ErrorKind, Report } from "../../backend.js";
 import { isSecretName, REDACTED, redactUrl } from "../../redact.js";
-import { headerOf, pairsOf, type FlatHeaders } from "./flat.js";
+import { pairsOf, type FlatHeaders, type Head } from "./flat.js";
 import { cleaned, saysSomething, type Stated } from "./problem.js";
 
 /** The steps that end a call, by the numbers of `sdk-wasm/src/engine.rs`. */
@@ -29,12 +29,6 @@ export interface About {
   /** Of its request. */
   readonly headers: FlatHeaders;
   readonly attempts: readonly AttemptReport[];
-}
-
-/** The head of an answer. */
-export interface Head {
-  readonly status: number;
-  readonly headers: FlatHeaders;
 }
 
 /** How the last attempt went, where it was no success. */
@@ -226,15 +220,15 @@ function scrub(text: string, secrets: readonly string[]): string {
 }
 
 /** From `X-Request-Id`. */
-export function requestIdOf({ headers }: Head): string | undefined {
-  const id = headerOf(headers, "x-request-id");
+export function requestIdOf(head: Head): string | undefined {
+  const id = head.header("x-request-id");
   return id === "" ? undefined : id;
 }
 
 /** Why a success's body cannot be the JSON that was promised; nothing when it can. */
-export function mismatch({ headers }: Head, body: Uint8Array): string | undefined {
+export function mismatch(head: Head, body: Uint8Array): string | undefined {
   if (body.every((byte) => byte === 32 || (byte >= 9 && byte <= 13 && byte !== 11))) return "an empty body where JSON was promised";
-  const media = headerOf(headers, "content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const media = head.header("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
   return media === "" || /[/+]json$/.test(media) ? undefined : `content type \`${media}\` where JSON was promised`;
 }
 

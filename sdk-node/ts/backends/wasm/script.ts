@@ -5,7 +5,7 @@
 
 import type { Interceptor, Script, ScriptedAnswer, ScriptedFailure } from "../../backend.js";
 import { Failed, Thrown, type Host, type Pieces, type Received, type Sending, type Stop } from "./drive.js";
-import { pairsOf } from "./flat.js";
+import { headOf, pairsOf } from "./flat.js";
 
 /** 2023-11-14T22:13:20Z: what the calendar says when a script begins, in every language. */
 const BEGIN = 1_700_000_000_000;
@@ -23,8 +23,12 @@ export class Scripted implements Host {
     this.#interceptor = interceptor;
   }
 
-  now(): readonly [number, number] {
-    return [this.elapsed, BEGIN + this.elapsed];
+  now(): number {
+    return this.elapsed;
+  }
+
+  unix(): number {
+    return BEGIN + this.elapsed;
   }
 
   sleep(milliseconds: number): Promise<void> {
@@ -71,7 +75,7 @@ export class Scripted implements Host {
       return { next, cancel: () => void (left = false) };
     };
     const flat = (answer.headers ?? []).flatMap(([name, value]) => [name.toLowerCase(), value]);
-    return { status, headers: flat, read, pieces, drop: () => undefined };
+    return { ...headOf(status, flat), read, pieces, drop: () => undefined };
   }
 
   /** Moves the clock to what comes, or to the limit when that is earlier. */

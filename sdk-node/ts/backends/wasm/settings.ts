@@ -29,7 +29,7 @@ const VARIABLES = {
 const WHOLE = ["max_retries", "max_answer_bytes"];
 
 /** A page's rules hold here: a header that a plain CORS set-up does not expect costs a preflight or the answer. Node, Deno and edge runtimes have none. */
-const inBrowser = typeof (globalThis as { location?: { origin?: unknown } }).location?.origin === "string";
+export const inBrowser = typeof (globalThis as { location?: { origin?: unknown } }).location?.origin === "string";
 
 /** The sizes of the cache, where answers are kept. In browsers, which keep them themselves, only where it is asked for. */
 export function cacheOf({ cache }: Settings): { entries?: number; bytes?: number } | undefined {

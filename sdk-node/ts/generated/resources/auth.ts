@@ -21,7 +21,13 @@ import type {
 const REGISTER: Operation = {
   id: "auth_register",
   body: "json",
-  fields: { email: "string", password: "string", name: "string", tenant_name: "string?" },
+  fields: {
+    email: "string",
+    password: "string",
+    name: "string",
+    tenant_name: "string?",
+    invitation: "string?",
+  },
   result: "json",
 };
 const LOGIN: Operation = {
@@ -62,12 +68,14 @@ export class Auth {
   /**
    * Make an account.
    *
-   * Makes a user and a tenant of its own; the user is its `admin`. It does not sign the user in: `auth.login` does.
+   * Makes a user and a tenant of its own; the user is its `admin`. With an `invitation` of `users.invite` the user belongs to the tenant that invited, with the
+   * role that the invitation names, and `tenant_name` is of no matter. It does not sign the user in: `auth.login` does.
    *
    * An address that has an account already is answered alike, and nothing is made: nobody learns who has one. Then only the password that the account has
    * signs in.
    *
-   * Refused with 422 `validation_failed` for a password of fewer than 12 characters.
+   * Refused with 422 `validation_failed` for a password of fewer than 12 characters, and with 422 `invitation_invalid` for an invitation that is unknown, used,
+   * expired or for another address.
    *
    * `POST /v1/auth/register` · since 0.1.0
    *
@@ -76,6 +84,7 @@ export class Auth {
    * @returns The user and the tenant.
    * @throws `ConflictError` (409 `idempotency_in_flight`): A request with the same key is still being worked on.
    * @throws `UnprocessableError` (422 `idempotency_key_reused`): The key was used before with another body.
+   * @throws `UnprocessableError` (422 `invitation_invalid`): The invitation is unknown, used, expired or for another address.
    * @throws `UnprocessableError` (422 `validation_failed`): A field or parameter is wrong; `errors` names each of them.
    * @throws `RateLimitedError` (429 `rate_limited`): The caller's or the address's limit is spent; `Retry-After` says how long to wait.
    * @example

@@ -7,14 +7,21 @@
  */
 
 import type { ApiPromise, CallOptions, Caller, Operation, PagePromise } from "../../call.js";
-import type { SetUserRoles, User, UserId, UserPage } from "../types.js";
+import type { InviteUser, SetUserRoles, User, UserId, UserInvitation, UserPage } from "../types.js";
 
 const LIST: Operation = {
   id: "users_list",
   params: { limit: "integer?", cursor: "string?" },
   result: "page",
 };
+const INVITE: Operation = {
+  id: "users_invite",
+  body: "json",
+  fields: { email: "string", role: "string", expires_at: "string?" },
+  result: "json",
+};
 const GET: Operation = { id: "users_get", path: ["user_id"], result: "json" };
+const REMOVE: Operation = { id: "users_remove", path: ["user_id"], result: "none" };
 const SET_ROLES: Operation = {
   id: "users_set_roles",
   path: ["user_id"],
@@ -83,6 +90,44 @@ export class Users {
   }
 
   /**
+   * Invite somebody to the tenant.
+   *
+   * Makes an invitation for one e-mail address, with the role that whoever accepts it will have. Its secret is shown this once: hand it to the person, who sends
+   * it with `auth.register` and so becomes a user of the caller's tenant instead of a new one. It is good once, for a week unless told.
+   *
+   * Nothing is said of whether the address has an account. One that has an account cannot accept: an account belongs to one tenant.
+   *
+   * Refused with 403 `permission_denied` if the role holds a permission that the caller does not, with 409 `too_many_invitations` while a hundred are open, and with
+   * 422 `validation_failed` for an `expires_at` in the past or more than 30 days away.
+   *
+   * `POST /v1/users` · needs `users:write` · since 0.1.0
+   *
+   * @param body - Somebody to invite.
+   * @param options - What differs from the client's settings for this call.
+   * @returns The invitation, with its secret.
+   * @throws `AuthenticationError` (401 `unauthenticated`): No credentials, or credentials that are expired, revoked or unknown.
+   * @throws `PermissionDeniedError` (403 `permission_denied`): The caller does not hold `users:write`.
+   * @throws `PermissionDeniedError` (403 `permission_denied`): The role may do what the caller may not.
+   * @throws `ConflictError` (409 `idempotency_in_flight`): A request with the same key is still being worked on.
+   * @throws `ConflictError` (409 `too_many_invitations`): A hundred invitations of the tenant are open.
+   * @throws `UnprocessableError` (422 `idempotency_key_reused`): The key was used before with another body.
+   * @throws `UnprocessableError` (422 `validation_failed`): A field or parameter is wrong; `errors` names each of them.
+   * @throws `RateLimitedError` (429 `rate_limited`): The caller's or the address's limit is spent; `Retry-After` says how long to wait.
+   * @example
+   * ```ts
+   * import { Waypost } from "waypost";
+   *
+   * const client = new Waypost();
+   *
+   * const userInvitation = await client.users.invite({ email: "grace@example.com", role: "user" });
+   * console.log(userInvitation);
+   * ```
+   */
+  invite(body: InviteUser, options?: CallOptions): ApiPromise<UserInvitation> {
+    return this.#caller.call(INVITE, [body], options);
+  }
+
+  /**
    * Get a user.
    *
    * Reads one person of the caller's tenant.
@@ -111,6 +156,40 @@ export class Users {
    */
   get(userId: UserId, options?: CallOptions): ApiPromise<User> {
     return this.#caller.call(GET, [userId], options);
+  }
+
+  /**
+   * Remove a user from the tenant.
+   *
+   * Takes a person out of the tenant, for good: the account ends. With the answer the user's sessions, API keys, OAuth clients, the grants that they gave and the
+   * accounts at providers that were linked stop working; what the user did stays, and so do service tokens, which are the tenant's. The e-mail address is free again.
+   *
+   * Refused with 403 `permission_denied` if the user holds a permission that the caller does not, with 409 `last_admin` if the tenant would be left without an admin,
+   * and with 404 `not_found` if it has no such user.
+   *
+   * `DELETE /v1/users/{user_id}` · needs `users:write` · since 0.1.0
+   *
+   * @param userId - The user. 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   * @param options - What differs from the client's settings for this call.
+   * @returns Nothing. The user is gone.
+   * @throws `AuthenticationError` (401 `unauthenticated`): No credentials, or credentials that are expired, revoked or unknown.
+   * @throws `PermissionDeniedError` (403 `permission_denied`): The caller does not hold `users:write`.
+   * @throws `PermissionDeniedError` (403 `permission_denied`): The user may do what the caller may not.
+   * @throws `NotFoundError` (404 `not_found`): There is no such user, or it belongs to another tenant.
+   * @throws `ConflictError` (409 `last_admin`): The user is the last admin of the tenant.
+   * @throws `UnprocessableError` (422 `validation_failed`): A field or parameter is wrong; `errors` names each of them.
+   * @throws `RateLimitedError` (429 `rate_limited`): The caller's or the address's limit is spent; `Retry-After` says how long to wait.
+   * @example
+   * ```ts
+   * import { Waypost } from "waypost";
+   *
+   * const client = new Waypost();
+   *
+   * await client.users.remove("usr_01a19b529cc877ee8c3ec0b4ee3b9fd7");
+   * ```
+   */
+  remove(userId: UserId, options?: CallOptions): ApiPromise<void> {
+    return this.#caller.call(REMOVE, [userId], options);
   }
 
   /**

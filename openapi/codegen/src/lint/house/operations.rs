@@ -76,6 +76,17 @@ fn extensions(node: &Node<'_>, report: &mut Report<'_>) {
             report.add(node, Rule::HouseExtension, format!("The operation has no `{key}`."), remedy);
         }
     }
+    let scopes = node.items_of("security").flat_map(|alternative| alternative.entries().collect::<Vec<_>>());
+    for (name, requirement) in scopes {
+        let named: Vec<_> =
+            requirement.items().filter_map(|scope| scope.value.as_str().map(str::to_owned)).collect();
+        let permission: Vec<_> = node.text("x-permission").map(str::to_owned).into_iter().collect();
+        if !named.is_empty() && named != permission {
+            let reason = format!("The scopes of `{name}` are not the operation's permission.");
+            let remedy = "List the one of `x-permission`, or none where there is none.";
+            report.add(&requirement, Rule::HouseExtension, reason, remedy);
+        }
+    }
     let public = node.get("security").is_some_and(|security| security.items().next().is_none());
     if public && node.has("x-permission") {
         let reason = "The operation needs a permission but no credentials.";

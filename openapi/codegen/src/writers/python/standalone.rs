@@ -88,7 +88,7 @@ fn row(api: &Api, operation: &Operation) -> Value {
         _ => "bearer".to_owned(),
     };
     let security: Vec<Vec<String>> =
-        operation.security.iter().map(|names| names.iter().map(scheme).collect()).collect();
+        api.distinct_security(operation).map(|names| names.iter().map(scheme).collect()).collect();
     let result = match &operation.success.content {
         Content::None => json!("none"),
         Content::Json(_) => json!("json"),

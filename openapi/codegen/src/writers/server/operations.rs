@@ -175,7 +175,8 @@ fn kind(api: &Api, ty: &TypeRef) -> (&'static str, bool) {
 
 fn scheme(api: &Api, id: &str, name: &str) -> Result<TokenStream, Error> {
     match api.security_schemes.get(name) {
-        Some(SecurityScheme::Bearer | SecurityScheme::OAuth2) => Ok(quote!(Scheme::Bearer)),
+        Some(SecurityScheme::Bearer) => Ok(quote!(Scheme::Bearer)),
+        Some(SecurityScheme::OAuth2) => Ok(quote!(Scheme::OAuth2)),
         Some(SecurityScheme::Header(header)) => Ok(quote!(Scheme::Header(#header))),
         Some(SecurityScheme::Cookie(cookie)) => Ok(quote!(Scheme::Cookie(#cookie))),
         None => Err(Error::new(NAME, format!("{id}: there is no security scheme `{name}`"))),

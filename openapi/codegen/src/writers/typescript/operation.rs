@@ -142,9 +142,8 @@ fn definition(api: &Api, operation: &Operation) -> Value {
         Content::Bytes(media_types) => json!(media_types),
         Content::EventStream(_) => json!("events"),
     };
-    let security: Vec<Vec<String>> = operation
-        .security
-        .iter()
+    let security: Vec<Vec<String>> = api
+        .distinct_security(operation)
         .map(|names| names.iter().filter_map(|name| api.security_schemes.get(name)).map(scheme).collect())
         .collect();
     let mut value = Map::new();

@@ -43,7 +43,7 @@ class AuditType:
     """A user changed the password."""
 
     REFRESH_TOKEN_REUSED: Final = "refresh_token_reused"
-    """A refresh token came back; its session was ended."""
+    """A refresh token came back; its session or grant was ended."""
 
     SESSION_REVOKED: Final = "session_revoked"
     """A session was ended."""
@@ -69,11 +69,44 @@ class AuditType:
     USER_ROLES_CHANGED: Final = "user_roles_changed"
     """A user was given other roles."""
 
+    USER_INVITED: Final = "user_invited"
+    """Somebody was invited to the tenant."""
+
+    USER_REMOVED: Final = "user_removed"
+    """A user was taken out of the tenant."""
+
     TENANT_CREATED: Final = "tenant_created"
     """A tenant was made."""
 
     TENANT_UPDATED: Final = "tenant_updated"
     """A tenant was changed."""
+
+    OAUTH_CLIENT_CREATED: Final = "oauth_client_created"
+    """An OAuth client was registered."""
+
+    OAUTH_CLIENT_DELETED: Final = "oauth_client_deleted"
+    """An OAuth client was taken away, with all that it was granted."""
+
+    OAUTH_CLIENT_REFUSED: Final = "oauth_client_refused"
+    """Somebody did not prove to be the OAuth client that they said to be."""
+
+    OAUTH_GRANT_GIVEN: Final = "oauth_grant_given"
+    """An OAuth client was granted access, by a person or for itself."""
+
+    OAUTH_GRANT_REFUSED: Final = "oauth_grant_refused"
+    """A person said no to an OAuth client."""
+
+    OAUTH_GRANT_REVOKED: Final = "oauth_grant_revoked"
+    """An OAuth client gave up what it was granted."""
+
+    OAUTH_CODE_REUSED: Final = "oauth_code_reused"
+    """An authorization code came back; its grant was ended."""
+
+    IDENTITY_LINKED: Final = "identity_linked"
+    """An account at a provider was linked to a user."""
+
+    IDENTITY_UNLINKED: Final = "identity_unlinked"
+    """An account at a provider was unlinked from a user."""
 
     ACCESS_DENIED: Final = "access_denied"
     """A call was refused for want of a permission."""
@@ -107,8 +140,19 @@ if TYPE_CHECKING:
             "service_token_revoked",
             "role_changed",
             "user_roles_changed",
+            "user_invited",
+            "user_removed",
             "tenant_created",
             "tenant_updated",
+            "oauth_client_created",
+            "oauth_client_deleted",
+            "oauth_client_refused",
+            "oauth_grant_given",
+            "oauth_grant_refused",
+            "oauth_grant_revoked",
+            "oauth_code_reused",
+            "identity_linked",
+            "identity_unlinked",
             "access_denied",
         ],
         str,
@@ -137,8 +181,8 @@ class AuditEvent(Model, kw_only=True, gc=False):
     """The user who did it, or whose account it was about. Absent if nobody is known."""
 
     credential_id: str | UnsetType = UNSET
-    """What was presented: a session, an API key or a service token. Absent if nothing was. 1 to 64
-    characters.
+    """What was presented: a session, an API key, a service token or a grant. Absent if nothing was.
+    1 to 64 characters.
     """
 
     subject_id: str | UnsetType = UNSET

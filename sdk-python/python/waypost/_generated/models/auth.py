@@ -53,7 +53,7 @@ else:
 class RegisterUser(Confidential, Model, kw_only=True, forbid_unknown_fields=True, gc=False):
     """An account to make."""
 
-    _secrets: ClassVar[tuple[str, ...]] = ("password",)
+    _secrets: ClassVar[tuple[str, ...]] = ("password", "invitation")
 
     email: Annotated[str, Meta(min_length=3, max_length=254)]
     """What the user will sign in with. Capitals make no difference. 3 to 254 characters; email."""
@@ -66,6 +66,11 @@ class RegisterUser(Confidential, Model, kw_only=True, forbid_unknown_fields=True
 
     tenant_name: Annotated[str, Meta(min_length=1, max_length=100)] | UnsetType = UNSET
     """What people call the organisation. The user's name unless told. 1 to 100 characters."""
+
+    invitation: Annotated[str, Meta(min_length=1, max_length=256)] | UnsetType = UNSET
+    """The secret of an invitation for this address, as `users_invite` showed it. 1 to 256
+    characters.
+    """
 
 
 class Registration(Model, kw_only=True, gc=False):

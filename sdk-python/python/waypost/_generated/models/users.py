@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType
 
-from ..._model import Model
+from ..._model import Confidential, Model
 from .shared import RoleName, RoleValue, User
 
-__all__ = ["SetUserRoles", "UserPage"]
+__all__ = ["InvitationId", "InviteUser", "SetUserRoles", "UserInvitation", "UserPage"]
 
 
 class UserPage(Model, kw_only=True, gc=False):
@@ -28,6 +28,45 @@ class UserPage(Model, kw_only=True, gc=False):
     """Whether there is a next page."""
 
 
+class InviteUser(Model, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Somebody to invite."""
+
+    email: Annotated[str, Meta(min_length=3, max_length=254)]
+    """Whom it is for. Capitals make no difference. 3 to 254 characters; email."""
+
+    role: RoleValue
+    """A user's standing in the tenant; it decides the permissions."""
+
+    expires_at: str | UnsetType = UNSET
+    """Until when it is good, at most 30 days. A week unless told. RFC 3339."""
+
+
+class UserInvitation(Confidential, Model, kw_only=True, gc=False):
+    """An invitation and its secret, which is shown this once."""
+
+    _secrets: ClassVar[tuple[str, ...]] = ("secret",)
+
+    id: InvitationId
+    """Identifies an invitation."""
+
+    email: str
+    """Whom it is for. 3 to 254 characters; email."""
+
+    role: RoleValue
+    """A user's standing in the tenant; it decides the permissions."""
+
+    secret: str
+    """The person sends it with `auth_register`. It cannot be shown again: the gateway keeps a keyed
+    hash only. At most 256 characters.
+    """
+
+    created_at: str
+    """When it was made. RFC 3339."""
+
+    expires_at: str
+    """Until when it is good. RFC 3339."""
+
+
 class SetUserRoles(Model, kw_only=True, forbid_unknown_fields=True, gc=False):
     """The roles that a user is to have."""
 
@@ -36,3 +75,7 @@ class SetUserRoles(Model, kw_only=True, forbid_unknown_fields=True, gc=False):
 
     custom_roles: Annotated[Sequence[RoleName], Meta(max_length=20)] | UnsetType = UNSET
     """The tenant's own roles. None unless told. At most 20 items."""
+
+
+InvitationId: TypeAlias = str
+"""Identifies an invitation. 36 characters; matches `^inv_[0-9a-f]{32}$`."""

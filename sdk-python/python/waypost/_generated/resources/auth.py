@@ -72,17 +72,22 @@ class Auth(Resource):
         password: str,
         name: str,
         tenant_name: str | UnsetType = UNSET,
+        invitation: str | UnsetType = UNSET,
         options: CallOptions | None = None,
     ) -> Registration:
         """Make an account.
 
-        Makes a user and a tenant of its own; the user is its `admin`. It does not sign the user in:
+        Makes a user and a tenant of its own; the user is its `admin`. With an `invitation` of
+        `users_invite` the user belongs to the tenant that invited, with the role that the
+        invitation names, and `tenant_name` is of no matter. It does not sign the user in:
         `auth_login` does.
 
         An address that has an account already is answered alike, and nothing is made: nobody learns
         who has one. Then only the password that the account has signs in.
 
-        Refused with 422 `validation_failed` for a password of fewer than 12 characters.
+        Refused with 422 `validation_failed` for a password of fewer than 12 characters, and with
+        422 `invitation_invalid` for an invitation that is unknown, used, expired or for another
+        address.
 
         `POST /v1/auth/register` · since 0.1.0
 
@@ -93,6 +98,8 @@ class Auth(Resource):
             name: What people call the user. 1 to 100 characters.
             tenant_name: What people call the organisation. The user's name unless told. 1 to 100
                 characters.
+            invitation: The secret of an invitation for this address, as `users_invite` showed it. 1
+                to 256 characters.
             options: Settings of this call alone.
 
         Returns:
@@ -103,6 +110,8 @@ class Auth(Resource):
                 is still being worked on.
             waypost.errors.UnprocessableError: 422 `idempotency_key_reused`. The key was used before
                 with another body.
+            waypost.errors.UnprocessableError: 422 `invitation_invalid`. The invitation is unknown,
+                used, expired or for another address.
             waypost.errors.UnprocessableError: 422 `validation_failed`. A field or parameter is
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
@@ -123,7 +132,13 @@ class Auth(Resource):
         return self._client.call(
             _REGISTER,
             (),
-            RegisterUser(email=email, password=password, name=name, tenant_name=tenant_name),
+            RegisterUser(
+                email=email,
+                password=password,
+                name=name,
+                tenant_name=tenant_name,
+                invitation=invitation,
+            ),
             options,
         )
 
@@ -373,17 +388,22 @@ class AsyncAuth(AsyncResource):
         password: str,
         name: str,
         tenant_name: str | UnsetType = UNSET,
+        invitation: str | UnsetType = UNSET,
         options: CallOptions | None = None,
     ) -> Registration:
         """Make an account.
 
-        Makes a user and a tenant of its own; the user is its `admin`. It does not sign the user in:
+        Makes a user and a tenant of its own; the user is its `admin`. With an `invitation` of
+        `users_invite` the user belongs to the tenant that invited, with the role that the
+        invitation names, and `tenant_name` is of no matter. It does not sign the user in:
         `auth_login` does.
 
         An address that has an account already is answered alike, and nothing is made: nobody learns
         who has one. Then only the password that the account has signs in.
 
-        Refused with 422 `validation_failed` for a password of fewer than 12 characters.
+        Refused with 422 `validation_failed` for a password of fewer than 12 characters, and with
+        422 `invitation_invalid` for an invitation that is unknown, used, expired or for another
+        address.
 
         `POST /v1/auth/register` · since 0.1.0
 
@@ -394,6 +414,8 @@ class AsyncAuth(AsyncResource):
             name: What people call the user. 1 to 100 characters.
             tenant_name: What people call the organisation. The user's name unless told. 1 to 100
                 characters.
+            invitation: The secret of an invitation for this address, as `users_invite` showed it. 1
+                to 256 characters.
             options: Settings of this call alone.
 
         Returns:
@@ -404,6 +426,8 @@ class AsyncAuth(AsyncResource):
                 is still being worked on.
             waypost.errors.UnprocessableError: 422 `idempotency_key_reused`. The key was used before
                 with another body.
+            waypost.errors.UnprocessableError: 422 `invitation_invalid`. The invitation is unknown,
+                used, expired or for another address.
             waypost.errors.UnprocessableError: 422 `validation_failed`. A field or parameter is
                 wrong; `errors` names each of them.
             waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
@@ -424,7 +448,13 @@ class AsyncAuth(AsyncResource):
         return await self._client.call(
             _REGISTER,
             (),
-            RegisterUser(email=email, password=password, name=name, tenant_name=tenant_name),
+            RegisterUser(
+                email=email,
+                password=password,
+                name=name,
+                tenant_name=tenant_name,
+                invitation=invitation,
+            ),
             options,
         )
 

@@ -79,9 +79,12 @@ class Tenants(Resource):
         Makes a tenant under the caller's, with its first user, who is its admin. What is in it
         belongs to it: the caller's tenant may see and rename it, and not look inside.
 
-        Refused with 409 `email_taken` if the owner's address has an account, with 422
-        `tier_not_allowed` for a tier above the caller's, and with 422 `validation_failed` for a
-        password that may not be used.
+        An owner's address that has an account already is told to those who run the gateway only,
+        with 409 `email_taken`. Everybody else is answered alike, so that nobody learns who has an
+        account, and the tenant is made without a user.
+
+        Refused with 422 `tier_not_allowed` for a tier above the caller's, and with 422
+        `validation_failed` for a password that may not be used.
 
         `POST /v1/tenants` · needs `tenants:write` · since 0.1.0
 
@@ -101,7 +104,7 @@ class Tenants(Resource):
             waypost.errors.PermissionDeniedError: 403 `permission_denied`. The caller does not hold
                 `tenants:write`.
             waypost.errors.ConflictError: 409 `email_taken`. There is an account with the owner's
-                address.
+                address, and the caller runs the gateway.
             waypost.errors.ConflictError: 409 `idempotency_in_flight`. A request with the same key
                 is still being worked on.
             waypost.errors.UnprocessableError: 422 `tier_not_allowed`. The tier is above the
@@ -316,9 +319,12 @@ class AsyncTenants(AsyncResource):
         Makes a tenant under the caller's, with its first user, who is its admin. What is in it
         belongs to it: the caller's tenant may see and rename it, and not look inside.
 
-        Refused with 409 `email_taken` if the owner's address has an account, with 422
-        `tier_not_allowed` for a tier above the caller's, and with 422 `validation_failed` for a
-        password that may not be used.
+        An owner's address that has an account already is told to those who run the gateway only,
+        with 409 `email_taken`. Everybody else is answered alike, so that nobody learns who has an
+        account, and the tenant is made without a user.
+
+        Refused with 422 `tier_not_allowed` for a tier above the caller's, and with 422
+        `validation_failed` for a password that may not be used.
 
         `POST /v1/tenants` · needs `tenants:write` · since 0.1.0
 
@@ -338,7 +344,7 @@ class AsyncTenants(AsyncResource):
             waypost.errors.PermissionDeniedError: 403 `permission_denied`. The caller does not hold
                 `tenants:write`.
             waypost.errors.ConflictError: 409 `email_taken`. There is an account with the owner's
-                address.
+                address, and the caller runs the gateway.
             waypost.errors.ConflictError: 409 `idempotency_in_flight`. A request with the same key
                 is still being worked on.
             waypost.errors.UnprocessableError: 422 `tier_not_allowed`. The tier is above the

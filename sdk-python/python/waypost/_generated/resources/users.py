@@ -20,7 +20,7 @@ from ..._call import (
 )
 from ..._lazy import lazy
 from ..models.shared import User
-from ..models.users import SetUserRoles, UserPage
+from ..models.users import InviteUser, SetUserRoles, UserInvitation, UserPage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,11 +40,24 @@ _LIST: Final[ListOperation[User]] = ListOperation(
     result=UserPage,
 )
 
+_INVITE: Final[Operation[UserInvitation]] = Operation(
+    "users_invite",
+    method="users.invite",
+    body=InviteUser,
+    result=UserInvitation,
+)
+
 _GET: Final[Operation[User]] = Operation(
     "users_get",
     method="users.get",
     parameters=(Parameter("user_id", required=True),),
     result=User,
+)
+
+_REMOVE: Final[Operation[None]] = Operation(
+    "users_remove",
+    method="users.remove",
+    parameters=(Parameter("user_id", required=True),),
 )
 
 _SET_ROLES: Final[Operation[User]] = Operation(
@@ -103,6 +116,71 @@ class Users(Resource):
         """
         return self._client.list(_LIST, (limit, cursor), options=options)
 
+    def invite(
+        self,
+        *,
+        email: str,
+        role: RoleValue,
+        expires_at: str | UnsetType = UNSET,
+        options: CallOptions | None = None,
+    ) -> UserInvitation:
+        """Invite somebody to the tenant.
+
+        Makes an invitation for one e-mail address, with the role that whoever accepts it will have.
+        Its secret is shown this once: hand it to the person, who sends it with `auth_register` and
+        so becomes a user of the caller's tenant instead of a new one. It is good once, for a week
+        unless told.
+
+        Nothing is said of whether the address has an account. One that has an account cannot
+        accept: an account belongs to one tenant.
+
+        Refused with 403 `permission_denied` if the role holds a permission that the caller does
+        not, with 409 `too_many_invitations` while a hundred are open, and with 422
+        `validation_failed` for an `expires_at` in the past or more than 30 days away.
+
+        `POST /v1/users` · needs `users:write` · since 0.1.0
+
+        Args:
+            email: Whom it is for. Capitals make no difference. 3 to 254 characters; email.
+            role: A user's standing in the tenant; it decides the permissions.
+            expires_at: Until when it is good, at most 30 days. A week unless told. RFC 3339.
+            options: Settings of this call alone.
+
+        Returns:
+            The invitation, with its secret.
+
+        Raises:
+            waypost.errors.AuthenticationError: 401 `unauthenticated`. No credentials, or
+                credentials that are expired, revoked or unknown.
+            waypost.errors.PermissionDeniedError: 403 `permission_denied`. The caller does not hold
+                `users:write`.
+            waypost.errors.PermissionDeniedError: 403 `permission_denied`. The role may do what the
+                caller may not.
+            waypost.errors.ConflictError: 409 `idempotency_in_flight`. A request with the same key
+                is still being worked on.
+            waypost.errors.ConflictError: 409 `too_many_invitations`. A hundred invitations of the
+                tenant are open.
+            waypost.errors.UnprocessableError: 422 `idempotency_key_reused`. The key was used before
+                with another body.
+            waypost.errors.UnprocessableError: 422 `validation_failed`. A field or parameter is
+                wrong; `errors` names each of them.
+            waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
+                is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
+
+        Example:
+            ```python
+            user_invitation = client.users.invite(email="grace@example.com", role="user")
+            print(user_invitation)
+            ```
+        """
+        return self._client.call(
+            _INVITE,
+            (),
+            InviteUser(email=email, role=role, expires_at=expires_at),
+            options,
+        )
+
     def get(self, user_id: UserId, *, options: CallOptions | None = None) -> User:
         """Get a user.
 
@@ -140,6 +218,49 @@ class Users(Resource):
             ```
         """
         return self._client.call(_GET, (user_id,), options=options)
+
+    def remove(self, user_id: UserId, *, options: CallOptions | None = None) -> None:
+        """Remove a user from the tenant.
+
+        Takes a person out of the tenant, for good: the account ends. With the answer the user's
+        sessions, API keys, OAuth clients, the grants that they gave and the accounts at providers
+        that were linked stop working; what the user did stays, and so do service tokens, which are
+        the tenant's. The e-mail address is free again.
+
+        Refused with 403 `permission_denied` if the user holds a permission that the caller does
+        not, with 409 `last_admin` if the tenant would be left without an admin, and with 404
+        `not_found` if it has no such user.
+
+        `DELETE /v1/users/{user_id}` · needs `users:write` · since 0.1.0
+
+        Args:
+            user_id: The user. 36 characters; matches
+                `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+            options: Settings of this call alone.
+
+        Raises:
+            waypost.errors.AuthenticationError: 401 `unauthenticated`. No credentials, or
+                credentials that are expired, revoked or unknown.
+            waypost.errors.PermissionDeniedError: 403 `permission_denied`. The caller does not hold
+                `users:write`.
+            waypost.errors.PermissionDeniedError: 403 `permission_denied`. The user may do what the
+                caller may not.
+            waypost.errors.NotFoundError: 404 `not_found`. There is no such user, or it belongs to
+                another tenant.
+            waypost.errors.ConflictError: 409 `last_admin`. The user is the last admin of the
+                tenant.
+            waypost.errors.UnprocessableError: 422 `validation_failed`. A field or parameter is
+                wrong; `errors` names each of them.
+            waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
+                is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
+
+        Example:
+            ```python
+            client.users.remove("usr_01a19b529cc877ee8c3ec0b4ee3b9fd7")
+            ```
+        """
+        self._client.call(_REMOVE, (user_id,), options=options)
 
     def set_roles(
         self,
@@ -217,7 +338,9 @@ class UsersWithRawResponse:
     def __init__(self, resource: Users) -> None:
         """Made by `Users.with_raw_response`."""
         self.list = raw_response(resource.list)
+        self.invite = raw_response(resource.invite)
         self.get = raw_response(resource.get)
+        self.remove = raw_response(resource.remove)
         self.set_roles = raw_response(resource.set_roles)
 
 
@@ -269,6 +392,71 @@ class AsyncUsers(AsyncResource):
         """
         return self._client.list(_LIST, (limit, cursor), options=options)
 
+    async def invite(
+        self,
+        *,
+        email: str,
+        role: RoleValue,
+        expires_at: str | UnsetType = UNSET,
+        options: CallOptions | None = None,
+    ) -> UserInvitation:
+        """Invite somebody to the tenant.
+
+        Makes an invitation for one e-mail address, with the role that whoever accepts it will have.
+        Its secret is shown this once: hand it to the person, who sends it with `auth_register` and
+        so becomes a user of the caller's tenant instead of a new one. It is good once, for a week
+        unless told.
+
+        Nothing is said of whether the address has an account. One that has an account cannot
+        accept: an account belongs to one tenant.
+
+        Refused with 403 `permission_denied` if the role holds a permission that the caller does
+        not, with 409 `too_many_invitations` while a hundred are open, and with 422
+        `validation_failed` for an `expires_at` in the past or more than 30 days away.
+
+        `POST /v1/users` · needs `users:write` · since 0.1.0
+
+        Args:
+            email: Whom it is for. Capitals make no difference. 3 to 254 characters; email.
+            role: A user's standing in the tenant; it decides the permissions.
+            expires_at: Until when it is good, at most 30 days. A week unless told. RFC 3339.
+            options: Settings of this call alone.
+
+        Returns:
+            The invitation, with its secret.
+
+        Raises:
+            waypost.errors.AuthenticationError: 401 `unauthenticated`. No credentials, or
+                credentials that are expired, revoked or unknown.
+            waypost.errors.PermissionDeniedError: 403 `permission_denied`. The caller does not hold
+                `users:write`.
+            waypost.errors.PermissionDeniedError: 403 `permission_denied`. The role may do what the
+                caller may not.
+            waypost.errors.ConflictError: 409 `idempotency_in_flight`. A request with the same key
+                is still being worked on.
+            waypost.errors.ConflictError: 409 `too_many_invitations`. A hundred invitations of the
+                tenant are open.
+            waypost.errors.UnprocessableError: 422 `idempotency_key_reused`. The key was used before
+                with another body.
+            waypost.errors.UnprocessableError: 422 `validation_failed`. A field or parameter is
+                wrong; `errors` names each of them.
+            waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
+                is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
+
+        Example:
+            ```python
+            user_invitation = await client.users.invite(email="grace@example.com", role="user")
+            print(user_invitation)
+            ```
+        """
+        return await self._client.call(
+            _INVITE,
+            (),
+            InviteUser(email=email, role=role, expires_at=expires_at),
+            options,
+        )
+
     async def get(self, user_id: UserId, *, options: CallOptions | None = None) -> User:
         """Get a user.
 
@@ -306,6 +494,49 @@ class AsyncUsers(AsyncResource):
             ```
         """
         return await self._client.call(_GET, (user_id,), options=options)
+
+    async def remove(self, user_id: UserId, *, options: CallOptions | None = None) -> None:
+        """Remove a user from the tenant.
+
+        Takes a person out of the tenant, for good: the account ends. With the answer the user's
+        sessions, API keys, OAuth clients, the grants that they gave and the accounts at providers
+        that were linked stop working; what the user did stays, and so do service tokens, which are
+        the tenant's. The e-mail address is free again.
+
+        Refused with 403 `permission_denied` if the user holds a permission that the caller does
+        not, with 409 `last_admin` if the tenant would be left without an admin, and with 404
+        `not_found` if it has no such user.
+
+        `DELETE /v1/users/{user_id}` · needs `users:write` · since 0.1.0
+
+        Args:
+            user_id: The user. 36 characters; matches
+                `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+            options: Settings of this call alone.
+
+        Raises:
+            waypost.errors.AuthenticationError: 401 `unauthenticated`. No credentials, or
+                credentials that are expired, revoked or unknown.
+            waypost.errors.PermissionDeniedError: 403 `permission_denied`. The caller does not hold
+                `users:write`.
+            waypost.errors.PermissionDeniedError: 403 `permission_denied`. The user may do what the
+                caller may not.
+            waypost.errors.NotFoundError: 404 `not_found`. There is no such user, or it belongs to
+                another tenant.
+            waypost.errors.ConflictError: 409 `last_admin`. The user is the last admin of the
+                tenant.
+            waypost.errors.UnprocessableError: 422 `validation_failed`. A field or parameter is
+                wrong; `errors` names each of them.
+            waypost.errors.RateLimitedError: 429 `rate_limited`. The caller's or the address's limit
+                is spent; `Retry-After` says how long to wait.
+            TypeError: An argument is of a wrong type; nothing was sent.
+
+        Example:
+            ```python
+            await client.users.remove("usr_01a19b529cc877ee8c3ec0b4ee3b9fd7")
+            ```
+        """
+        await self._client.call(_REMOVE, (user_id,), options=options)
 
     async def set_roles(
         self,
@@ -383,5 +614,7 @@ class AsyncUsersWithRawResponse:
     def __init__(self, resource: AsyncUsers) -> None:
         """Made by `AsyncUsers.with_raw_response`."""
         self.list = async_raw_page(resource.list)
+        self.invite = async_raw_response(resource.invite)
         self.get = async_raw_response(resource.get)
+        self.remove = async_raw_response(resource.remove)
         self.set_roles = async_raw_response(resource.set_roles)
