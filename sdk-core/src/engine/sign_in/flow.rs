@@ -253,6 +253,16 @@ impl SignIn {
                 tokens.scope = tokens.scope.or_else(|| self.settings.scope.clone());
                 Ok(Step::Done(tokens))
             }
+            What::DeviceCode | What::Exchange => Err(refused(what, answer).into()),
+            What::Poll => {
+                let told = OAuthError::read(answer.status, &answer.body, &[]);
+                match (told.error.as_deref().unwrap_or_default(), &mut self.way) {
+                    ("authorization_pending", _) => {}
+                    ("slow_down", Way::Device { code: Some(code), .. }) => code.slow_down(),
+                    _ => return Err(refused(what, answer).into()),
+                }
+                self.show(None, now)
+            }
         }
     }
 
