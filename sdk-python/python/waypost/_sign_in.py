@@ -129,12 +129,12 @@ class _Shared:
             "parameters": [{"name": name, "in": "query"} for name in dict(query)],
             "body": "none" if request["method"] == "GET" else "application/x-www-form-urlencoded",
             "retry": "never",
-            "result": ["application/json"],
+            "result": "text",
         }
         id = native.define(dumps({"id": f"sign_in {request['method']} {url.path} {sorted(dict(query))}", **description}).encode())
         headers = [pair for pair in request["headers"] if pair[0] == "authorization"]
         body = request["body"].encode() if request["method"] != "GET" else None
-        return self._clients[origin], (id, tuple(query), body, dumps({"headers": headers}).encode())
+        return self._clients[origin], (id, tuple(query), body, dumps({"headers": headers, "accept": "application/json"}).encode())
 
     def _client(self, origin: str) -> Any:
         settings = {
@@ -162,6 +162,7 @@ class _Shared:
         return secrets.token_urlsafe(32)
 
     def __repr__(self) -> str:
+        """Where, and for which client; never its secret."""
         return f"{type(self).__name__}({native.redact_url(self._base_url)!r}, client_id={self._settings['client_id']!r})"
 
 
@@ -380,6 +381,7 @@ class _Code:
     """A person is on their way to the authorization server."""
 
     def __init__(self, sign_in: Any, steps: Any, url: str, state: str) -> None:
+        """Made by `begin`."""
         self._sign_in: Final = sign_in
         self._steps: Final = steps
         self._url: Final = url
@@ -396,6 +398,7 @@ class _Code:
         return self._state
 
     def __repr__(self) -> str:
+        """Where the person goes, without what is in the query."""
         return f"{type(self).__name__}({native.redact_url(self._url)!r})"
 
 
