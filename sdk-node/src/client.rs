@@ -16,6 +16,7 @@ use crate::calls::{Calls, Stream, failed};
 use crate::engine::{Engine, refused};
 use crate::questions::{self, Asking, Hooks};
 use crate::queue::{Event, Kind, lock};
+use crate::store::Store;
 use crate::told::details;
 use crate::value::{Payload, Value};
 
@@ -243,10 +244,14 @@ fn made(
     hooks: u32,
     blocking: bool,
 ) -> std::result::Result<waypost::Client, Error> {
-    let asking = || -> Arc<dyn Interceptor> {
-        Arc::new(Asking { calls: Arc::clone(calls), hooks: Hooks(hooks), blocking })
-    };
-    Settings::parse(settings.as_bytes())?.client((hooks != 0).then(asking))
+    let hooks = Hooks(hooks);
+    let asking =
+        || -> Arc<dyn Interceptor> { Arc::new(Asking { calls: Arc::clone(calls), hooks, blocking }) };
+    let mut settings = Settings::parse(settings.as_bytes())?;
+    if hooks.stored() {
+        settings = settings.with_token_store(Arc::new(Store { calls: Arc::clone(calls), blocking }));
+    }
+    settings.client(hooks.any().then(asking))
 }
 
 type Prepared = std::result::Result<(&'static Operation, Arguments, CallOptions), Error>;

@@ -34,6 +34,7 @@ mod here;
 mod questions;
 mod queue;
 mod runtime;
+mod store;
 mod told;
 pub mod value;
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -26,9 +26,20 @@ impl Hooks {
     const REQUEST: u32 = 1;
     const RESPONSE: u32 = 2;
     const FAILURE: u32 = 4;
+    /// Beside them: the client has a token store.
+    const STORED: u32 = 8;
 
     const fn has(self, hook: u32) -> bool {
         self.0 & hook != 0
+    }
+
+    /// Is any attempt asked about?
+    pub(crate) const fn any(self) -> bool {
+        self.0 & !Self::STORED != 0
+    }
+
+    pub(crate) const fn stored(self) -> bool {
+        self.has(Self::STORED)
     }
 }
 

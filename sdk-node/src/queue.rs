@@ -53,6 +53,8 @@ pub(crate) enum Kind {
     After = 4,
     /// A question to the script: what would be sent.
     Script = 5,
+    /// A question to the token store: what to do, as JSON.
+    Store = 6,
 }
 
 impl Kind {

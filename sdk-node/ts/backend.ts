@@ -36,14 +36,15 @@ export interface Backend {
    *
    * @param interceptor - sees every attempt of every call of this client. The facade makes one of many.
    * @param fetch - used in place of the host's. WebAssembly only: the facade refuses it for the addon.
+   * @param store - where access tokens that the client gets are kept.
    */
-  client(settings: Settings, interceptor?: Interceptor, fetch?: typeof globalThis.fetch): BackendClient;
+  client(settings: Settings, interceptor?: Interceptor, fetch?: typeof globalThis.fetch, store?: Store): BackendClient;
 
   /**
    * A client whose server is `script` and whose clock is virtual: waits take no time, they move the clock. The real engine decides over everything else.
    * Calls run one after another, in the order they were made.
    */
-  scripted(settings: Settings, script: Script, interceptor?: Interceptor): ScriptedClient;
+  scripted(settings: Settings, script: Script, interceptor?: Interceptor, store?: Store): ScriptedClient;
 
   /**
    * Describes an operation at run time, for tests and fakes, and returns the id to call it by. The same description gives the same id.
@@ -219,6 +220,10 @@ export interface Settings {
   access_token?: string | undefined;
   client_id?: string | undefined;
   client_secret?: string | undefined;
+  scope?: string | undefined;
+  token_url?: string | undefined;
+  /** What the client begins with. */
+  tokens?: StoredTokens | undefined;
   tenant?: string | undefined;
   api_version?: string | undefined;
   user_agent?: string | undefined;
@@ -273,6 +278,23 @@ export interface Interceptor {
   response?(incoming: Incoming): void | Promise<void>;
   /** When an attempt failed without a complete answer. */
   failure?(broken: Broken): void | Promise<void>;
+}
+
+/** A token set, as stores keep it in every language. */
+export interface StoredTokens {
+  readonly access_token: string;
+  readonly token_type?: string | null | undefined;
+  /** Seconds since 1970. */
+  readonly expires_at?: number | null | undefined;
+  readonly refresh_token?: string | null | undefined;
+  readonly scope?: string | null | undefined;
+}
+
+/** A token store, to which token sets are JSON of {@link StoredTokens}. What it throws is told in the words that it has. */
+export interface Store {
+  load(): Promise<string | undefined>;
+  save(tokens: string): Promise<void>;
+  clear(): Promise<void>;
 }
 
 /** Which attempt of what. */

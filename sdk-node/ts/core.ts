@@ -13,7 +13,7 @@ import type { Caller, CallOptions, Operation, OperationDescription } from "./cal
 import { attemptOf, ConfigError, errorOf } from "./errors.js";
 import { Log } from "./logger.js";
 import { interceptorOf } from "./middleware.js";
-import { environmentOf, merged, settingsOf, type ClientOptions } from "./options.js";
+import { environmentOf, merged, settingsOf, storeOf, type ClientOptions } from "./options.js";
 import { pageOf, PagePromise, type Listing } from "./paging.js";
 import { ApiPromise } from "./promise.js";
 import { BytesPromise, ByteStream, EventsPromise, EventStream, type Source } from "./streams.js";
@@ -41,6 +41,7 @@ export class Core implements Caller {
   static open(backend: Backend, options: ClientOptions, opening: Opening = (...args) => backend.client(...args)): Core {
     const environment = environmentOf(options);
     const settings = settingsOf(options, environment);
+    const store = storeOf(options);
     const log = Log.of(options.logger, options.logLevel, environment?.["WAYPOST_LOG"]);
     const own = log?.middleware();
     const interceptor = interceptorOf([...(options.middleware ?? []), ...(own === undefined ? [] : [own])]);
@@ -49,7 +50,7 @@ export class Core implements Caller {
       throw new ConfigError({ kind: "config", message, attempts: [] });
     }
     try {
-      return new Core(opening(settings, interceptor, options.fetch), backend, opening, options, undefined, log);
+      return new Core(opening(settings, interceptor, options.fetch, store), backend, opening, options, undefined, log);
     } catch (error) {
       throw failed(error);
     }

@@ -7,11 +7,12 @@
  * @module
  */
 
-import type { Settings } from "./backend.js";
+import type { Settings, Store, StoredTokens } from "./backend.js";
 import { headerPairs, joined, renamed, snake } from "./arguments.js";
 import type { Checks } from "./call.js";
 import type { Logger, LogLevel } from "./logger.js";
 import type { Middleware } from "./middleware.js";
+import { TokenSet, type TokenSetFields, type TokenStore } from "./oauth/token-set.js";
 
 /** The retry budget: what stops retries from becoming a storm. */
 export interface BudgetOptions {
@@ -55,10 +56,18 @@ export interface ClientOptions {
   readonly apiKey?: string | undefined;
   /** An access token. `WAYPOST_ACCESS_TOKEN`. */
   readonly accessToken?: string | undefined;
-  /** The id of an OAuth client. `WAYPOST_CLIENT_ID`. */
+  /** The id of an OAuth client, which gets the access tokens of its calls itself. `WAYPOST_CLIENT_ID`. */
   readonly clientId?: string | undefined;
-  /** Its secret. `WAYPOST_CLIENT_SECRET`. */
+  /** Its secret; without one it is a public client, which refreshes the tokens that it was given. `WAYPOST_CLIENT_SECRET`. */
   readonly clientSecret?: string | undefined;
+  /** What access tokens are asked for, words separated by spaces. Left out: what the server gives. */
+  readonly scope?: string | undefined;
+  /** The token endpoint. Left out: `/oauth/token` under the base URL. */
+  readonly tokenUrl?: string | undefined;
+  /** The tokens to begin with: of a sign-in, say. */
+  readonly tokens?: TokenSet | TokenSetFields | undefined;
+  /** Where tokens are kept between runs and shared between processes; a store of your own has `load`, `save` and `clear`. */
+  readonly tokenStore?: TokenStore | undefined;
   /** Sent as `X-Tenant-Id`. `WAYPOST_TENANT`. */
   readonly tenant?: string | undefined;
   /** Sent as `X-API-Version`. */
@@ -115,6 +124,10 @@ const CLIENT_OPTIONS: Checks = {
   accessToken: "string?",
   clientId: "string?",
   clientSecret: "string?",
+  scope: "string?",
+  tokenUrl: "string?",
+  tokens: "object?",
+  tokenStore: "object?",
   tenant: "string?",
   apiVersion: "string?",
   userAgent: "string?",
@@ -142,8 +155,10 @@ const CLIENT_OPTIONS: Checks = {
 };
 
 /** What the facade keeps to itself. */
-const OURS = ["environment", "middleware", "logger", "logLevel", "fetch"];
+const OURS = ["environment", "middleware", "logger", "logLevel", "fetch", "tokens", "tokenStore"];
 const GIVEN_CREDENTIALS = ["apiKey", "accessToken", "clientId", "clientSecret"] as const;
+/** What an OAuth client has besides. */
+const OF_TOKENS = ["tokens", "tokenStore"] as const;
 /** The variables that the engine reads. */
 const VARIABLES = /^WAYPOST_|^(?:https?|all|no)_proxy$|^REQUEST_METHOD$/i;
 
@@ -158,10 +173,15 @@ export function environmentOf(options: ClientOptions): Record<string, string> | 
   const variables = options.environment ?? hostVariables();
   if (variables === undefined) return undefined;
   const key = options.apiKey !== undefined || options.accessToken !== undefined;
-  const client = options.clientId !== undefined || options.clientSecret !== undefined;
+  const client = usesTokens(options);
   const left = key ? /^WAYPOST_(?:API_KEY|ACCESS_TOKEN|CLIENT_)/ : client ? /^WAYPOST_(?:API_KEY|ACCESS_TOKEN)/ : /^$/;
   const entries = Object.entries(variables).filter(([name, value]) => value !== undefined && VARIABLES.test(name) && !left.test(name));
   return Object.fromEntries(entries) as Record<string, string>;
+}
+
+/** Does a client of these options get tokens for its calls? */
+export function usesTokens({ clientId, clientSecret, tokens, tokenStore }: ClientOptions): boolean {
+  return [clientId, clientSecret, tokens, tokenStore].some((given) => given !== undefined);
 }
 
 function hostVariables(): Record<string, string | undefined> | undefined {
@@ -186,14 +206,42 @@ export function settingsOf(options: ClientOptions, environment: Record<string, s
     settings[name] = Object.fromEntries(members.map(([member, value]) => [snake(member), value]));
   }
   if (options.headers !== undefined) settings.headers = headerPairs("Waypost", options.headers);
+  if (options.tokens !== undefined) settings.tokens = JSON.parse(tokensOf(options.tokens).serialize()) as StoredTokens;
   settings.environment = environment ?? null;
   return settings;
+}
+
+function tokensOf(given: TokenSet | TokenSetFields): TokenSet {
+  return given instanceof TokenSet ? given : new TokenSet(given);
+}
+
+/** The token store of a client, to which token sets are text. */
+export function storeOf({ tokenStore: store }: ClientOptions): Store | undefined {
+  if (store === undefined) return undefined;
+  for (const name of ["load", "save", "clear"] as const) {
+    if (typeof store[name] !== "function") throw new TypeError(`Waypost: \`tokenStore.${name}\` must be a function`);
+  }
+  return {
+    load: async () => {
+      // In JavaScript, a store may answer `null` for nothing.
+      const found = (await store.load()) ?? undefined;
+      return found && tokensOf(found).serialize();
+    },
+    save: async (text) => store.save(TokenSet.parse(text)),
+    clear: async () => store.clear(),
+  };
 }
 
 /** The options of a client that differs from another one. Credentials are replaced together. */
 export function merged(base: ClientOptions, change: ClientOptions): ClientOptions {
   const made: Record<string, unknown> = { ...base };
-  if (GIVEN_CREDENTIALS.some((name) => change[name] !== undefined)) for (const name of GIVEN_CREDENTIALS) delete made[name];
+  const gone = GIVEN_CREDENTIALS.some((name) => change[name] !== undefined)
+    ? [...GIVEN_CREDENTIALS, ...OF_TOKENS, "scope", "tokenUrl"]
+    : // Somebody else's tokens, of the same OAuth client.
+      OF_TOKENS.some((name) => change[name] !== undefined)
+      ? ["apiKey", "accessToken", ...OF_TOKENS]
+      : [];
+  for (const name of gone) delete made[name];
   for (const [name, value] of Object.entries(change)) if (value !== undefined) made[name] = value;
   if (base.headers !== undefined && change.headers !== undefined) made["headers"] = joined(base.headers, change.headers);
   return made as ClientOptions;

@@ -13,7 +13,7 @@ import { snake } from "./arguments.js";
 import type { Waypost } from "./client.js";
 import { Core } from "./core.js";
 import { HeaderList } from "./headers.js";
-import type { ClientOptions } from "./options.js";
+import { usesTokens, type ClientOptions } from "./options.js";
 
 /** How an attempt fails: in a word, or with what else is known of it. */
 export type FakeFailure =
@@ -145,9 +145,9 @@ export class FakeWaypost {
   constructor(options: ClientOptions = {}) {
     const { bound } = new.target;
     if (bound === undefined) throw new TypeError("FakeWaypost: this class has no engine; import it from `waypost/testing`");
-    const complete = { baseUrl: "https://api.example", apiKey: "wp_test", environment: false, ...options } as const;
-    const core = Core.open(bound.engine, complete, (settings, interceptor) => {
-      const client = bound.engine.scripted(settings, (request) => this.#answer(request), interceptor);
+    const complete = { baseUrl: "https://api.example", ...(usesTokens(options) ? {} : { apiKey: "wp_test" }), environment: false, ...options } as const;
+    const core = Core.open(bound.engine, complete, (settings, interceptor, _, store) => {
+      const client = bound.engine.scripted(settings, (request) => this.#answer(request), interceptor, store);
       this.#clients.push(client);
       return client;
     });

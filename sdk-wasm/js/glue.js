@@ -61,6 +61,16 @@ export class Engine {
     return this.#told(this.#exports.next(texts.length > 0 ? this.#put(NOTHING, texts) : 0, call, event, first, second, elapsed, unix));
   }
 
+  /** Tells the tokens of a client what happened: the next step to one. */
+  token(client, event, first, second, unix) {
+    return this.#told(this.#exports.token(client, event, first, second, unix));
+  }
+
+  /** Begins a token request: the first step. */
+  ask(client, refresh, elapsed, draw) {
+    return this.#told(this.#exports.ask(client, refresh, elapsed, draw));
+  }
+
   /** Writes texts where the module reads them; how many bytes they are. */
   #put(first, texts) {
     let most = first.length;

@@ -41,6 +41,10 @@ export interface Engine {
   ): Told;
   /** Tells a call what happened: the next step. */
   next(texts: Texts, call: number, event: number, first: number, second: number, elapsed: number, unix: number): Told;
+  /** Tells the tokens of a client what happened: the next step to one. */
+  token(client: number, event: number, first: number, second: number, unix: number): Told;
+  /** Begins a token request, which goes on with {@link next}: the first step, the call's number as the third number. `draw`: any random number. */
+  ask(client: number, refresh: number, elapsed: number, draw: number): Told;
 }
 
 /** What the module can be made of. */

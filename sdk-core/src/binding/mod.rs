@@ -3,6 +3,10 @@
 //! A binding hands the engine an operation by its id, parameters as pairs of wire name and text, a body as bytes, settings and options as JSON; it gets
 //! back an envelope or an error, and a [`report`] of it as JSON. No body is parsed here, but for a form's, which is made from JSON.
 //!
+//! A client that gets its access tokens is made of the settings `client_id`, `client_secret`, `scope`, `token_url`, `tokens` (a token set as stores keep it) and
+//! `token_file`; a store of the language's own comes in by [`Settings::with_token_store`], whose token sets cross as that same JSON. Scripts are asked for the answers
+//! to token requests as well, under the operation `oauth_token`.
+//!
 //! Promises: whatever a facade hands in, it gets one clear error and no panic; no error repeats a value that may be a secret; a member that is misspelt is
 //! an error, not a default.
 

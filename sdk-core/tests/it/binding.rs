@@ -11,7 +11,7 @@ use waypost::binding::{self, Settings};
 use waypost::drive::scripted::{Attempted, Play, Played, Reply, VirtualTime, call, script_error};
 use waypost::engine::{Body, FailureKind, Headers, Request, ResponseHead, TransportFailure};
 
-use crate::vectors::{FILES, compare};
+use crate::vectors::{self, FILES, compare};
 
 /// 2023-11-14T22:13:20Z.
 const BEGIN: Duration = Duration::from_secs(1_700_000_000);
@@ -25,6 +25,9 @@ fn the_border_holds_to_every_shared_vector() {
         for case in file["cases"].as_array().unwrap() {
             let actual = match runner {
                 "call" => calls(&case["input"]),
+                "tokens" => tokens(&case["input"]),
+                // A facade drives a sign-in step by step: it is no call of a client.
+                "sign_in" => continue,
                 pure => binding::policy(pure, &case["input"]).unwrap(),
             };
             let differences = compare(&case["expect"], &actual);
@@ -38,6 +41,19 @@ fn the_border_holds_to_every_shared_vector() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// The runner `tokens`, with a client that is made as a facade makes one.
+fn tokens(input: &Value) -> Value {
+    vectors::tokens::tokens_of(input, |client, store| {
+        let mut settings = json!({ "base_url": "https://api.example", "trace": false });
+        settings.as_object_mut().unwrap().extend(client.as_object().cloned().unwrap_or_default());
+        let settings = Settings::parse(settings.to_string().as_bytes())?;
+        match store {
+            Some(store) => settings.with_token_store(store).client(None),
+            None => settings.client(None),
+        }
+    })
 }
 
 /// The runner `call`, through JSON as a facade goes.

@@ -1,15 +1,16 @@
 /**
- * The runner `call`, through the client as a user has it: `FakeWaypost` plays the script, and the outcome is read from what the client gives
+ * The runners `call` and `tokens`, through the client as a user has it: `FakeWaypost` plays the script, and the outcome is read from what the client gives
  * back, throws, and sends.
  *
  * What is left out: of a call with `cancel_at_ms`, the moment and the attempts. Virtual time passes at once, so a caller cannot give up in its
- * middle: here the caller gives up when the answer of the first attempt is there, which is before the wait that follows it. A call that is given
- * up is dropped at once, and nobody is left to tell of its attempts.
+ * middle: here the caller gives up when the answer of the first attempt is there, which is before the wait that follows it, or when its token is asked for. A call that is
+ * given up is dropped at once, and nobody is left to tell of its attempts. Of a call that gets a token: the waits before token requests.
  */
 
 import { inspect } from "node:util";
 
 import { type CallOptions, type ClientOptions, isWaypostError, type Operation, type Waypost } from "waypost";
+import { TokenSet, type TokenStore } from "waypost/oauth";
 import type { FakeAnswer, FakeRequest } from "waypost/testing";
 
 import type { Engine } from "../support/engines.js";
@@ -20,17 +21,26 @@ type Json = Record<string, unknown>;
 export async function call({ FakeWaypost, name }: Engine, input: Json): Promise<Json> {
   const operation = operationOf((input["operation"] ?? {}) as Json);
   let givenUp: AbortController | undefined;
+  const store = input["store"] === undefined ? undefined : new Kept(input["store"] as Json);
   const fake = new FakeWaypost({
     apiKey: undefined,
     trace: false,
     // For browsers, which have a cache of their own, the engine keeps answers only when it is told to.
     ...(name === "wasm" && { cache: {} }),
-    ...(camel(input["client"] ?? {}) as ClientOptions),
+    ...clientOf((input["client"] ?? {}) as Json),
     middleware: [{ response: () => givenUp?.abort() }],
+    ...store?.option,
   });
   let answers: FakeAnswer[] = [];
-  fake.always("*", () => {
-    const next = answers.shift();
+  let tokenAnswers: FakeAnswer[] = [];
+  let meanwhile: Json | undefined;
+  fake.always("*", ({ operation: asked }) => {
+    if (asked === "oauth_token") {
+      givenUp?.abort();
+      if (meanwhile !== undefined && store !== undefined) store.kept = meanwhile;
+      meanwhile = undefined;
+    }
+    const next = (asked === "oauth_token" ? tokenAnswers : answers).shift();
     if (next === undefined) throw new Error("the script has no further answer");
     return next;
   });
@@ -38,10 +48,17 @@ export async function call({ FakeWaypost, name }: Engine, input: Json): Promise<
   for (const one of input["calls"] as Json[]) {
     fake.advance(Number(one["after_ms"] ?? 0));
     answers = ((one["answers"] ?? []) as Json[]).map(answerOf);
+    tokenAnswers = ((one["token_answers"] ?? []) as Json[]).map(answerOf);
+    meanwhile = one["kept_at_refresh"] as Json | undefined;
+    if (store !== undefined && "kept" in one) store.kept = one["kept"] as Json;
     givenUp = one["cancel_at_ms"] === undefined ? undefined : new AbortController();
-    calls.push(await oneCall(fake.client, operation, one, fake, givenUp?.signal));
+    calls.push({ ...(await oneCall(fake.client, operation, one, fake, givenUp?.signal)), ...(store && { store: store.kept }) });
   }
   return { calls };
+}
+
+function clientOf({ tokens, ...rest }: Json): ClientOptions {
+  return { ...(camel(rest) as ClientOptions), ...(tokens !== undefined && { tokens: TokenSet.parse(JSON.stringify(tokens)) }) };
 }
 
 /** What is expected of a script, without what cannot be observed here. */
@@ -50,6 +67,42 @@ export function observable(input: Json, expected: unknown): unknown {
   if (!calls.some((one) => "cancel_at_ms" in one)) return expected;
   const told = (expected as { calls: Json[] }).calls;
   return { ...(expected as Json), calls: told.map(({ attempts, ...rest }, place) => ("cancel_at_ms" in (calls[place] ?? {}) ? rest : { ...rest, attempts })) };
+}
+
+/** A token store that others may put something into, and that may fail. */
+class Kept implements TokenStore {
+  kept: Json | null;
+  readonly #fails: readonly string[];
+
+  constructor({ kept, fails }: Json) {
+    this.kept = (kept ?? null) as Json | null;
+    this.#fails = (fails ?? []) as string[];
+  }
+
+  get option(): ClientOptions {
+    return { tokenStore: this };
+  }
+
+  load(): TokenSet | undefined {
+    this.#may("load");
+    return this.kept === null ? undefined : TokenSet.parse(JSON.stringify(this.kept));
+  }
+
+  async save(tokens: TokenSet): Promise<void> {
+    await Promise.resolve();
+    this.#may("save");
+    const { accessToken, tokenType, expiresAt, refreshToken, scope } = tokens;
+    this.kept = { access_token: accessToken, token_type: tokenType, expires_at: expiresAt ?? null, refresh_token: refreshToken ?? null, scope: scope ?? null };
+  }
+
+  clear(): void {
+    this.#may("clear");
+    this.kept = null;
+  }
+
+  #may(verb: string): void {
+    if (this.#fails.includes(verb)) throw new Error(`it cannot ${verb}`);
+  }
 }
 
 async function oneCall(
@@ -78,7 +131,8 @@ async function oneCall(
   } catch (error) {
     told = failed(error);
   }
-  const sent = fake.requests.slice(first);
+  const made = fake.requests.slice(first);
+  const sent = made.filter((request) => request.operation !== "oauth_token");
   const attempts = told["attempts"] as { delay_ms: number }[] | undefined;
   const keys = sent.map((request) => request.headers.get("idempotency-key"));
   return {
@@ -92,6 +146,9 @@ async function oneCall(
     sent_headers: Object.fromEntries(
       ["if-none-match", "idempotency-key", "traceparent", "authorization", "x-api-key"].map((name) => [name, sent.at(-1)?.headers.get(name) ?? null]),
     ),
+    token_requests: made
+      .filter((request) => request.operation === "oauth_token")
+      .map(({ url, headers, body }) => ({ url, authorization: headers.get("authorization"), body })),
     ...told,
   };
 }
@@ -138,6 +195,12 @@ function failed(error: unknown): Json {
     message: `${error.kind}: ${error.message}`,
     printed: [inspect(error, { depth: 10 }), JSON.stringify(error), String(error), error.stack].join("\n"),
     request_id: error.requestId ?? null,
+    oauth: {
+      error: error.error ?? null,
+      error_description: error.errorDescription ?? null,
+      error_uri: error.errorUri ?? null,
+      status: error.status ?? null,
+    },
     attempts: error.attempts.map(attempt),
   };
 }

@@ -22,6 +22,7 @@ import {
   type ScriptedClient,
   type ScriptedRequest,
   type Settings,
+  type Store,
 } from "../backend.js";
 import { version } from "../version.js";
 import { BrokenInstallation, loadAddon, threadNumber, type Addon, type AddonClient, type AddonEngine, type AddonScripted } from "./addon.js";
@@ -33,6 +34,7 @@ const PIECE = 2;
 const BEFORE = 3;
 const AFTER = 4;
 const SCRIPT = 5;
+const STORE = 6;
 /** How many values tell of one event. */
 const STRIDE = 5;
 
@@ -40,6 +42,8 @@ const STRIDE = 5;
 const REQUEST = 1;
 const RESPONSE = 2;
 const FAILURE = 4;
+/** Beside them: the client has a token store. */
+const STORED = 8;
 
 type Body = string | Uint8Array | undefined;
 
@@ -50,6 +54,7 @@ type Read<T> = (status: number, body: Body | number, details: string) => T;
 interface Asked {
   readonly interceptor?: Interceptor | undefined;
   readonly script?: Script | undefined;
+  readonly store?: Store | undefined;
 }
 
 /** Somebody who waits for an event. */
@@ -187,6 +192,8 @@ class Engine {
           const { body: answered, ...rest }: ScriptedAnswer =
             (await waiting.asked?.script?.(Object.assign(seen, { body }) as ScriptedRequest)) ?? {};
           [reply, replyBody] = [JSON.stringify(rest), answered];
+        } else if (kind === STORE) {
+          reply = JSON.stringify(await kept(waiting.asked?.store, seen));
         } else if (kind === BEFORE) {
           reply = JSON.stringify((await waiting.asked?.interceptor?.request?.(seen)) ?? []);
         } else if (kind === AFTER) {
@@ -211,6 +218,17 @@ class Engine {
       if (waiting !== undefined) waiting.thrown = { error };
       this.#engine.reply(question);
     }
+  }
+}
+
+/** Has a store do what the engine asks for. What goes wrong is told to the engine, which knows whether that matters. */
+async function kept(store: Store | undefined, { verb, tokens }: { readonly verb: "load" | "save" | "clear"; readonly tokens: string }): Promise<{ kept?: string | undefined; error?: string }> {
+  try {
+    if (verb === "load") return { kept: await store?.load() };
+    await (verb === "save" ? store?.save(tokens) : store?.clear());
+    return {};
+  } catch (error) {
+    return { error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
   }
 }
 
@@ -288,10 +306,10 @@ class NativeClient implements BackendClient {
   readonly #client: AddonClient;
   readonly #asked: Asked | undefined;
 
-  constructor(engine: Engine, settings: Settings, interceptor: Interceptor | undefined) {
+  constructor(engine: Engine, settings: Settings, interceptor: Interceptor | undefined, store: Store | undefined) {
     this.#engine = engine;
-    this.#client = engine.client(settings, hooksOf(interceptor));
-    this.#asked = interceptor && { interceptor };
+    this.#client = engine.client(settings, hooksOf(interceptor, store));
+    this.#asked = interceptor === undefined && store === undefined ? undefined : { interceptor, store };
   }
 
   call(operation: string, parameters: readonly string[], body: Body, options?: CallSettings, signal?: AbortSignal): Promise<Answer> {
@@ -323,10 +341,10 @@ class NativeScripted implements ScriptedClient {
   readonly #asked: Asked;
   #before: Promise<unknown> = Promise.resolve();
 
-  constructor(engine: Engine, settings: Settings, script: Script, interceptor: Interceptor | undefined) {
+  constructor(engine: Engine, settings: Settings, script: Script, interceptor: Interceptor | undefined, store: Store | undefined) {
     this.#engine = engine;
-    this.#client = engine.scripted(settings, hooksOf(interceptor));
-    this.#asked = { script, interceptor };
+    this.#client = engine.scripted(settings, hooksOf(interceptor, store));
+    this.#asked = { script, interceptor, store };
   }
 
   call(operation: string, parameters: readonly string[], body: Body, options?: CallSettings, signal?: AbortSignal): Promise<Answer> {
@@ -375,9 +393,9 @@ function written(settings: Settings): string {
   return JSON.stringify({ ...settings, user_agent: settings.user_agent ?? `waypost-node/${version}` });
 }
 
-function hooksOf(interceptor: Interceptor | undefined): number {
-  if (interceptor === undefined) return 0;
-  return (interceptor.request ? REQUEST : 0) | (interceptor.response ? RESPONSE : 0) | (interceptor.failure ? FAILURE : 0);
+function hooksOf(interceptor: Interceptor | undefined, store: Store | undefined): number {
+  const { request, response, failure } = interceptor ?? {};
+  return (request ? REQUEST : 0) | (response ? RESPONSE : 0) | (failure ? FAILURE : 0) | (store ? STORED : 0);
 }
 
 /** The addon throws reports as the messages of its errors. */
@@ -427,13 +445,13 @@ export const backend: Backend = {
     const present = engine();
     return present instanceof Engine ? version : present.version();
   },
-  client(settings, interceptor, fetch) {
+  client(settings, interceptor, fetch, store) {
     const present = engine();
-    return present instanceof Engine ? new NativeClient(present, settings, interceptor) : present.client(settings, interceptor, fetch);
+    return present instanceof Engine ? new NativeClient(present, settings, interceptor, store) : present.client(settings, interceptor, fetch, store);
   },
-  scripted(settings, script, interceptor) {
+  scripted(settings, script, interceptor, store) {
     const present = engine();
-    return present instanceof Engine ? new NativeScripted(present, settings, script, interceptor) : present.scripted(settings, script, interceptor);
+    return present instanceof Engine ? new NativeScripted(present, settings, script, interceptor, store) : present.scripted(settings, script, interceptor, store);
   },
   async define(operation) {
     const present = engine();

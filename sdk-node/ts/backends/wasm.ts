@@ -21,6 +21,7 @@ import {
   type Script,
   type ScriptedClient,
   type Settings,
+  type Store,
 } from "../backend.js";
 import { version as packageVersion } from "../version.js";
 import { answerOf, streamOf } from "./wasm/answer.js";
@@ -31,6 +32,7 @@ import { formOf } from "./wasm/form.js";
 import { packed, rowOf } from "./wasm/row.js";
 import { Scripted } from "./wasm/script.js";
 import { cacheOf, clientList, refuse } from "./wasm/settings.js";
+import { Tokens } from "./wasm/tokens.js";
 
 /** What the entries of `@waypost/wasm` export. */
 export interface EnginePackage {
@@ -79,12 +81,12 @@ class WasmBackend implements Backend {
     return (await this.loaded()).version;
   }
 
-  client(settings: Settings, interceptor?: Interceptor, fetch?: typeof globalThis.fetch): BackendClient {
-    return new Client(this, settings, new Fetching(fetch, interceptor));
+  client(settings: Settings, interceptor?: Interceptor, fetch?: typeof globalThis.fetch, store?: Store): BackendClient {
+    return new Client(this, settings, new Fetching(fetch, interceptor), store);
   }
 
-  scripted(settings: Settings, script: Script, interceptor?: Interceptor): ScriptedClient {
-    return new ScriptedCalls(this, settings, new Scripted(script, interceptor));
+  scripted(settings: Settings, script: Script, interceptor?: Interceptor, store?: Store): ScriptedClient {
+    return new ScriptedCalls(this, settings, new Scripted(script, interceptor), store);
   }
 
   async define(operation: OperationDescription): Promise<string> {
@@ -121,14 +123,16 @@ class Client implements BackendClient {
   readonly #backend: WasmBackend;
   readonly #settings: Settings;
   readonly #host: Host;
+  readonly #store: Store | undefined;
   readonly #flights = new Set<Flight>();
   #line: Line | undefined;
   #closed = false;
 
-  constructor(backend: WasmBackend, settings: Settings, host: Host) {
+  constructor(backend: WasmBackend, settings: Settings, host: Host, store: Store | undefined) {
     this.#backend = backend;
     this.#settings = settings;
     this.#host = host;
+    this.#store = store;
     if (backend.engine !== undefined) this.#made(backend.engine);
   }
 
@@ -182,13 +186,14 @@ class Client implements BackendClient {
   }
 
   #made(engine: Engine): Line {
-    const { numbers, texts, mistakes } = clientList(this.#settings);
+    const { numbers, texts, mistakes, base, given } = clientList(this.#settings, this.#store !== undefined);
     const { number, text } = engine.client(numbers, texts);
     const all = number < 0 ? [...mistakes, text] : mistakes;
     if (all.length > 0 && number >= 0) engine.close(number);
     refuse("the client cannot be made", all);
     const sizes = cacheOf(this.#settings);
-    return (this.#line = { engine, number, cache: sizes && new Cache(sizes) });
+    const tokens = Tokens.of(engine, number, base, given, this.#store);
+    return (this.#line = { engine, number, cache: sizes && new Cache(sizes), tokens });
   }
 }
 
@@ -196,8 +201,8 @@ class ScriptedCalls extends Client implements ScriptedClient {
   readonly #host: Scripted;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(backend: WasmBackend, settings: Settings, host: Scripted) {
-    super(backend, settings, host);
+  constructor(backend: WasmBackend, settings: Settings, host: Scripted, store: Store | undefined) {
+    super(backend, settings, host, store);
     this.#host = host;
   }
 

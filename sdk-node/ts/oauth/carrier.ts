@@ -38,7 +38,7 @@ export class FetchCarrier implements Carrier {
   send(request: Request): Promise<Answer | NoAnswer> {
     return this.#unlessGivenUp(async (stop) => {
       const { method, url, body } = request;
-      const sending = { operation: "sign_in", attempt: 1, method, url, headers: Object.entries(request.headers).flat(), body, timeout: this.#timeoutMs, whole: true };
+      const sending = { operation: "sign_in", attempt: 1, method, url, headers: Object.entries(request.headers).flat(), body, timeout: this.#timeoutMs, whole: true, own: true };
       try {
         const received = await this.#host.send(sending, stop);
         const { bytes, cut } = await received.read(LARGEST, this.#timeoutMs);

@@ -21,7 +21,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from . import _log
 from ._engine import native
@@ -153,10 +153,10 @@ class TokenSet:
         """
         from json import loads
 
-        members = loads(text)
+        members: object = loads(text)
         if not isinstance(members, dict):
             raise ValueError("the token set is not a JSON object")
-        return cls.from_dict(members)
+        return cls.from_dict(cast("dict[str, Any]", members))
 
     def __eq__(self, other: object) -> bool:
         """The same members."""
@@ -192,17 +192,17 @@ class TokenStore(Protocol):
 class AsyncTokenStore(Protocol):
     """As `TokenStore`, for an `AsyncClient`: it runs on the event loop of the call that needs a token."""
 
-    def load(self) -> Awaitable[TokenSet | None]:
+    async def load(self) -> TokenSet | None:
         """What is kept."""
 
-    def save(self, tokens: TokenSet, /) -> Awaitable[None]:
+    async def save(self, tokens: TokenSet, /) -> None:
         """Keeps this in place of what was kept.
 
         Args:
             tokens: What is to be kept.
         """
 
-    def clear(self) -> Awaitable[None]:
+    async def clear(self) -> None:
         """Keeps nothing any more."""
 
 

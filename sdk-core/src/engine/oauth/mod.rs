@@ -14,7 +14,7 @@ pub use answer::granted;
 pub(crate) use answer::{Refusal, refusal, sign_in};
 pub use client::OAuthClient;
 pub use error::OAuthError;
-pub(crate) use request::{basic, plan};
 pub use request::{Grant, TOKEN};
+pub(crate) use request::{basic, plan};
 pub use set::TokenSet;
 pub use tokens::{Facts, Next, Tokens};

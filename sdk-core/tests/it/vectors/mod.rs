@@ -12,7 +12,7 @@ mod outcomes;
 mod policies;
 mod sign_in;
 #[cfg(not(target_arch = "wasm32"))]
-mod tokens;
+pub(crate) mod tokens;
 
 use serde_json::Value;
 

@@ -9,7 +9,7 @@ use waypost::drive::scripted::{self, Attempted, Play, Reply, VirtualTime, script
 use waypost::engine::{Arguments, ResponseHead, operation};
 use waypost::oauth::{OAuthClient, StoreError, TokenSet, TokenStore};
 use waypost::transport::BoxFuture;
-use waypost::{CallOptions, Client};
+use waypost::{CallOptions, Client, Error};
 
 use super::calls::{
     BEGIN, Run, body_of, call_options, client_options, failure_of, headers, leak_operation, milliseconds,
@@ -18,22 +18,33 @@ use super::calls::{
 
 /// Runs a script.
 pub(crate) fn tokens(input: &Value) -> Value {
+    tokens_of(input, |settings, store| {
+        let builder = Client::builder("https://api.example").options(|options| {
+            *options = client_options(settings);
+            let text = |name: &str| settings[name].as_str().map(str::to_owned);
+            let mut client = OAuthClient::default();
+            (client.id, client.scope, client.token_url) =
+                (text("client_id"), text("scope"), text("token_url"));
+            client.secret = text("client_secret").map(Into::into);
+            client.tokens = set(&settings["tokens"]);
+            options.credentials = options.credentials.clone().with_client(client);
+        });
+        match store {
+            Some(store) => builder.token_store(store).build(),
+            None => builder.build(),
+        }
+    })
+}
+
+/// Runs a script with the client that `make` makes of its settings and store.
+pub(crate) fn tokens_of(
+    input: &Value,
+    make: impl FnOnce(&Value, Option<Arc<dyn TokenStore>>) -> Result<Client, Error>,
+) -> Value {
     let operation = leak_operation(&input["operation"]);
-    let settings = &input["client"];
     let store = Arc::new(Store::of(&input["store"]));
-    let mut builder = Client::builder("https://api.example").options(|options| {
-        *options = client_options(settings);
-        let text = |name: &str| settings[name].as_str().map(str::to_owned);
-        let mut client = OAuthClient::default();
-        (client.id, client.scope, client.token_url) = (text("client_id"), text("scope"), text("token_url"));
-        client.secret = text("client_secret").map(Into::into);
-        client.tokens = set(&settings["tokens"]);
-        options.credentials = options.credentials.clone().with_client(client);
-    });
-    if !input["store"].is_null() {
-        builder = builder.token_store(Arc::clone(&store));
-    }
-    let client = match builder.build() {
+    let given = (!input["store"].is_null()).then(|| Arc::clone(&store) as Arc<dyn TokenStore>);
+    let client = match make(&input["client"], given) {
         Ok(client) => client,
         Err(error) => return json!({ "error": error.to_string() }),
     };

@@ -14,6 +14,7 @@ import { headerOf, headOf, pairsOf, withHeader, type FlatHeaders, type Head } fr
 import { END, FAILURES, mismatch, reportOf, requestIdOf, type Attempted } from "./outcome.js";
 import { problemOf } from "./problem.js";
 import { checkCall, refuse } from "./settings.js";
+import type { Tokens } from "./tokens.js";
 
 /** A request of an attempt. */
 export interface Sending {
@@ -26,6 +27,8 @@ export interface Sending {
   readonly timeout: number;
   /** Its answer is read whole, however long it is in coming. */
   readonly whole: boolean;
+  /** It is the client's own, as those for tokens are: interceptors are not told of it. */
+  readonly own: boolean;
 }
 
 /** The head of an answer, and its body to be read. */
@@ -69,6 +72,8 @@ export interface Host {
   /** Sends, and resolves with the answer's head. Rejects with {@link Failed} or {@link Thrown}. */
   send(sending: Sending, stop: Stop): Promise<Received>;
   sleep(milliseconds: number, stop: Stop): Promise<void>;
+  /** Waits for work that never fails, within a time: `undefined` when that has passed. */
+  within<T>(work: Promise<T>, milliseconds: number, stop: Stop): Promise<T | undefined>;
 }
 
 /** The caller's wish to end a call, for whatever is being waited for. */
@@ -95,6 +100,16 @@ export interface Line {
   readonly engine: Engine;
   readonly number: number;
   readonly cache: Cache | undefined;
+  /** Where the tokens of its calls come from. */
+  readonly tokens: Tokens | undefined;
+}
+
+/** A request of the client's own, in place of an operation's. */
+export interface Own {
+  readonly url: string;
+  readonly headers: FlatHeaders;
+  /** The engine's first step. */
+  begin(now: number): Told;
 }
 
 /** An attempt that ended. What is told of it is made when somebody asks: few callers do. */
@@ -120,8 +135,9 @@ const NO_TEXTS: Texts = [];
 /** Steps, by the numbers of `sdk-wasm/src/engine.rs`; above them are the ends of {@link END}. */
 const SEND = 0;
 const READ = 1;
+const AUTHORIZE = 12;
 /** What the engine is told, by its numbers. */
-const HAPPENED = { slept: 0, head: 1, body: 2, failed: 3, cancelled: 4 } as const;
+const HAPPENED = { slept: 0, head: 1, body: 2, failed: 3, cancelled: 4, authorized: 5, unauthorized: 6 } as const;
 
 /** One call. */
 export class Flight {
@@ -141,14 +157,21 @@ export class Flight {
   /** When the last attempt was sent, and the wait before it. */
   #sent = 0;
   #waited = 0;
+  /** The access token that was sent, where the client got it. */
+  #token: string | undefined;
+  readonly #own: Own | undefined;
 
-  constructor(line: Line, host: Host, row: Row, body: string | Uint8Array | undefined, signal: AbortSignal | undefined) {
+  constructor(line: Line, host: Host, row: Row, body: string | Uint8Array | undefined, signal: AbortSignal | undefined, own?: Own) {
+    this.#own = own;
     this.#line = line;
     this.#host = host;
     this.#row = row;
     this.#body = body;
     this.#signal = signal;
   }
+
+  /** The body of the last answer that was none of success. */
+  refusal: Uint8Array = NOTHING;
 
   /** Ends the call, whatever it is waiting for. */
   cancel(reason: unknown): void {
@@ -188,7 +211,7 @@ export class Flight {
           rest?.ended(ended);
           return land(landed);
         }
-        if (step.number > END.success) {
+        if (step.number > END.success && step.number !== AUTHORIZE) {
           received?.drop();
           throw this.#failed(reportOf(this.#about(), step, last));
         }
@@ -208,6 +231,10 @@ export class Flight {
             if (this.#stop.stopped) continue;
             body = read.bytes;
             [step, last] = this.#read(head, body, read.cut ? step.first : undefined);
+          } else if (step.number === AUTHORIZE) {
+            received?.drop();
+            received = undefined;
+            step = await this.#authorize(step.first);
           } else {
             received?.drop();
             received = undefined;
@@ -218,6 +245,7 @@ export class Flight {
         } catch (error) {
           // Its own failure and the end of waiting are one moment for a request that is dropped.
           if (this.#stop.stopped) continue;
+          if (error instanceof CallFailed) throw error;
           if (!(error instanceof Failed)) {
             this.#next(HAPPENED.cancelled);
             throw error instanceof Thrown ? error.error : error;
@@ -231,33 +259,62 @@ export class Flight {
   }
 
   #start(parameters: readonly string[], settings: CallSettings | undefined): Told {
+    if (this.#own !== undefined) {
+      const { url, headers } = this.#own;
+      [this.#url, this.#headers] = [url, headers];
+      const step = this.#own.begin(this.#host.now());
+      this.#call = step.third;
+      return step;
+    }
     if (settings !== undefined) checkCall(settings);
     const { idempotency_key, accept, trace_parent, headers = [], timeout_ms = NaN, deadline_ms = NaN, max_retries = NaN } = settings ?? {};
-    const { id, number, form, kept } = this.#row;
+    const { id, number, form } = this.#row;
     const texts = [idempotency_key, accept, trace_parent, ...headers.flat(), ...parameters];
     const body = this.#body === undefined ? 0 : form ? 3 : typeof this.#body === "string" ? 1 : 2;
-    const { engine, cache, number: client } = this.#line;
+    const { engine, number: client } = this.#line;
     const step = engine.start(seed(), texts, client, number, body, headers.length, timeout_ms, deadline_ms, max_retries, this.#host.now());
     if (step.number === END.mistakes) refuse(id, [step.text], id);
-    if (step.number === END.noToken) throw new CallFailed({ kind: "oauth", message: `${id} needs an access token, and none was had for the client`, hint: TOKEN, operation: id, attempts: [] });
     const [url = "", ...given] = step.text.split("\0");
     this.#url = url;
     this.#headers = given;
     this.#call = step.third;
-    if (kept && cache !== undefined) {
-      this.#key = keyOf(url, given);
-      this.#stored = this.#key === undefined ? undefined : cache.get(this.#key);
-      if (this.#stored !== undefined) this.#headers = withHeader(given, "if-none-match", this.#stored.etag);
-    }
+    this.#look();
     // The first attempt's trace is among its headers already.
     return { ...step, text: "" };
+  }
+
+  /** Looks for an answer that is kept: of the very request, its credentials included. */
+  #look(): void {
+    const { cache } = this.#line;
+    if (!this.#row.kept || cache === undefined) return;
+    this.#key = keyOf(this.#url, this.#headers);
+    this.#stored = this.#key === undefined ? undefined : cache.get(this.#key);
+    if (this.#stored !== undefined) this.#headers = withHeader(this.#headers, "if-none-match", this.#stored.etag);
+  }
+
+  /** Gets a token that is not the one that was sent. */
+  async #authorize(within: number): Promise<Told> {
+    const refused = this.#token;
+    const outcome = await this.#line.tokens?.get(this.#row.id, refused, within, this.#host, this.#stop);
+    if (this.#stop.stopped) return this.#next(HAPPENED.cancelled);
+    if (outcome?.token !== undefined) {
+      this.#token = outcome.token;
+      const bare = this.#headers.filter((_, place, all) => this.#stored === undefined || all[place & ~1] !== "if-none-match");
+      this.#headers = withHeader(bare, "authorization", `Bearer ${outcome.token}`);
+      this.#look();
+      return this.#next(HAPPENED.authorized);
+    }
+    const step = this.#next(HAPPENED.unauthorized);
+    if (step.number !== END.unauthorized || outcome === undefined) return step;
+    const { report } = outcome.error;
+    throw new CallFailed({ ...report, attempts: [...this.#attempts(), ...(report.attempts ?? [])] });
   }
 
   #send({ first: attempt, second: timeout, text }: Told): Promise<Received> {
     if (text !== "") this.#headers = withHeader(this.#headers, "traceparent", text);
     this.#sent = this.#host.now();
     const { id: operation, method, json: whole } = this.#row;
-    return this.#host.send({ operation, attempt, method, url: this.#url, headers: this.#headers, body: this.#body, timeout, whole }, this.#stop);
+    return this.#host.send({ operation, attempt, method, url: this.#url, headers: this.#headers, body: this.#body, timeout, whole, own: this.#own !== undefined }, this.#stop);
   }
 
   #head(head: Head): Told {
@@ -282,6 +339,7 @@ export class Flight {
       return [step, undefined];
     }
     const problem = problemOf(body);
+    this.refusal = body;
     this.#record(head, "status");
     return [this.#next(HAPPENED.body, 0, problem?.retry_after ?? NaN), { head, body, problem }];
   }
@@ -359,8 +417,6 @@ export class Flight {
     return this.#failed({ kind, message, hint: "Try again", operation, status, url, request_id, attempts });
   }
 }
-
-const TOKEN = "Exchange the client's id and secret at the token endpoint, and give the client the access token";
 
 function isSuccess({ status }: Head): boolean {
   return status >= 200 && status < 300;

@@ -50,8 +50,21 @@ export class Fetching implements Host {
     });
   }
 
+  within<T>(work: Promise<T>, milliseconds: number, stop: Stop): Promise<T | undefined> {
+    return new Promise((resolve) => {
+      const end = (outcome?: T): void => {
+        clearTimeout(timer);
+        resolve(outcome);
+      };
+      const timer = setTimeout(end, Math.min(milliseconds, LONGEST), undefined);
+      stop.now = () => end();
+      void work.then(end);
+    });
+  }
+
   send(sending: Sending, stop: Stop): Promise<Received> {
-    if (this.#fetch !== undefined || this.#interceptor !== undefined) return this.#watched(sending, stop, this.#interceptor ?? {});
+    const interceptor = sending.own ? undefined : this.#interceptor;
+    if (this.#fetch !== undefined || interceptor !== undefined) return this.#watched(sending, stop, interceptor ?? {});
     const { timeout } = sending;
     const limit = new Limit(this.#timer ?? new Timer(false), false);
     const broken = (error: unknown): never => {

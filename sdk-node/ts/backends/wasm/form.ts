@@ -21,6 +21,6 @@ export function formOf(operation: string, json: string): Uint8Array {
 }
 
 /** Percent-encoded but for RFC 3986's unreserved characters. */
-function encoded(text: string): string {
+export function encoded(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 }

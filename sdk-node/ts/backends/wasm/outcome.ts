@@ -12,7 +12,7 @@ import { pairsOf, type FlatHeaders, type Head } from "./flat.js";
 import { cleaned, saysSomething, type Stated } from "./problem.js";
 
 /** The steps that end a call, by the numbers of `sdk-wasm/src/engine.rs`. */
-export const END = { success: 3, attempt: 4, overBudget: 5, cancelled: 6, late: 7, held: 8, open: 9, over: 10, mistakes: 11, noToken: 12 } as const;
+export const END = { success: 3, attempt: 4, overBudget: 5, cancelled: 6, late: 7, held: 8, open: 9, over: 10, mistakes: 11, unauthorized: 13 } as const;
 /** The kinds of failures, in the order of their numbers. */
 export const FAILURES = ["connect", "tls", "reset", "interrupted", "timeout", "protocol", "request"];
 /** Retry classes, by their numbers. */
@@ -213,7 +213,7 @@ function secretsOf(headers: FlatHeaders): string[] {
 }
 
 /** A text of somebody else's as it may be printed: every URL in it redacted, and none of the secrets. */
-function scrub(text: string, secrets: readonly string[]): string {
+export function scrub(text: string, secrets: readonly string[]): string {
   let clean = text;
   for (const secret of secrets) clean = clean.replaceAll(secret, REDACTED);
   return clean.replace(/[^\s"'<>()`]*:\/\/[^\s"'<>()`]*/g, redactUrl);

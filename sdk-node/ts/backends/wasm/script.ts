@@ -36,17 +36,23 @@ export class Scripted implements Host {
     return Promise.resolve();
   }
 
+  /** What is waited for moves the clock itself. */
+  within<T>(work: Promise<T>): Promise<T> {
+    return work;
+  }
+
   async send(sending: Sending, stop: Stop): Promise<Received> {
     const { operation, attempt, method, url, timeout } = sending;
+    const interceptor = sending.own ? undefined : this.#interceptor;
     const began = this.elapsed;
     const body = sending.body ?? "";
     let headers = pairsOf(sending.headers);
     const failed = async (failure: Failed): Promise<never> => {
       const told = { operation, attempt, cause: failure.kind, message: failure.message, elapsed_ms: this.elapsed - began };
-      await own(() => this.#interceptor?.failure?.(told));
+      await own(() => interceptor?.failure?.(told));
       throw failure;
     };
-    const more = await own(() => this.#interceptor?.request?.({ operation, attempt, method, url, headers }));
+    const more = await own(() => interceptor?.request?.({ operation, attempt, method, url, headers }));
     if (more !== undefined) {
       const names = new Set(more.map(([name]) => name.toLowerCase()));
       headers = [...headers.filter(([name]) => !names.has(name)), ...more];
@@ -56,7 +62,7 @@ export class Scripted implements Host {
     if (!this.#within(answer.after_ms, timeout)) return failed(late(timeout));
     if (answer.failure !== undefined) return failed(failureOf(answer.failure));
     const status = answer.status ?? 200;
-    await own(() => this.#interceptor?.response?.({ operation, attempt, status, headers: answer.headers ?? [], elapsed_ms: this.elapsed - began }));
+    await own(() => interceptor?.response?.({ operation, attempt, status, headers: answer.headers ?? [], elapsed_ms: this.elapsed - began }));
     const read = async (limit: number, within: number): Promise<{ bytes: Uint8Array; cut: boolean }> => {
       if (!this.#within(answer.body_after_ms, within)) return failed(late(within));
       if (answer.body_failure !== undefined) return failed(failureOf(answer.body_failure));

@@ -12,7 +12,7 @@ const CACHE = ["entries", "bytes"];
 const TEXTS = ["api_key", "access_token", "client_id", "client_secret", "user_agent", "api_version", "tenant"] as const;
 const KNOWN = [
   ...["base_url", "timeout_ms", "connect_timeout_ms", "deadline_ms", "backoff_base_ms", "backoff_cap_ms", "max_retries", "max_answer_bytes"],
-  ...["pacing", "trace", "budget", "breaker", "cache", "headers"],
+  ...["pacing", "trace", "budget", "breaker", "cache", "headers", "scope", "token_url", "tokens"],
   ...TEXTS,
 ];
 const CALL = ["timeout_ms", "deadline_ms", "max_retries", "idempotency_key", "accept", "trace_parent", "headers"];
@@ -41,10 +41,14 @@ export interface ClientList {
   readonly numbers: readonly (number | undefined)[];
   readonly texts: readonly (string | undefined)[];
   readonly mistakes: readonly string[];
+  /** The base URL as it is written before a path. */
+  readonly base: string;
+  /** The settings with what the environment adds. */
+  readonly given: Settings;
 }
 
 /** A client's settings as the engine takes them. Throws {@link CallFailed} of kind `config` where there are settings that are none. */
-export function clientList(settings: Settings): ClientList {
+export function clientList(settings: Settings, stored: boolean): ClientList {
   const { environment, ...given } = settings;
   const credentials = given.api_key ?? given.access_token ?? given.client_id ?? given.client_secret;
   for (const [name, variable] of Object.entries(VARIABLES) as [keyof typeof VARIABLES, string][]) {
@@ -66,7 +70,7 @@ export function clientList(settings: Settings): ClientList {
     if (given[name] === 0) mistakes.push(`the ${name.slice(0, -3).replace("_", " ")} is zero; give it a length`);
   }
   if (given.max_answer_bytes === 0) mistakes.push("the largest answer is zero bytes; give it a size");
-  if ((given.client_id === undefined) !== (given.client_secret === undefined)) mistakes.push("of `client_id` and `client_secret` one is missing; give both, or none");
+  if (given.client_id === undefined && given.client_secret !== undefined) mistakes.push("`client_id` is missing beside `client_secret`");
   const { breaker } = given;
   const budget = given.budget === false ? undefined : given.budget;
   const numbers = [
@@ -85,7 +89,10 @@ export function clientList(settings: Settings): ClientList {
       return "";
     }
   })();
-  return { numbers, texts: [base, ...TEXTS.map((name) => given[name]), ...(given.headers?.flat() ?? [])], mistakes };
+  // An id that is empty stands for tokens without one; of a secret the engine need only know that it is there.
+  const client = given.client_id ?? (stored || given.tokens !== undefined ? "" : undefined);
+  const told = { ...given, client_id: client, client_secret: given.client_secret && "" };
+  return { numbers, texts: [base, ...TEXTS.map((name) => told[name]), ...(given.headers?.flat() ?? [])], mistakes, base, given };
 }
 
 /** Throws where one call's settings hold what is none. */
