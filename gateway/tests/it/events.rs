@@ -96,7 +96,7 @@ async fn every_change_is_told_in_its_order_and_in_the_form_of_the_contract() {
     let transferred = events.iter().find(|event| event["type"] == "wallet.transferred").unwrap();
     assert_eq!(
         (&transferred["subject"], &transferred["data"]["debit"]["amount"]),
-        (&json!(wallet), &json!(100))
+        (&json!(wallet), &json!(-100))
     );
     assert_eq!(transferred["actorid"], user.id().await);
 }
@@ -214,7 +214,7 @@ async fn a_list_is_narrowed_by_type_subject_and_time_and_goes_on_by_its_cursor()
 async fn who_may_not_read_the_audit_trail_or_the_configuration_does_not_see_their_events() {
     let app = App::start().await;
     let admin = User::admin(&app).await;
-    let service = json!({ "name": "orders", "targets": ["http://127.0.0.1:9001"] });
+    let service = json!({ "name": "orders", "targets": [{ "url": "http://127.0.0.1:9001" }] });
     admin.post("/v1/services").json(service).send().await.expect(201);
     admin.wallet("EUR").await;
     let kinds = told(&admin, "").await;

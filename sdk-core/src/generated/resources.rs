@@ -3473,7 +3473,7 @@ impl Events<'_> {
     /// #
     /// let params = types::params::EventsStreamParams::default()
     ///     .with_type(vec!["wallet.*".to_owned()])
-    ///     .with_since("2026-11-01T00:00:00Z");
+    ///     .with_subject("wal_01a2027bd6807002a76a5b76a8f7af1f");
     /// let mut events = client.events().stream(&params).await?;
     /// while let Some(event) = events.next().await {
     ///     let event = event?;

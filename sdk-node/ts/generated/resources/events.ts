@@ -92,6 +92,8 @@ export interface EventsListParams {
    * Only events about this, such as a wallet's identifier.
    *
    * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
    */
   subject?: string | undefined;
   /**
@@ -126,6 +128,8 @@ export interface EventsStreamParams {
    * Only events about this, such as a wallet's identifier.
    *
    * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
    */
   subject?: string | undefined;
   /**
@@ -285,7 +289,7 @@ export class Events {
    *
    * for await (const event of client.events.stream({
    *   type: ["wallet.*"],
-   *   since: "2026-11-01T00:00:00Z",
+   *   subject: "wal_01a2027bd6807002a76a5b76a8f7af1f",
    * })) {
    *   console.log(event.data);
    * }

@@ -363,7 +363,10 @@ class Events(Resource):
 
         Example:
             ```python
-            with client.events.stream(type=["wallet.*"], since="2026-11-01T00:00:00Z") as events:
+            with client.events.stream(
+                type=["wallet.*"],
+                subject="wal_01a2027bd6807002a76a5b76a8f7af1f",
+            ) as events:
                 for event in events:
                     print(event.data)
             ```
@@ -731,7 +734,7 @@ class AsyncEvents(AsyncResource):
             ```python
             async with client.events.stream(
                 type=["wallet.*"],
-                since="2026-11-01T00:00:00Z",
+                subject="wal_01a2027bd6807002a76a5b76a8f7af1f",
             ) as events:
                 async for event in events:
                     print(event.data)

@@ -110,86 +110,17 @@ impl Body {
         }
     }
 
-/// May a client send a failed attempt again?
-    pub retry: Retry,
-    /// What one call takes from the caller's limit.
-    pub rate_cost: u32,
-    /// Whether it takes `Idempotency-Key`.
-    pub idempotency_key: bool,
-    /// The API version that brought it.
-    pub since: Option<&'static str>,
-    /// Present when it should not be used any more.
-    pub deprecated: Option<Deprecated>,
-}
-
-/// A path, query, header or form parameter.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Parameter {
-    /// As on the wire.
-    pub name: &'static str,
-    /// Where it goes.
-    pub location: Location,
-    /// How its text is read.
-    pub kind: Kind,
-    /// Whether it may be repeated (`name=a&name=b`).
-    pub repeated: bool,
-    /// Its default as JSON text; filled in when the request does not have it.
-    pub default: Option<&'static str>,
-}
-
-/// Where a parameter goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Location {
-    /// One path segment.
-    Path,
-    /// The query string.
-    Query,
-    /// A header.
-    Header,
-    /// A field of a form body.
-    Form,
-}
-
-/// How a parameter's text is read before it is validated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// As it stands.
-    String,
-    /// As a whole number.
-    Integer,
-    /// As a number.
-    Number,
-    /// `true` or `false`.
-    Boolean,
-}
-
-/// What a request carries.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Body {
-    /// Nothing.
-    None,
-    /// `application/json`.
-    Json,
-    /// `application/x-www-form-urlencoded` with these fields.
-    Form(&'static [Parameter]),
-    /// Bytes of this media type.
-    Bytes(&'static str),
-}
-
-impl Body {
-    /// The media type that the request must declare.
-    pub fn media_type(&self) -> Option<&'static str> {
-        match self {
-            Body::None => None,
-            Body::Json => Some("application/json"),
-            Body::Form(_) => Some("application/x-www-form-urlencoded"),
-            Body::Bytes(media_type) => Some(media_type),
-        }
-    }
-
-    /// Whether a `Content-Type` (parameters such as `charset` aside) is the one that the operation takes.
+    /// Whether a `Content-Type` (parameters such as `charset` aside) is the one that the operation takes. JSON may say more closely what it is, by the
+    /// suffix `+json` (RFC 6839, section 3.1).
     pub fn accepts(&self, content_type: &str) -> bool {
         let essence = content_type.split(';').next().unwrap_or_default().trim();
+        let is_json = || {
+            let subtype = essence.to_ascii_lowercase();
+            subtype.strip_prefix("application/").is_some_and(|subtype| subtype.ends_with("+json"))
+        };
+        if *self == Body::Json && is_json() {
+            return true;
+        }
         self.media_type().is_none_or(|expected| essence.eq_ignore_ascii_case(expected))
     }
 }
