@@ -156,9 +156,8 @@ async fn a_tenant_that_was_made_belongs_to_its_owner() {
     let (admin, stranger) = (app.register().await, app.register().await);
     let owner = json!({ "email": "grace@example.com", "name": "Grace", "password": PASSWORD });
     let tenant = json!({ "name": "Logistics", "description": "Lorries.", "owner": owner });
-    let made = admin.post("/v1/tenants").json(tenant.clone()).send().await.expect(201).json();
+    let made = admin.post("/v1/tenants").json(tenant).send().await.expect(201).json();
     assert_eq!(made["parent_id"], admin.tenant_id().await.as_str());
-    admin.post("/v1/tenants").json(tenant).send().await.problem(409, "email_taken");
     let path = format!("/v1/tenants/{}", made["id"].as_str().unwrap());
     let grace = User::login(&app, "grace@example.com", PASSWORD).await;
     // The owner sees it, whoever made it sees that it is there, and nobody sees the maker's or what is inside.
