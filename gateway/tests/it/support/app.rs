@@ -35,6 +35,13 @@ impl App {
         Self::start_in(tempfile::tempdir().unwrap(), change).await
     }
 
+    /// Another process's gateway on the same database, as far as one can be had without another process: it shares nothing else.
+    pub async fn beside(&self) -> Self {
+        let data_dir = self.gateway.config().data_dir.clone();
+        // A folder of its own is only what it removes when it is dropped.
+        Self::start_in(tempfile::tempdir().unwrap(), |config| config.data_dir = data_dir).await
+    }
+
     async fn start_in(directory: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
