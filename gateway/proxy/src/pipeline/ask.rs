@@ -107,8 +107,8 @@ async fn guarded(
             }
         }
     }
-    let result = forward::send(call, request, notes).await;
-    let now = Instant::now();
+    let result = forward::send(call, request, notes, begun).await;
+    let now = notes.heard.unwrap_or(begun);
     for permit in permits.into_iter().flatten() {
         match &result {
             Ok(answer) if answer.status().is_server_error() => permit.failure(now),
