@@ -118,24 +118,24 @@ pub(crate) struct Unanswered {
     pub(crate) refusal: Refusal,
     /// Whether the service failed; else the client did, or nobody was asked.
     pub(crate) failed: bool,
-    /// The request, if no target could be asked at all.
-    pub(crate) unasked: Option<Box<Request<Body>>>,
+    /// Whether no target could be asked at all; then the request is as it was.
+    pub(crate) unasked: bool,
 }
 
 /// Sends a request to one of a service's targets and hands back the answer's head with a body that streams.
 pub(crate) async fn send(
     call: &Call<'_>,
-    mut request: Request<Body>,
+    request: &mut Request<Body>,
     notes: &mut Notes,
     begun: Instant,
 ) -> Result<Response<Body>, Unanswered> {
     let upstream = call.upstream;
     let settings = &upstream.written;
-    let on_upgrade = call.upgrade.as_ref().map(|_| hyper::upgrade::on(&mut request));
+    let on_upgrade = call.upgrade.as_ref().map(|_| hyper::upgrade::on(&mut *request));
     let total = call.total.unwrap_or(settings.timeouts.total.0);
     let until = (!total.is_zero()).then(|| call.exchange.at + total);
-    let mut tries = retry::Tries::new(upstream, &mut request);
-    let mut upload = watch(call, &mut request);
+    let mut tries = retry::Tries::new(upstream, request);
+    let mut upload = watch(call, request);
     let path = request.uri().path_and_query().cloned();
     let host = request.headers().get(header::HOST).cloned();
     let mut tried: Vec<Arc<Target>> = Vec::new();
@@ -150,7 +150,7 @@ pub(crate) async fn send(
             headers: request.headers(),
         };
         let Some(picked) = upstream.service.pick(started, &by, &tried) else {
-            return Err(Unanswered { refusal: no_target(), failed: false, unasked: Some(Box::new(request)) });
+            return Err(Unanswered { refusal: no_target(), failed: false, unasked: true });
         };
         let limits = Limits {
             started,
@@ -161,8 +161,8 @@ pub(crate) async fn send(
         };
         let result = match upstream.endpoint(picked.target()) {
             Ok(endpoint) => {
-                aim(&mut request, &endpoint, settings.host, path.as_ref(), host.as_ref());
-                attempt(call, &endpoint, &mut request, &limits).await.map(|answer| (answer, endpoint))
+                aim(request, &endpoint, settings.host, path.as_ref(), host.as_ref());
+                attempt(call, &endpoint, request, &limits).await.map(|answer| (answer, endpoint))
             }
             Err(what) => Err(Failure { what, unsent: true }),
         };
@@ -173,9 +173,9 @@ pub(crate) async fn send(
         let failure = match result {
             Ok(((answer, via), endpoint)) => {
                 picked.report(Outcome::Answered(answer.status), latency, now);
-                if tries.after_answer(upstream, answer.status, &mut request) {
+                if tries.after_answer(upstream, answer.status, request) {
                     tried.push(Arc::clone(picked.target()));
-                    upload = watch(call, &mut request);
+                    upload = watch(call, request);
                     continue;
                 }
                 if answer.status == http::StatusCode::SWITCHING_PROTOCOLS {
@@ -192,11 +192,11 @@ pub(crate) async fn send(
         tracing::debug!(target = %picked.target().key(), what = %failure.what, "an exchange with a target failed");
         let of_client = failure.what.of_client();
         picked.report(if of_client { Outcome::Cancelled } else { Outcome::Failed }, latency, now);
-        match tries.after_failure(upstream, failure, &mut request) {
+        match tries.after_failure(upstream, failure, request) {
             Ok(Again::Unsent) => {}
-            Ok(Again::Anew) => upload = watch(call, &mut request),
+            Ok(Again::Anew) => upload = watch(call, request),
             Err(what) => {
-                return Err(Unanswered { refusal: what.refusal(), failed: !of_client, unasked: None });
+                return Err(Unanswered { refusal: what.refusal(), failed: !of_client, unasked: false });
             }
         }
         tried.push(Arc::clone(picked.target()));
@@ -404,7 +404,7 @@ fn switch(
     let hop = hop::strip(&mut head.headers);
     let (Some(upgrade), Some(client)) = (hop.upgrade, client) else {
         let refusal = What::Broken("an upgrade that nobody asked for".to_owned()).refusal();
-        return Err(Unanswered { refusal, failed: true, unasked: None });
+        return Err(Unanswered { refusal, failed: true, unasked: false });
     };
     head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     head.headers.insert(header::UPGRADE, upgrade);
@@ -426,7 +426,7 @@ fn finish(
     head.version = Version::HTTP_11;
     if !hop::has_known_coding(&head.headers) {
         let refusal = What::Broken("an unknown transfer coding".to_owned()).refusal();
-        return Err(Unanswered { refusal, failed: true, unasked: None });
+        return Err(Unanswered { refusal, failed: true, unasked: false });
     }
     hop::strip(&mut head.headers);
     if let Some(cookie) = picked.cookie() {
