@@ -1,4 +1,4 @@
-//! The ordinary requests of HTTP/1.1: a whole head in one piece, without a body and without a wish of its own for the connection. They are most of all requests,
+//! The ordinary requests of HTTP/1.1: a whole head in one piece, without a body and without a wish for the connection but that it ends. They are most of all requests,
 //! and here they cost a parse and a write; a connection that waits between them keeps no buffer.
 //!
 //! Anything else (a head that comes in pieces, a body, an upgrade, an expectation, HTTP/1.0, what is no HTTP) is handed over to hyper together with the
@@ -83,7 +83,7 @@ where
                 return Left::Ended;
             }
         }
-        let Some((request, length)) = ordinary(&line.rest) else {
+        let Some(Ordinary { request, length, close }) = ordinary(&line.rest) else {
             return Left::Unusual(line.stream, line.rest);
         };
         // The next one is not to keep this one's bytes, nor the other way round.
@@ -100,7 +100,7 @@ where
         });
         let Some(response) = answered.await else { return Left::Ended };
         drop(answer);
-        let mut reply = Reply::new(response, head_only, line.stopping);
+        let mut reply = Reply::new(response, head_only, close || line.stopping);
         let written = std::future::poll_fn(|context| {
             if let Poll::Ready(written) = reply.poll_write(&mut line.stream, context) {
                 return Poll::Ready(written.is_ok());
@@ -141,8 +141,17 @@ impl<S: AsyncRead + Unpin> Line<S> {
     }
 }
 
-/// The request that these bytes begin with, and its length, if it is an ordinary one.
-fn ordinary(bytes: &Bytes) -> Option<(Request<Body>, usize)> {
+/// A request.
+struct Ordinary {
+    request: Request<Body>,
+    /// Its bytes.
+    length: usize,
+    /// Whether it is to be the last one of its connection.
+    close: bool,
+}
+
+/// The request that these bytes begin with, if it is an ordinary one.
+fn ordinary(bytes: &Bytes) -> Option<Ordinary> {
     let mut places = [httparse::EMPTY_HEADER; MOST];
     let mut parsed = httparse::Request::new(&mut places);
     let Ok(httparse::Status::Complete(length)) = parsed.parse(bytes) else { return None };
@@ -155,9 +164,16 @@ fn ordinary(bytes: &Bytes) -> Option<(Request<Body>, usize)> {
     let method = Method::from_bytes(method.as_bytes()).ok().filter(|method| *method != Method::CONNECT)?;
     let uri = Uri::from_maybe_shared(bytes.slice_ref(path.as_bytes())).ok()?;
     let mut headers = HeaderMap::with_capacity(parsed.headers.len() + 8);
+    let mut close = false;
     for one in parsed.headers.iter() {
         let name = HeaderName::from_bytes(one.name.as_bytes()).ok()?;
-        if is_unusual(&name) {
+        if name == header::CONNECTION {
+            let ends = one.value.eq_ignore_ascii_case(b"close");
+            if !ends && !one.value.eq_ignore_ascii_case(b"keep-alive") {
+                return None;
+            }
+            close |= ends;
+        } else if is_unusual(&name) {
             return None;
         }
         let value = HeaderValue::from_maybe_shared(bytes.slice_ref(one.value)).ok()?;
@@ -166,7 +182,7 @@ fn ordinary(bytes: &Bytes) -> Option<(Request<Body>, usize)> {
     let mut request = Request::new(Body::empty());
     (*request.method_mut(), *request.uri_mut(), *request.version_mut()) = (method, uri, Version::HTTP_11);
     *request.headers_mut() = headers;
-    Some((request, length))
+    Some(Ordinary { request, length, close })
 }
 
 /// Whether a header frames a body or wants something of the connection.
@@ -174,7 +190,6 @@ fn is_unusual(name: &HeaderName) -> bool {
     [
         header::CONTENT_LENGTH,
         header::TRANSFER_ENCODING,
-        header::CONNECTION,
         header::UPGRADE,
         header::EXPECT,
         header::TE,
@@ -250,8 +265,8 @@ mod tests {
     #[test]
     fn only_what_is_whole_and_has_no_wishes_is_ordinary() {
         let text = "GET /a?b HTTP/1.1\r\nHost: x\r\nX-A: 1\r\nx-a: 2\r\n\r\nrest";
-        let (request, length) = ordinary(&Bytes::from(text)).unwrap();
-        assert_eq!((request.uri().to_string(), length), ("/a?b".to_owned(), text.len() - 4));
+        let Ordinary { request, length, close } = ordinary(&Bytes::from(text)).unwrap();
+        assert_eq!((request.uri().to_string(), length, close), ("/a?b".to_owned(), text.len() - 4, false));
         assert_eq!(request.headers().get_all("x-a").iter().collect::<Vec<_>>(), ["1", "2"]);
         for cut in 0..length {
             assert!(ordinary(&Bytes::from(&text[..cut])).is_none(), "{cut}");
@@ -259,7 +274,8 @@ mod tests {
         for line in [
             "Content-Length: 0",
             "Transfer-Encoding: chunked",
-            "Connection: close",
+            "Connection: close, x-a",
+            "Connection: upgrade",
             "Upgrade: websocket",
             "Expect: 100-continue",
             "TE: trailers",
@@ -270,6 +286,8 @@ mod tests {
             let text = format!("GET / HTTP/1.1\r\nHost: x\r\n{line}\r\n\r\n");
             assert!(ordinary(&Bytes::from(text)).is_none(), "{line}");
         }
+        let last = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Close\r\n\r\n";
+        assert!(ordinary(&Bytes::from(last)).unwrap().close);
         for text in [
             "GET / HTTP/1.0\r\nHost: x\r\n\r\n",
             "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n",
