@@ -38,8 +38,14 @@ impl App {
     /// Another process's gateway on the same database, as far as one can be had without another process: it shares nothing else.
     pub async fn beside(&self) -> Self {
         let data_dir = self.gateway.config().data_dir.clone();
+        let issuer = format!("http://{}", self.address);
         // A folder of its own is only what it removes when it is dropped.
-        Self::start_in(tempfile::tempdir().unwrap(), |config| config.data_dir = data_dir).await
+        let directory = tempfile::tempdir().unwrap();
+        Self::start_in(directory, |config| {
+            config.data_dir = data_dir;
+            config.oauth.issuer = Some(issuer);
+        })
+        .await
     }
 
     async fn start_in(directory: TempDir, change: impl FnOnce(&mut Config)) -> Self {
