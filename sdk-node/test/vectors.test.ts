@@ -64,7 +64,7 @@ onEach("the shared vectors", (engine) => {
         if (["call", "tokens"].includes(file.runner)) return [observable(input, expected), await call(engine, input)];
         if (run === undefined) throw new Error(`there is no runner ${file.runner}`);
         const outcome = await run(engine, input, expected);
-        return [shown(expected, outcome), outcome];
+        return [file.runner === "sign_in" ? expected : shown(expected, outcome), outcome];
       });
       assert.deepEqual(found, []);
     });
