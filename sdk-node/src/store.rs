@@ -49,7 +49,8 @@ impl Store {
 }
 
 fn said(reply: Option<Reply>) -> Result<Option<String>, StoreError> {
-    let text = reply.and_then(|reply| reply.text).ok_or("it was not asked: its call or its environment is gone")?;
+    let text =
+        reply.and_then(|reply| reply.text).ok_or("it was not asked: its call or its environment is gone")?;
     let Said { kept, error } = serde_json::from_str(&text)?;
     error.map_or(Ok(kept), |error| Err(error.into()))
 }
