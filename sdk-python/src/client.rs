@@ -116,7 +116,7 @@ impl Client {
         let hooked = before.is_some() || after.is_some() || store.is_some();
         let interceptor = Hooks::interceptor(before, after);
         let settings = Settings::parse(settings).map(|settings| match store {
-            Some(store) => settings.with_token_store(Store::new(store)),
+            Some(store) => settings.with_token_store(Store::of(store)),
             None => settings,
         });
         let origin = settings.and_then(|settings| Origin::root(settings, interceptor));

@@ -30,7 +30,7 @@ pub(crate) struct Told {
 }
 
 impl Store {
-    pub(crate) fn new(function: Py<PyAny>) -> Arc<dyn TokenStore> {
+    pub(crate) fn of(function: Py<PyAny>) -> Arc<dyn TokenStore> {
         Arc::new(Self { function: Arc::new(function) })
     }
 
