@@ -162,7 +162,7 @@ mod tests {
 
     fn store(name: &str) -> (FileTokenStore, PathBuf) {
         let folder = std::env::temp_dir().join(format!("waypost-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all(&folder).ok();
         (FileTokenStore::new(folder.join("tokens.json")), folder)
     }
 

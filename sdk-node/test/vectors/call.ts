@@ -4,7 +4,7 @@
  *
  * What is left out: of a call with `cancel_at_ms`, the moment and the attempts. Virtual time passes at once, so a caller cannot give up in its
  * middle: here the caller gives up when the answer of the first attempt is there, which is before the wait that follows it, or when its token is asked for. A call that is
- * given up is dropped at once, and nobody is left to tell of its attempts. Of a call that gets a token: the waits before token requests.
+ * given up is dropped at once, and nobody is left to tell of its attempts.
  */
 
 import { inspect } from "node:util";
@@ -66,7 +66,11 @@ export function observable(input: Json, expected: unknown): unknown {
   const calls = input["calls"] as Json[];
   if (!calls.some((one) => "cancel_at_ms" in one)) return expected;
   const told = (expected as { calls: Json[] }).calls;
-  return { ...(expected as Json), calls: told.map(({ attempts, ...rest }, place) => ("cancel_at_ms" in (calls[place] ?? {}) ? rest : { ...rest, attempts })) };
+  return { ...(expected as Json), calls: told.map((one, place) => ("cancel_at_ms" in (calls[place] ?? {}) ? { ...one, attempts: undefined } : one)).map(defined) };
+}
+
+function defined(object: Json): Json {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
 }
 
 /** A token store that others may put something into, and that may fail. */
@@ -133,11 +137,14 @@ async function oneCall(
   }
   const made = fake.requests.slice(first);
   const sent = made.filter((request) => request.operation !== "oauth_token");
+  // Nobody is told of waits before token requests; here nothing else takes time between two of them.
+  const asked = made.filter((request) => request.operation === "oauth_token");
+  const waited = asked.slice(1).map(({ atMs }, place) => Math.round((atMs - (asked[place]?.atMs ?? 0)) * 1e3) / 1e3);
   const attempts = told["attempts"] as { delay_ms: number }[] | undefined;
   const keys = sent.map((request) => request.headers.get("idempotency-key"));
   return {
     sent: sent.length,
-    waits_ms: (attempts ?? []).map(({ delay_ms }) => delay_ms).filter((wait) => wait > 0),
+    waits_ms: [...waited, ...(attempts ?? []).map(({ delay_ms }) => delay_ms)].filter((wait) => wait > 0),
     timeouts_ms: sent.map(({ timeoutMs }) => timeoutMs),
     // A sum of waits that are no whole milliseconds, in floating point: to the microsecond.
     elapsed_ms: Math.round((fake.now() - since) * 1e3) / 1e3,
@@ -146,9 +153,7 @@ async function oneCall(
     sent_headers: Object.fromEntries(
       ["if-none-match", "idempotency-key", "traceparent", "authorization", "x-api-key"].map((name) => [name, sent.at(-1)?.headers.get(name) ?? null]),
     ),
-    token_requests: made
-      .filter((request) => request.operation === "oauth_token")
-      .map(({ url, headers, body }) => ({ url, authorization: headers.get("authorization"), body })),
+    token_requests: asked.map(({ url, headers, body }) => ({ url, authorization: headers.get("authorization"), body })),
     ...told,
   };
 }

@@ -118,7 +118,7 @@ class _Shared:
 
     def _prepared(self, request: Mapping[str, Any]) -> tuple[Any, tuple[Any, ...]]:
         """A request, for the engine's client of its origin: the client, and what it is called with."""
-        url = urlsplit(request["url"])
+        url = urlsplit(str(request["url"]))
         origin = f"{url.scheme}://{url.netloc}"
         if origin not in self._clients:
             self._clients[origin] = self._client(origin)
