@@ -14,6 +14,7 @@ use crate::auth::{Auth, AuthError};
 use crate::config::Config;
 use crate::control::{self, Control};
 use crate::data_plane::DataPlane;
+use crate::events::Bus;
 use crate::generated::OPERATIONS;
 use crate::http::{Caller, Error};
 use crate::oauth::{KeyError, OAuth};
@@ -37,6 +38,7 @@ const PRUNE: Duration = Duration::from_secs(15 * 60);
 pub struct Gateway {
     pub(crate) config: Arc<Config>,
     pub(crate) store: Store,
+    pub(crate) events: Arc<Bus>,
     pub(crate) secrets: Secrets,
     pub(crate) auth: Auth,
     pub(crate) api_key_usage: Usage,
@@ -90,11 +92,13 @@ impl Gateway {
         let outbound = Outbound::new(&config.outbound)?;
         let oauth = OAuth::open(&config, &store, &secrets, &outbound).await?;
         let revision = control::storage::revision(store.system(System::DataPlane)).await?;
+        let events = Arc::new(Bus::open(&store).await?);
         let control = Control::new(control::storage::parts(store.system(System::DataPlane)).await?, revision);
         Ok(Self {
             auth,
             secrets,
             store,
+            events,
             api_key_usage: Usage::default(),
             refusals: Noted::default(),
             metrics: Metrics::new(OPERATIONS.iter().map(|operation| operation.id)),
@@ -116,6 +120,11 @@ impl Gateway {
     /// The effective configuration.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The bus: who in this process is told of events. [`Gateway::housekeeping`] keeps it running.
+    pub fn events(&self) -> &Arc<Bus> {
+        &self.events
     }
 
     /// The store, for tools and tests that look under the surface.
@@ -175,13 +184,18 @@ impl Gateway {
         let _shown = self.serving.address.set(address);
     }
 
-    /// Says in health reports that the gateway is about to stop, so that balancers send no more.
+    /// Says in health reports that the gateway is about to stop, so that balancers send no more, and ends streams of events.
     pub fn draining(&self) {
         self.serving.draining.store(true, Ordering::Relaxed);
+        self.events.close();
     }
 
-    /// Writes what is kept in memory and removes what has expired, for as long as it is polled.
+    /// Tells of events, writes what is kept in memory and removes what has expired, for as long as it is polled.
     pub async fn housekeeping(&self) {
+        tokio::join!(self.events.run(&self.store), self.keep_house());
+    }
+
+    async fn keep_house(&self) {
         let mut flush = tokio::time::interval(FLUSH);
         let mut prune = tokio::time::interval(PRUNE);
         let mut follow = tokio::time::interval(FOLLOW);
@@ -218,6 +232,8 @@ impl Gateway {
 
     async fn prune(&self) -> Result<(), StoreError> {
         self.prune_analytics().await?;
+        let retention = i64::try_from(self.config.events.retention.as_micros()).unwrap_or(i64::MAX);
+        self.events.expire(&self.store, self.store.now().saturating_sub(retention)).await?;
         let answers = self.store.prune(self.store.now()).await?;
         tracing::debug!(answers, "removed recorded answers that have expired");
         self.auth.known.sweep(self.store.now());

@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod config;
 pub mod data_plane;
+pub mod events;
 pub mod gateway;
 pub mod http;
 pub mod outbound;

@@ -1,5 +1,10 @@
 //! The example that signs in, run as its user would, against the real gateway. The person's part, signing in and agreeing, is played by forms.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails is to say where")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that fails is to say where"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -69,8 +74,17 @@ impl World {
         let folder = std::env::temp_dir().join(format!("waypost-example-{name}-{unique}"));
         fs::create_dir_all(&folder).unwrap();
         let mut command = program(&binary());
-        command.args(["serve", "--listen", "127.0.0.1:0", "--durability", "normal", "--set", "rate_limits.enabled=false"]);
-        let mut gateway = command.arg("--data-dir").arg(folder.join("data")).stderr(Stdio::null()).spawn().unwrap();
+        command.args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--durability",
+            "normal",
+            "--set",
+            "rate_limits.enabled=false",
+        ]);
+        let mut gateway =
+            command.arg("--data-dir").arg(folder.join("data")).stderr(Stdio::null()).spawn().unwrap();
         let mut said = lines(gateway.stdout.take().unwrap());
         let url = loop {
             let line = said.recv().await.expect("the gateway ended before it listened");
@@ -132,18 +146,28 @@ impl World {
     async fn agree(&self, address: &str) -> String {
         let mut browser = Browser { world: self, cookies: BTreeMap::new() };
         let (page, _) = browser.ask(address, None).await;
-        let form = [("email", &*self.email), ("password", PASSWORD), ("csrf_token", &field(&page, "csrf_token")), ("return_to", &field(&page, "return_to"))];
+        let form = [
+            ("email", &*self.email),
+            ("password", PASSWORD),
+            ("csrf_token", &field(&page, "csrf_token")),
+            ("return_to", &field(&page, "return_to")),
+        ];
         let (_, back) = browser.ask(&format!("{}/oauth/sign_in", self.url), Some(&form)).await;
         let (asked, _) = browser.ask(&format!("{}{back}", self.url), None).await;
         let token = field(&asked, "csrf_token");
         if asked.contains("name=\"request\"") {
-            let form = [("csrf_token", &*token), ("request", &field(&asked, "request")), ("decision", "allow")];
+            let form =
+                [("csrf_token", &*token), ("request", &field(&asked, "request")), ("decision", "allow")];
             return browser.ask(&format!("{}/oauth/authorize", self.url), Some(&form)).await.1;
         }
         let device = format!("{}/oauth/device", self.url);
         let form = [("csrf_token", &*token), ("user_code", &field(&asked, "user_code"))];
         let (shown, _) = browser.ask(&device, Some(&form)).await;
-        let form = [("csrf_token", &*field(&shown, "csrf_token")), ("user_code", &field(&shown, "user_code")), ("decision", "allow")];
+        let form = [
+            ("csrf_token", &*field(&shown, "csrf_token")),
+            ("user_code", &field(&shown, "user_code")),
+            ("decision", "allow"),
+        ];
         browser.ask(&device, Some(&form)).await.1
     }
 }
@@ -157,12 +181,14 @@ struct Browser<'w> {
 impl Browser<'_> {
     /// The page, and where the browser is sent.
     async fn ask(&mut self, address: &str, form: Option<&[(&str, &str)]>) -> (String, String) {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let http = &self.world.http;
         let request = match form {
             None => http.get(address).header("sec-fetch-site", "none"),
             Some(form) => {
-                let body: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+                let body: Vec<String> =
+                    form.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
                 let request = http.post(address).header("sec-fetch-site", "same-origin");
                 request.header("content-type", "application/x-www-form-urlencoded").body(body.join("&"))
             }
@@ -183,9 +209,15 @@ fn text(value: &Value) -> String {
 
 /// The value of a field of a page, where it has one.
 fn field(page: &str, name: &str) -> String {
-    let rest = page.split(&format!("name=\"{name}\"")).nth(1).unwrap_or_else(|| panic!("no {name} in {page}"));
+    let rest =
+        page.split(&format!("name=\"{name}\"")).nth(1).unwrap_or_else(|| panic!("no {name} in {page}"));
     let value = rest.split("value=\"").nth(1).unwrap().split('"').next().unwrap();
-    value.replace("&quot;", "\"").replace("&#39;", "'").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    value
+        .replace("&quot;", "\"")
+        .replace("&#39;", "'")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
 }
 
 fn encoded(text: &str) -> String {
@@ -207,7 +239,8 @@ async fn a_program_signs_in_for_itself_by_its_id_and_secret() {
 }
 
 #[tokio::test]
-async fn a_person_signs_in_by_their_browser_and_on_another_device_and_the_tokens_of_the_file_are_renewed_later() {
+async fn a_person_signs_in_by_their_browser_and_on_another_device_and_the_tokens_of_the_file_are_renewed_later()
+ {
     let world = World::begin("person").await;
     let grants = ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"];
     let client = world.client("public", &grants, &["http://127.0.0.1/callback"]).await;
@@ -223,7 +256,8 @@ async fn a_person_signs_in_by_their_browser_and_on_another_device_and_the_tokens
     let said = world.run(&["browser", path], &client, by_browser).await;
     assert!(said.ends_with("Signed in: 0 wallets\n"), "{said}");
     let on_a_device = async |line: &str| {
-        if let Some((url, code)) = line.strip_prefix("Visit ").and_then(|line| line.split_once(" and type ")) {
+        if let Some((url, code)) = line.strip_prefix("Visit ").and_then(|line| line.split_once(" and type "))
+        {
             world.agree(&format!("{url}?user_code={code}")).await;
         }
     };

@@ -8,8 +8,9 @@ mod handler;
 mod noted;
 mod storage;
 
-use waypost_types::{AuditOutcome, AuditType};
+use waypost_types::{AuditOutcome, AuditType, SecurityChange};
 
+use crate::events::{self, Fact};
 use crate::http::{Caller, Context};
 use crate::secrets::id;
 use crate::store::{SystemTx, WriteTx};
@@ -45,9 +46,20 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Records what the request's caller did, in the transaction that does it.
+/// Records what the request's caller did, in the transaction that does it, and tells of it where it is an event as well.
 pub(crate) async fn record(tx: &mut WriteTx, context: &Context, entry: Entry<'_>) -> Result<(), sqlx::Error> {
-    storage::insert(tx, &event(context, entry, AuditOutcome::Success)).await
+    let kind = entry.kind.clone();
+    let event = event(context, entry, AuditOutcome::Success);
+    storage::insert(tx, &event).await?;
+    let change = SecurityChange {
+        credential_id: event.credential_id,
+        detail: event.detail,
+        ..SecurityChange::new(event.subject_id.unwrap_or_default())
+    };
+    match Fact::of_audit(&kind, &change) {
+        Some(fact) => events::record(tx, context, fact).await,
+        None => Ok(()),
+    }
 }
 
 /// Records what nobody in particular was refused, about the account that it was about.

@@ -11,6 +11,8 @@ pub(crate) fn permissions(role: &str) -> &'static [&'static str] {
         "admin" => &["*"],
         "manager" => &[
             "api_keys:*",
+            "events:read",
+            "events:write",
             "oauth_clients:*",
             "payments:*",
             "rate_limits:read",

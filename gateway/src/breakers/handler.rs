@@ -8,6 +8,7 @@ use waypost_types::{Breaker, BreakerPage, OpenBreaker, ResetBreaker};
 
 use crate::Gateway;
 use crate::control::page::page;
+use crate::events::{self, Fact};
 use crate::generated::{BreakersApi, Success};
 use crate::http::{Context, Error};
 
@@ -50,11 +51,12 @@ impl Gateway {
         found.map(|status| status.name).ok_or_else(|| no_breaker(name))
     }
 
-    /// Logs what was done by hand, and records the answer under the request's idempotency key, where it came with one.
+    /// Logs what was done by hand, tells of it, and records the answer under the request's idempotency key, where it came with one.
     async fn by_hand(
         &self,
         context: &Context,
         done: &'static str,
+        fact: fn(&Breaker) -> Fact<'_>,
         reason: Option<&str>,
         answer: Breaker,
     ) -> Result<Success<Breaker>, Error> {
@@ -68,9 +70,9 @@ impl Gateway {
             reason,
             "a breaker was set by hand"
         );
-        if context.idempotency().is_some() {
-            self.store.begin(context).await?.commit(&answer).await?;
-        }
+        let mut tx = self.store.begin(context).await?;
+        events::record(&mut tx, context, fact(&answer)).await?;
+        tx.commit(&answer).await?;
         Ok(Success(answer))
     }
 }
@@ -107,7 +109,14 @@ impl BreakersApi<Context, Error> for Gateway {
     ) -> Result<Success<Breaker>, Error> {
         let name = self.breaker_called(&breaker_name)?;
         let status = self.proxy()?.reset_breaker(&name).ok_or_else(|| no_breaker(&breaker_name))?;
-        self.by_hand(&context, "reset", body.reason.as_deref(), breaker(&status)).await
+        self.by_hand(
+            &context,
+            "reset",
+            |breaker| Fact::BreakerReset(breaker),
+            body.reason.as_deref(),
+            breaker(&status),
+        )
+        .await
     }
 
     async fn breakers_open(
@@ -119,6 +128,13 @@ impl BreakersApi<Context, Error> for Gateway {
         let name = self.breaker_called(&breaker_name)?;
         let length = body.seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
         let status = self.proxy()?.open_breaker(&name, length).ok_or_else(|| no_breaker(&breaker_name))?;
-        self.by_hand(&context, "open", body.reason.as_deref(), breaker(&status)).await
+        self.by_hand(
+            &context,
+            "open",
+            |breaker| Fact::BreakerOpened(breaker),
+            body.reason.as_deref(),
+            breaker(&status),
+        )
+        .await
     }
 }

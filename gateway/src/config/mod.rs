@@ -61,6 +61,8 @@ pub struct Config {
     pub analytics: AnalyticsConfig,
     /// What is kept of what somebody may have to answer for.
     pub audit: AuditConfig,
+    /// What is kept of what happened.
+    pub events: EventsConfig,
     /// How often a caller may call, by tier.
     pub rate_limits: RateLimitsConfig,
     /// Pages of other origins.
@@ -267,6 +269,16 @@ pub struct AnalyticsConfig {
     pub retention: Duration,
 }
 
+/// `[events]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EventsConfig {
+    /// How long events are kept.
+    pub retention: Duration,
+    /// How often a stream says that it lives.
+    pub heartbeat: Duration,
+}
+
 /// `[rate_limits]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -373,6 +385,10 @@ impl Default for Config {
             },
             analytics: AnalyticsConfig { retention: Duration::from_secs(30 * 86_400) },
             audit: AuditConfig { retention: Duration::from_secs(400 * 86_400) },
+            events: EventsConfig {
+                retention: Duration::from_secs(30 * 86_400),
+                heartbeat: Duration::from_secs(10),
+            },
             rate_limits: RateLimitsConfig {
                 enabled: true,
                 anonymous: Rates { per_second: None, per_minute: Some(100), per_hour: None, per_day: None },

@@ -231,6 +231,20 @@ pub(super) static SETTINGS: &[Setting] = &[
         DAY,
         Duration::from_secs(3_660 * 86_400)
     ),
+    span!(
+        "events.retention",
+        "How long events are kept.",
+        events.retention,
+        HOUR,
+        Duration::from_secs(3_650 * 86_400)
+    ),
+    span!(
+        "events.heartbeat",
+        "How often a stream of events says that it lives.",
+        events.heartbeat,
+        SECOND,
+        HOUR
+    ),
     setting!("rate_limits.enabled", "Keep rate limits.", rate_limits.enabled, boolean, |value: &bool| {
         Some(value.to_string())
     }),

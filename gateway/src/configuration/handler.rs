@@ -81,7 +81,7 @@ impl ConfigApi<Context, Error> for Gateway {
         let wanted = body.revision;
         let applied = self.change_config(
             &context,
-            "apply",
+            None,
             |revision| match wanted {
                 Some(wanted) if wanted != revision.number => {
                     let now = revision.number;

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 use waypost_proxy::config::{Fault, Level};
+use waypost_types::ConfigChange;
 
 use super::layers::{ApiLayer, Kind};
 use super::{Compiled, Revision, Source, View, faults, storage};
 use crate::Gateway;
+use crate::events::{self, Fact};
 use crate::http::{Context, Error};
 use crate::store::{StoreError, System};
 
@@ -35,10 +37,9 @@ impl Gateway {
         edit: impl FnOnce(&mut ApiLayer, i64) -> Result<(), Error> + Send,
         answer: impl FnOnce(&View) -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
-        let action = format!("{} {} {}", change.verb, change.kind.name(), change.name);
         self.change_config(
             context,
-            &action,
+            Some(change),
             |_| Ok(()),
             |layer, view, now| {
                 managed_by_file(view, change.kind, change.name)?;
@@ -50,17 +51,21 @@ impl Gateway {
         .await
     }
 
-    /// Changes the layer as a whole. `permit` looks at the revision first, `accept` at what would hold.
+    /// Changes the layer, a part of it or as a whole. `permit` looks at the revision first, `accept` at what would hold.
     pub(crate) async fn change_config<T: Serialize>(
         &self,
         context: &Context,
-        action: &str,
+        part: Option<Change<'_>>,
         permit: impl FnOnce(&Revision) -> Result<(), Error> + Send,
         edit: impl FnOnce(&mut ApiLayer, &View, i64) -> Result<(), Error> + Send,
         accept: impl FnOnce(&Compiled, &Compiled) -> Result<(), Error> + Send,
         answer: impl FnOnce(&View) -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
         let identity = context.identity()?;
+        let action = part.map_or_else(
+            || "apply".to_owned(),
+            |change| format!("{} {} {}", change.verb, change.kind.name(), change.name),
+        );
         let author = Author { name: &identity.user_id, request_id: Some(context.request_id()) };
         let mut tx = self.store.begin_system_for(context, System::DataPlane).await?;
         let before = storage::parts(tx.connection()).await?;
@@ -71,13 +76,25 @@ impl Gateway {
         edit(&mut after, &view, tx.now())?;
         let compiled = view.with(&after);
         accept(&compiled, &view.with(&before))?;
-        let revision = storage::save(&mut tx, &before, &after, revision.number, author, action).await?;
+        let revision = storage::save(&mut tx, &before, &after, revision.number, author, &action).await?;
         let mut draft = (*view).clone();
         draft.api = after.clone().into();
         draft.revision = revision.clone();
         draft.config = compiled.config.into();
         draft.clashes = compiled.clashes.into();
         let answer = answer(&draft)?;
+        let mut tx = tx.in_tenant(identity.tenant_id.as_str());
+        let told = ConfigChange {
+            name: part.map(|change| change.name.to_owned()),
+            ..ConfigChange::new(revision.number, action.as_str())
+        };
+        let fact = match part.map(|change| change.kind) {
+            Some(Kind::Service) => Fact::ServiceChanged(&told),
+            Some(Kind::Route) => Fact::RouteChanged(&told),
+            Some(Kind::Tier) => Fact::LimitChanged(&told),
+            None => Fact::ConfigChanged(&told),
+        };
+        events::record(&mut tx, context, fact).await?;
         tx.commit(&answer).await?;
         tracing::info!(
             revision = revision.number,

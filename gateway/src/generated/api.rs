@@ -1072,6 +1072,89 @@ pub trait PaymentsApi<C, E>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Success<::waypost_types::Payment>, E>> + Send;
 }
 
+/// What happened - told in the transaction that did it, kept, listed, and streamed; the platform's events and the tenant's own.
+pub trait EventsApi<C, E>: Send + Sync + 'static {
+    /// Publish an event
+    ///
+    /// `POST /v1/events`
+    ///
+    /// Publishes an event of the tenant's own: whoever may read events finds it in the list and the stream, behind every event that was there. The body is an event of
+    /// CloudEvents 1.0 in its JSON format, as `application/json` or `application/cloudevents+json`; only `type` and `data` have to be given. A publisher that
+    /// gives `id` as well is protected by it: a second event of the same `source` and `id` is not another one, and the first is answered again. Attributes
+    /// that are not listed here are refused, not dropped.
+    ///
+    /// Types have at least one dot. The platform's own areas (`wallet`, `payment`, `auth`, `key`, `service_token`, `role`, `user`, `tenant`, `service`, `route`,
+    /// `limit`, `config`, `breaker`, `medcard`, `claim`, `connection`, `webhook`, `channel`, `notification`, `message`, `event`, `waypost`) are refused with 422
+    /// `reserved_event_type`, so that nobody can tell of what did not happen. Refused with 422 `validation_failed` for `data` of more than 256 KiB.
+    fn events_publish(
+        &self,
+        context: C,
+        body: ::waypost_types::PublishEvent,
+    ) -> impl Future<Output = Result<Created<::waypost_types::CustomEvent>, E>> + Send;
+    /// List events
+    ///
+    /// `GET /v1/events`
+    ///
+    /// Lists what happened in the caller's tenant, newest first: the platform's events and the tenant's own. Of each it is the event as it is streamed. Events of
+    /// one tenant are in the order of the changes that they tell of, and so are their ids. What happened to accounts, credentials, roles and tenants is shown to callers who
+    /// hold `audit:read` as well, and what happened to the data plane to those who hold `config:read`; to others it is as if it were not there.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list under the same filters.
+    fn events_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::EventsListParams,
+    ) -> impl Future<Output = Result<Success<::waypost_types::EventPage>, E>> + Send;
+    /// List event types
+    ///
+    /// `GET /v1/events/types`
+    ///
+    /// Lists the types of the platform's events with what each tells of, and after them the types that the tenant published and that are still kept, up to 200.
+    fn events_types(
+        &self,
+        context: C,
+    ) -> impl Future<Output = Result<Success<::waypost_types::EventTypeList>, E>> + Send;
+    /// Stream events
+    ///
+    /// `GET /v1/events/stream`
+    ///
+    /// Streams events as they happen (`text/event-stream`, HTML Living Standard, section 9.2): the `id` is the event's, the `data` the event as JSON. Streams begin
+    /// with what comes next; after the event in `Last-Event-ID`, or at `since`, with everything from there on that is still kept. No event is left out, and none
+    /// comes twice in one stream. A reader that is away resumes with the last id that it saw, which browsers do by themselves.
+    ///
+    /// Between events a comment says every 10 seconds, unless the gateway is configured otherwise, that the stream lives. Who sees which events is as in `events_list`. A reader that takes nothing for 30 seconds is dropped; every stream ends after 15
+    /// minutes, so that whoever lost access stops reading, and when the gateway shuts down: all of them resume. Refused with 429 `too_many_streams` above 100
+    /// streams of one tenant at a gateway, and with 422 `validation_failed` for a `Last-Event-ID` that is no event's id.
+    fn events_stream(
+        &self,
+        context: C,
+        params: ::waypost_types::params::EventsStreamParams,
+    ) -> impl Future<Output = Result<Streamed, E>> + Send;
+    /// Remove old events
+    ///
+    /// `POST /v1/events/prune`
+    ///
+    /// Removes the tenant's events of before a time for good, all or some types, up to 10,000 a call; `has_more` says whether to call again. It is done in small steps, so
+    /// that nobody waits for it. Without it events are removed when they are older than the gateway's `events.retention`, 30 days unless set.
+    fn events_prune(
+        &self,
+        context: C,
+        body: ::waypost_types::PruneEvents,
+    ) -> impl Future<Output = Result<Success<::waypost_types::PrunedEvents>, E>> + Send;
+    /// Get an event
+    ///
+    /// `GET /v1/events/{event_id}`
+    ///
+    /// Gives one event of the caller's tenant.
+    ///
+    /// Refused with 404 `not_found` for an event that is not there, is not kept any more, or is another tenant's.
+    fn events_get(
+        &self,
+        context: C,
+        event_id: String,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Event>, E>> + Send;
+}
+
 /// What the data plane forwards requests to, each with its targets, how they are balanced and how they are.
 pub trait ServicesApi<C, E>: Send + Sync + 'static {
     /// Add a service
@@ -1508,6 +1591,9 @@ pub trait Api<
     > + PaymentsApi<
         C,
         E,
+    > + EventsApi<
+        C,
+        E,
     > + ServicesApi<
         C,
         E,
@@ -1530,7 +1616,7 @@ where
     T: SystemApi<C, E> + AuthApi<C, E> + SessionsApi<C, E> + ApiKeysApi<C, E>
         + ServiceTokensApi<C, E> + UsersApi<C, E> + RolesApi<C, E> + PermissionsApi<C, E>
         + TenantsApi<C, E> + AuditApi<C, E> + OauthClientsApi<C, E> + OauthApi<C, E>
-        + WalletsApi<C, E> + TransactionsApi<C, E> + PaymentsApi<C, E>
+        + WalletsApi<C, E> + TransactionsApi<C, E> + PaymentsApi<C, E> + EventsApi<C, E>
         + ServicesApi<C, E> + RoutesApi<C, E> + BreakersApi<C, E> + RateLimitsApi<C, E>
         + VersionsApi<C, E> + ConfigApi<C, E> + AnalyticsApi<C, E> + Send + Sync
         + 'static,

@@ -110,9 +110,17 @@ impl Body {
         }
     }
 
-    /// Whether a `Content-Type` (parameters such as `charset` aside) is the one that the operation takes.
+    /// Whether a `Content-Type` (parameters such as `charset` aside) is the one that the operation takes. JSON may say more closely what it is, by the
+    /// suffix `+json` (RFC 6839, section 3.1).
     pub fn accepts(&self, content_type: &str) -> bool {
         let essence = content_type.split(';').next().unwrap_or_default().trim();
+        let is_json = || {
+            let subtype = essence.to_ascii_lowercase();
+            subtype.strip_prefix("application/").is_some_and(|subtype| subtype.ends_with("+json"))
+        };
+        if *self == Body::Json && is_json() {
+            return true;
+        }
         self.media_type().is_none_or(|expected| essence.eq_ignore_ascii_case(expected))
     }
 }

@@ -3044,9 +3044,227 @@ pub static PAYMENTS_REFUND: Operation = Operation {
     deprecated: None,
 };
 
+/// `POST /v1/events`: Publish an event
+pub static EVENTS_PUBLISH: Operation = Operation {
+    index: 79usize,
+    id: "events_publish",
+    resource: "events",
+    method: "POST",
+    path: "/v1/events",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Json,
+    status: 201u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("events:write"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/events`: List events
+pub static EVENTS_LIST: Operation = Operation {
+    index: 80usize,
+    id: "events_list",
+    resource: "events",
+    method: "GET",
+    path: "/v1/events",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            kind: Kind::Integer,
+            repeated: false,
+            default: Some("20"),
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "type",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: true,
+            default: None,
+        },
+        Parameter {
+            name: "subject",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "since",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "until",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("events:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/events/types`: List event types
+pub static EVENTS_TYPES: Operation = Operation {
+    index: 81usize,
+    id: "events_types",
+    resource: "events",
+    method: "GET",
+    path: "/v1/events/types",
+    aliases: &[],
+    parameters: &[],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("events:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/events/stream`: Stream events
+pub static EVENTS_STREAM: Operation = Operation {
+    index: 82usize,
+    id: "events_stream",
+    resource: "events",
+    method: "GET",
+    path: "/v1/events/stream",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "type",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: true,
+            default: None,
+        },
+        Parameter {
+            name: "subject",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "since",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "Last-Event-ID",
+            location: Location::Header,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["text/event-stream"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("events:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /v1/events/prune`: Remove old events
+pub static EVENTS_PRUNE: Operation = Operation {
+    index: 83usize,
+    id: "events_prune",
+    resource: "events",
+    method: "POST",
+    path: "/v1/events/prune",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Json,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("events:prune"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/events/{event_id}`: Get an event
+pub static EVENTS_GET: Operation = Operation {
+    index: 84usize,
+    id: "events_get",
+    resource: "events",
+    method: "GET",
+    path: "/v1/events/{event_id}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "event_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("events:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
 /// `POST /v1/services`: Add a service
 pub static SERVICES_CREATE: Operation = Operation {
-    index: 79usize,
+    index: 85usize,
     id: "services_create",
     resource: "services",
     method: "POST",
@@ -3074,7 +3292,7 @@ pub static SERVICES_CREATE: Operation = Operation {
 
 /// `GET /v1/services`: List services
 pub static SERVICES_LIST: Operation = Operation {
-    index: 80usize,
+    index: 86usize,
     id: "services_list",
     resource: "services",
     method: "GET",
@@ -3117,7 +3335,7 @@ pub static SERVICES_LIST: Operation = Operation {
 
 /// `GET /v1/services/{service_name}`: Get a service
 pub static SERVICES_GET: Operation = Operation {
-    index: 81usize,
+    index: 87usize,
     id: "services_get",
     resource: "services",
     method: "GET",
@@ -3153,7 +3371,7 @@ pub static SERVICES_GET: Operation = Operation {
 
 /// `PATCH /v1/services/{service_name}`: Change a service
 pub static SERVICES_UPDATE: Operation = Operation {
-    index: 82usize,
+    index: 88usize,
     id: "services_update",
     resource: "services",
     method: "PATCH",
@@ -3189,7 +3407,7 @@ pub static SERVICES_UPDATE: Operation = Operation {
 
 /// `DELETE /v1/services/{service_name}`: Take a service away
 pub static SERVICES_DELETE: Operation = Operation {
-    index: 83usize,
+    index: 89usize,
     id: "services_delete",
     resource: "services",
     method: "DELETE",
@@ -3225,7 +3443,7 @@ pub static SERVICES_DELETE: Operation = Operation {
 
 /// `GET /v1/services/{service_name}/health`: The health of a service
 pub static SERVICES_HEALTH: Operation = Operation {
-    index: 84usize,
+    index: 90usize,
     id: "services_health",
     resource: "services",
     method: "GET",
@@ -3261,7 +3479,7 @@ pub static SERVICES_HEALTH: Operation = Operation {
 
 /// `POST /v1/routes`: Add a route
 pub static ROUTES_CREATE: Operation = Operation {
-    index: 85usize,
+    index: 91usize,
     id: "routes_create",
     resource: "routes",
     method: "POST",
@@ -3289,7 +3507,7 @@ pub static ROUTES_CREATE: Operation = Operation {
 
 /// `GET /v1/routes`: List routes
 pub static ROUTES_LIST: Operation = Operation {
-    index: 86usize,
+    index: 92usize,
     id: "routes_list",
     resource: "routes",
     method: "GET",
@@ -3332,7 +3550,7 @@ pub static ROUTES_LIST: Operation = Operation {
 
 /// `GET /v1/routes/{route_name}`: Get a route
 pub static ROUTES_GET: Operation = Operation {
-    index: 87usize,
+    index: 93usize,
     id: "routes_get",
     resource: "routes",
     method: "GET",
@@ -3368,7 +3586,7 @@ pub static ROUTES_GET: Operation = Operation {
 
 /// `PATCH /v1/routes/{route_name}`: Change a route
 pub static ROUTES_UPDATE: Operation = Operation {
-    index: 88usize,
+    index: 94usize,
     id: "routes_update",
     resource: "routes",
     method: "PATCH",
@@ -3404,7 +3622,7 @@ pub static ROUTES_UPDATE: Operation = Operation {
 
 /// `DELETE /v1/routes/{route_name}`: Take a route away
 pub static ROUTES_DELETE: Operation = Operation {
-    index: 89usize,
+    index: 95usize,
     id: "routes_delete",
     resource: "routes",
     method: "DELETE",
@@ -3440,7 +3658,7 @@ pub static ROUTES_DELETE: Operation = Operation {
 
 /// `POST /v1/route_match`: Ask which route a request would take
 pub static ROUTES_MATCH: Operation = Operation {
-    index: 90usize,
+    index: 96usize,
     id: "routes_match",
     resource: "routes",
     method: "POST",
@@ -3468,7 +3686,7 @@ pub static ROUTES_MATCH: Operation = Operation {
 
 /// `GET /v1/breakers`: List breakers
 pub static BREAKERS_LIST: Operation = Operation {
-    index: 91usize,
+    index: 97usize,
     id: "breakers_list",
     resource: "breakers",
     method: "GET",
@@ -3511,7 +3729,7 @@ pub static BREAKERS_LIST: Operation = Operation {
 
 /// `GET /v1/breakers/{breaker_name}`: Get a breaker
 pub static BREAKERS_GET: Operation = Operation {
-    index: 92usize,
+    index: 98usize,
     id: "breakers_get",
     resource: "breakers",
     method: "GET",
@@ -3547,7 +3765,7 @@ pub static BREAKERS_GET: Operation = Operation {
 
 /// `POST /v1/breakers/{breaker_name}/reset`: Close a breaker by hand
 pub static BREAKERS_RESET: Operation = Operation {
-    index: 93usize,
+    index: 99usize,
     id: "breakers_reset",
     resource: "breakers",
     method: "POST",
@@ -3583,7 +3801,7 @@ pub static BREAKERS_RESET: Operation = Operation {
 
 /// `POST /v1/breakers/{breaker_name}/open`: Open a breaker by hand
 pub static BREAKERS_OPEN: Operation = Operation {
-    index: 94usize,
+    index: 100usize,
     id: "breakers_open",
     resource: "breakers",
     method: "POST",
@@ -3619,7 +3837,7 @@ pub static BREAKERS_OPEN: Operation = Operation {
 
 /// `GET /v1/rate_limits/tiers`: List the tiers
 pub static RATE_LIMITS_TIERS: Operation = Operation {
-    index: 95usize,
+    index: 101usize,
     id: "rate_limits_tiers",
     resource: "rate_limits",
     method: "GET",
@@ -3647,7 +3865,7 @@ pub static RATE_LIMITS_TIERS: Operation = Operation {
 
 /// `PUT /v1/rate_limits/tiers/{tier_name}`: Set how often a tier may call
 pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
-    index: 96usize,
+    index: 102usize,
     id: "rate_limits_put_tier",
     resource: "rate_limits",
     method: "PUT",
@@ -3683,7 +3901,7 @@ pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
 
 /// `GET /v1/rate_limits/usage`: What a caller used of its tier
 pub static RATE_LIMITS_USAGE: Operation = Operation {
-    index: 97usize,
+    index: 103usize,
     id: "rate_limits_usage",
     resource: "rate_limits",
     method: "GET",
@@ -3726,7 +3944,7 @@ pub static RATE_LIMITS_USAGE: Operation = Operation {
 
 /// `GET /v1/versions`: List API versions
 pub static VERSIONS_LIST: Operation = Operation {
-    index: 98usize,
+    index: 104usize,
     id: "versions_list",
     resource: "versions",
     method: "GET",
@@ -3769,7 +3987,7 @@ pub static VERSIONS_LIST: Operation = Operation {
 
 /// `GET /v1/config`: Get the configuration
 pub static CONFIG_GET: Operation = Operation {
-    index: 99usize,
+    index: 105usize,
     id: "config_get",
     resource: "config",
     method: "GET",
@@ -3797,7 +4015,7 @@ pub static CONFIG_GET: Operation = Operation {
 
 /// `PUT /v1/config`: Replace what was made through the API
 pub static CONFIG_APPLY: Operation = Operation {
-    index: 100usize,
+    index: 106usize,
     id: "config_apply",
     resource: "config",
     method: "PUT",
@@ -3825,7 +4043,7 @@ pub static CONFIG_APPLY: Operation = Operation {
 
 /// `POST /v1/config/validate`: Check a configuration
 pub static CONFIG_VALIDATE: Operation = Operation {
-    index: 101usize,
+    index: 107usize,
     id: "config_validate",
     resource: "config",
     method: "POST",
@@ -3853,7 +4071,7 @@ pub static CONFIG_VALIDATE: Operation = Operation {
 
 /// `GET /v1/analytics/overview`: All requests of a time
 pub static ANALYTICS_OVERVIEW: Operation = Operation {
-    index: 102usize,
+    index: 108usize,
     id: "analytics_overview",
     resource: "analytics",
     method: "GET",
@@ -3896,7 +4114,7 @@ pub static ANALYTICS_OVERVIEW: Operation = Operation {
 
 /// `GET /v1/analytics/endpoints`: The most popular routes
 pub static ANALYTICS_ENDPOINTS: Operation = Operation {
-    index: 103usize,
+    index: 109usize,
     id: "analytics_endpoints",
     resource: "analytics",
     method: "GET",
@@ -3946,7 +4164,7 @@ pub static ANALYTICS_ENDPOINTS: Operation = Operation {
 
 /// `GET /v1/analytics/errors`: The most frequent errors
 pub static ANALYTICS_ERRORS: Operation = Operation {
-    index: 104usize,
+    index: 110usize,
     id: "analytics_errors",
     resource: "analytics",
     method: "GET",
@@ -3996,7 +4214,7 @@ pub static ANALYTICS_ERRORS: Operation = Operation {
 
 /// `GET /v1/analytics/series`: Requests over time
 pub static ANALYTICS_SERIES: Operation = Operation {
-    index: 105usize,
+    index: 111usize,
     id: "analytics_series",
     resource: "analytics",
     method: "GET",
@@ -4053,7 +4271,7 @@ pub static ANALYTICS_SERIES: Operation = Operation {
 
 /// `GET /v1/analytics/consumers`: The busiest callers
 pub static ANALYTICS_CONSUMERS: Operation = Operation {
-    index: 106usize,
+    index: 112usize,
     id: "analytics_consumers",
     resource: "analytics",
     method: "GET",
@@ -4182,6 +4400,12 @@ pub static OPERATIONS: &[&Operation] = &[
     &PAYMENTS_CAPTURE,
     &PAYMENTS_CANCEL,
     &PAYMENTS_REFUND,
+    &EVENTS_PUBLISH,
+    &EVENTS_LIST,
+    &EVENTS_TYPES,
+    &EVENTS_STREAM,
+    &EVENTS_PRUNE,
+    &EVENTS_GET,
     &SERVICES_CREATE,
     &SERVICES_LIST,
     &SERVICES_GET,

@@ -1445,6 +1445,113 @@ where
         );
     routes
         .add(
+            &operations::EVENTS_PUBLISH,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .events_publish(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::EVENTS_PUBLISH)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::EVENTS_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .events_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::EVENTS_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::EVENTS_TYPES,
+            {
+                let api = Arc::clone(&api);
+                move |context, _input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let outcome = api
+                            .events_types(context)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::EVENTS_TYPES)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::EVENTS_STREAM,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .events_stream(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::EVENTS_STREAM)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::EVENTS_PRUNE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .events_prune(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::EVENTS_PRUNE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::EVENTS_GET,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let event_id = input.path();
+                        let outcome = api
+                            .events_get(context, event_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::EVENTS_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
             &operations::SERVICES_CREATE,
             {
                 let api = Arc::clone(&api);

@@ -9,6 +9,7 @@ use waypost_types::{
 use super::rules::Progress;
 use super::storage::{self, Destination, Filter, Record};
 use crate::Gateway;
+use crate::events::{self, Fact};
 use crate::generated::{Created, PaymentsApi, Success};
 use crate::http::{Context, Error, FieldError};
 use crate::ledger::storage::{Note, post, wallet, wallet_pair};
@@ -95,6 +96,7 @@ impl Gateway {
         context: &Context,
         payment_id: &str,
         reason: Option<&str>,
+        fact: fn(&Payment) -> Fact<'_>,
         rules: impl FnOnce(Progress, &Wallet, Option<&Wallet>) -> Result<Step, Error> + Send,
     ) -> Result<Success<Payment>, Error> {
         let mut tx = self.store.begin(context).await?;
@@ -110,6 +112,7 @@ impl Gateway {
         payment.progress = progress;
         payment.updated_at = tx.now();
         let answer = Payment::try_from(payment)?;
+        events::record(&mut tx, context, fact(&answer)).await?;
         tx.commit(&answer).await?;
         Ok(Success(answer))
     }
@@ -157,6 +160,10 @@ impl PaymentsApi<Context, Error> for Gateway {
         };
         post(&mut tx, plan, note).await?;
         let answer = Payment::try_from(payment)?;
+        events::record(&mut tx, &context, Fact::PaymentCreated(&answer)).await?;
+        if method == CaptureMethod::Automatic {
+            events::record(&mut tx, &context, Fact::PaymentCaptured(&answer)).await?;
+        }
         tx.commit(&answer).await?;
         Ok(Created(answer))
     }
@@ -208,7 +215,7 @@ impl PaymentsApi<Context, Error> for Gateway {
             let next = payment.capture(body.amount)?;
             Ok((next, plan::capture(payer, destination, next.amount, next.captured)?))
         };
-        self.advance(&context, &payment_id, None, rules).await
+        self.advance(&context, &payment_id, None, |payment| Fact::PaymentCaptured(payment), rules).await
     }
 
     async fn payments_cancel(
@@ -221,7 +228,14 @@ impl PaymentsApi<Context, Error> for Gateway {
             let next = payment.cancel()?;
             Ok((next, plan::release(payer, next.amount)?))
         };
-        self.advance(&context, &payment_id, body.reason.as_deref(), rules).await
+        self.advance(
+            &context,
+            &payment_id,
+            body.reason.as_deref(),
+            |payment| Fact::PaymentCanceled(payment),
+            rules,
+        )
+        .await
     }
 
     async fn payments_refund(
@@ -235,6 +249,13 @@ impl PaymentsApi<Context, Error> for Gateway {
             let amount = next.refunded.saturating_sub(payment.refunded);
             Ok((next, plan::refund(payer, destination, amount)?))
         };
-        self.advance(&context, &payment_id, body.reason.as_deref(), rules).await
+        self.advance(
+            &context,
+            &payment_id,
+            body.reason.as_deref(),
+            |payment| Fact::PaymentRefunded(payment),
+            rules,
+        )
+        .await
     }
 }

@@ -41,10 +41,15 @@ pub(super) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConn
     SqliteConnection::connect_with(options).await
 }
 
-/// The newest time in the ledger, or 0. Identifiers sort by birth, so the newest line is the last of the primary key.
+/// The newest time in the ledger and among the events, or 0. Identifiers sort by birth, so the newest row of each is the last of its primary key.
 pub(super) async fn latest_time(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    let newest = sqlx::query_scalar("SELECT created_at FROM transactions ORDER BY id DESC LIMIT 1");
-    Ok(newest.fetch_optional(connection).await?.unwrap_or(0))
+    let newest = sqlx::query_scalar(
+        "SELECT MAX(created_at) FROM (
+           SELECT * FROM (SELECT created_at FROM transactions ORDER BY id DESC LIMIT 1)
+           UNION ALL SELECT * FROM (SELECT created_at FROM events ORDER BY id DESC LIMIT 1)) newest",
+    );
+    let newest: Option<i64> = newest.fetch_one(connection).await?;
+    Ok(newest.unwrap_or(0))
 }
 
 /// Another process holds the write lock (`SQLITE_BUSY`, `SQLITE_LOCKED`, and their extended forms), or no reader came free in time.

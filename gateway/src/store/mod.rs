@@ -162,6 +162,11 @@ impl Store {
         self.inner.clock.now()
     }
 
+    /// Woken by every commit of this process that told of an event.
+    pub(crate) fn outbox(&self) -> &tokio::sync::Notify {
+        self.inner.writer.outbox()
+    }
+
     /// Lets the running transaction end, writes the log back into the database file and closes every connection.
     /// Later calls fail with [`StoreError::Closed`].
     pub async fn close(&self) {

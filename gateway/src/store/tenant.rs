@@ -26,6 +26,8 @@ pub enum System {
     DataPlane,
     /// What has expired goes, whosever it was; what was noted in memory is written.
     Housekeeping,
+    /// The outbox is read on for whoever waits in this process, and where it has come is kept.
+    Events,
     /// Whether the database answers and the ledger balances.
     Health,
     /// The books of all tenants, proved at once.
@@ -120,6 +122,11 @@ impl WriteTx {
     /// This transaction's time in microseconds: later than that of every transaction before.
     pub fn now(&self) -> i64 {
         self.tx.now()
+    }
+
+    /// Counts one event that the transaction tells of; the commit wakes whoever waits for events. Answers how many there were before.
+    pub(crate) fn tell(&mut self) -> u16 {
+        self.tx.tell()
     }
 
     /// A statement, its tenant bound.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, mpsc, oneshot};
 
 use super::{Clock, StoreError, dialect, idempotency};
 use crate::http::Idempotency;
@@ -41,6 +41,7 @@ enum Message {
 pub(super) struct Writer {
     queue: mpsc::Sender<Message>,
     clock: Arc<Clock>,
+    outbox: Arc<Notify>,
 }
 
 impl Writer {
@@ -52,7 +53,12 @@ impl Writer {
         let (queue, messages) = mpsc::channel(QUEUE);
         let desk = Arc::new(Mutex::new(Desk { connection, committed: None }));
         tokio::spawn(Task { messages, desk, options, broken: false }.run());
-        Self { queue, clock }
+        Self { queue, clock, outbox: Arc::default() }
+    }
+
+    /// Woken by every commit that told of something.
+    pub(super) fn outbox(&self) -> &Notify {
+        &self.outbox
     }
 
     pub(super) async fn begin(
@@ -65,7 +71,7 @@ impl Writer {
         let lease = lease.await.map_err(|_| StoreError::Closed)??;
         // Taken under the lease, so that times are in the order of commits.
         let now = self.clock.tick();
-        Ok(SystemTx { lease, now, idempotency, sealer })
+        Ok(SystemTx { lease, now, idempotency, sealer, told: 0, outbox: Arc::clone(&self.outbox) })
     }
 
     pub(super) async fn close(&self) {
@@ -82,6 +88,9 @@ pub struct SystemTx {
     now: i64,
     idempotency: Option<Idempotency>,
     sealer: Sealer,
+    /// Events that it tells of so far.
+    told: u16,
+    outbox: Arc<Notify>,
 }
 
 impl std::fmt::Debug for SystemTx {
@@ -104,6 +113,13 @@ impl SystemTx {
     /// This transaction's time in microseconds: later than that of every transaction before.
     pub fn now(&self) -> i64 {
         self.now
+    }
+
+    /// Counts one event that the transaction tells of; the commit wakes whoever waits for events. Answers how many there were before.
+    pub(super) fn tell(&mut self) -> u16 {
+        let before = self.told;
+        self.told = before.saturating_add(1);
+        before
     }
 
     /// Commits, and records `answer` (the success body) if the request came with an idempotency key.
@@ -137,11 +153,15 @@ impl SystemTx {
     }
 
     async fn finish(self) -> Result<(), StoreError> {
-        let Self { mut lease, .. } = self;
+        let Self { mut lease, told, outbox, .. } = self;
         let (ack, durable) = oneshot::channel();
         lease.committed = Some(ack);
         drop(lease);
-        durable.await.map_err(|_| StoreError::Closed)?
+        let outcome = durable.await.map_err(|_| StoreError::Closed)?;
+        if told > 0 && outcome.is_ok() {
+            outbox.notify_one();
+        }
+        outcome
     }
 }
 

@@ -10,6 +10,7 @@ use waypost_types::{
 use super::rules::{self, Change};
 use super::storage::{self, Author, Filter, Record};
 use crate::Gateway;
+use crate::events::{self, Fact};
 use crate::generated::{Created, Streamed, Success, WalletsApi};
 use crate::http::{Context, Error};
 use crate::ledger::storage::{Note, post, wallet, wallet_pair};
@@ -61,6 +62,7 @@ impl Gateway {
         context: &Context,
         wallet_id: &str,
         rule: impl FnOnce(&ledger::Wallet) -> Result<Plan, Refusal> + Send,
+        fact: fn(&Transaction) -> Fact<'_>,
         description: Option<String>,
         metadata: Option<Metadata>,
     ) -> Result<Created<Transaction>, Error> {
@@ -77,6 +79,7 @@ impl Gateway {
             return Err(Error::internal("an entry of one wallet has one line"));
         };
         let answer = view::posted(&entry, line, description, metadata);
+        events::record(&mut tx, context, fact(&answer)).await?;
         tx.commit(&answer).await?;
         Ok(Created(answer))
     }
@@ -92,12 +95,21 @@ impl Gateway {
         let mut tx = self.store.begin(context).await?;
         let find = |record: Option<Record>| record.ok_or_else(|| no_wallet(wallet_id));
         let mut record = find(storage::find(&mut tx, wallet_id).await?)?;
-        if let Some(status) = rules::next_status(&record.state, change)? {
+        let status = rules::next_status(&record.state, change)?;
+        if let Some(status) = status {
             let author = Author { user_id: &identity.user_id, request_id: context.request_id(), reason };
             storage::set_status(&mut tx, wallet_id, status, author).await?;
             record = find(storage::find(&mut tx, wallet_id).await?)?;
         }
         let answer = Wallet::try_from(record)?;
+        if status.is_some() {
+            let fact = match change {
+                Change::Freeze => Fact::WalletFrozen(&answer),
+                Change::Unfreeze => Fact::WalletUnfrozen(&answer),
+                Change::Close => Fact::WalletClosed(&answer),
+            };
+            events::record(&mut tx, context, fact).await?;
+        }
         tx.commit(&answer).await?;
         Ok(Success(answer))
     }
@@ -124,6 +136,7 @@ impl WalletsApi<Context, Error> for Gateway {
         };
         storage::insert(&mut tx, &record).await?;
         let answer = Wallet::try_from(record)?;
+        events::record(&mut tx, &context, Fact::WalletCreated(&answer)).await?;
         tx.commit(&answer).await?;
         Ok(Created(answer))
     }
@@ -164,7 +177,15 @@ impl WalletsApi<Context, Error> for Gateway {
         body: CreditWallet,
     ) -> Result<Created<Transaction>, Error> {
         let rule = |wallet: &ledger::Wallet| plan::credit(wallet, body.amount);
-        self.move_outside(&context, &wallet_id, rule, body.description, body.metadata).await
+        self.move_outside(
+            &context,
+            &wallet_id,
+            rule,
+            |line| Fact::WalletCredited(line),
+            body.description,
+            body.metadata,
+        )
+        .await
     }
 
     async fn wallets_debit(
@@ -174,7 +195,15 @@ impl WalletsApi<Context, Error> for Gateway {
         body: DebitWallet,
     ) -> Result<Created<Transaction>, Error> {
         let rule = |wallet: &ledger::Wallet| plan::debit(wallet, body.amount);
-        self.move_outside(&context, &wallet_id, rule, body.description, body.metadata).await
+        self.move_outside(
+            &context,
+            &wallet_id,
+            rule,
+            |line| Fact::WalletDebited(line),
+            body.description,
+            body.metadata,
+        )
+        .await
     }
 
     async fn wallets_transfer(
@@ -200,6 +229,7 @@ impl WalletsApi<Context, Error> for Gateway {
         let debit = view::posted(&entry, debit, body.description.clone(), body.metadata.clone());
         let credit = view::posted(&entry, credit, body.description, body.metadata);
         let answer = Transfer::new(entry.id, debit, credit);
+        events::record(&mut tx, &context, Fact::WalletTransferred(&answer)).await?;
         tx.commit(&answer).await?;
         Ok(Created(answer))
     }

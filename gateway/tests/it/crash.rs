@@ -178,6 +178,16 @@ async fn kill_9_during_transfers_loses_nothing_that_was_acknowledged_and_repeats
         .await
         .unwrap();
     assert_eq!(usize::try_from(entries).unwrap(), done, "each key moved money once");
+    let told: Vec<String> =
+        sqlx::query_scalar("SELECT data FROM events WHERE type = 'wallet.transferred' ORDER BY id")
+            .fetch_all(&mut database)
+            .await
+            .unwrap();
+    let told: std::collections::HashSet<String> = told
+        .iter()
+        .map(|data| serde_json::from_str::<Value>(data).unwrap()["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(told.len(), done, "each transfer was told of once");
     assert_eq!(money, FUNDS * i64::try_from(WALLETS).unwrap());
     println!("{done} transfers, {unanswered} unanswered, of which {unanswered_but_done} had been done");
     assert!(done > ROUNDS * CLIENTS && unanswered > 0, "{done} transfers, {unanswered} unanswered");

@@ -19,6 +19,7 @@ mod config;
 mod control;
 mod crash;
 mod data_plane;
+mod events;
 mod example;
 mod http_caching;
 mod http_cors;

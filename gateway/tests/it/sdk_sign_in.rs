@@ -16,7 +16,8 @@ const GRANTS: [&str; 3] =
 
 /// A client for programs on people's machines.
 async fn public(user: &User<'_>) -> Client {
-    let change = json!({"type": "public", "grant_types": GRANTS, "redirect_uris": ["http://127.0.0.1/callback"]});
+    let change =
+        json!({"type": "public", "grant_types": GRANTS, "redirect_uris": ["http://127.0.0.1/callback"]});
     Client::register(user, change).await
 }
 
@@ -106,7 +107,8 @@ async fn a_web_application_takes_its_people_back_once_and_no_others() {
     let user = app.register().await;
     let client = Client::register(&user, json!({})).await;
     let store = Arc::new(MemoryTokenStore::new());
-    let program = sign_in(&app, &client).client_secret(client.secret.as_str()).token_store(Arc::clone(&store));
+    let program =
+        sign_in(&app, &client).client_secret(client.secret.as_str()).token_store(Arc::clone(&store));
     let mut browser = Browser::signed_in(&user).await;
     let [code, other] = [(); 2].map(|()| program.begin(crate::support::oauth::REDIRECT));
     let (code, other) = (code.await.unwrap(), other.await.unwrap());

@@ -29,7 +29,9 @@ async fn another_tenant_reaches_nothing_through_any_operation() {
     let (app, contract) = (App::start().await, Contract::read());
     let (mut walked, mut refused, mut blind) = (0, 0, 0);
     let mut wrong = Vec::new();
-    for operation in contract.operations().into_iter().filter(Operation::is_guarded) {
+    // What has no end is told in `events`.
+    let walked_through = |operation: &Operation| operation.is_guarded() && !operation.is_stream();
+    for operation in contract.operations().into_iter().filter(walked_through) {
         let mut world = World::new(&app, operation.clone()).await;
         world.furnish().await;
         let ask = world.ask(&contract).await;

@@ -4622,6 +4622,2982 @@ impl JsonWebKey {
     }
 }
 
+/// Identifies an event. Later events of a tenant have greater ones.
+pub type EventId = String;
+
+/// A type of events, all types below one (`wallet.*`), or all (`*`).
+pub type EventTypePattern = String;
+
+/// The version of CloudEvents that the event follows: `1.0`.
+pub type EventSpecVersion = String;
+
+/// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+pub type EventSource = String;
+
+/// What it is about: an identifier, or a name.
+pub type EventSubject = String;
+
+/// When it happened.
+pub type EventTime = String;
+
+/// The media type of `data`: `application/json`.
+pub type EventContentType = String;
+
+/// What an event of the tenant's own tells, as any JSON object of up to 256 KiB.
+pub type EventData = std::collections::BTreeMap<String, serde_json::Value>;
+
+/// An event of the tenant's own. `type` and `data` are enough; the rest is what CloudEvents 1.0 has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct PublishEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub specversion: Option<EventSpecVersion>,
+    /// What the publisher knows it by. With `source` it is unique; an event that was published already is not published again. It comes back as `originid`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// What happened, in words with dots between them.
+    pub r#type: String,
+    /// Where it happened, as a URI reference; the path of the tenant unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<EventSource>,
+    /// What it is about: an identifier, or a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<EventSubject>,
+    /// When it happened, as the publisher has it; when it was published unless told. The order of events and the filters go by when it was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<EventTime>,
+    /// The media type of `data`: `application/json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datacontenttype: Option<EventContentType>,
+    /// The URI of a schema that `data` follows. Nobody checks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataschema: Option<String>,
+    /// The trace that it belongs to (CloudEvents' extension for distributed tracing).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// What goes with `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracestate: Option<String>,
+    /// What an event of the tenant's own tells, as any JSON object of up to 256 KiB.
+    pub data: EventData,
+}
+
+impl PublishEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(r#type: impl Into<String>, data: EventData) -> Self {
+        Self {
+            specversion: Default::default(),
+            id: Default::default(),
+            r#type: r#type.into(),
+            source: Default::default(),
+            subject: Default::default(),
+            time: Default::default(),
+            datacontenttype: Default::default(),
+            dataschema: Default::default(),
+            traceparent: Default::default(),
+            tracestate: Default::default(),
+            data,
+        }
+    }
+    /// Sets `specversion`.
+    #[must_use]
+    pub fn with_specversion(mut self, specversion: impl Into<EventSpecVersion>) -> Self {
+        self.specversion = Some(specversion.into());
+        self
+    }
+    /// Sets `id`.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+    /// Sets `source`.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<EventSource>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+    /// Sets `subject`.
+    #[must_use]
+    pub fn with_subject(mut self, subject: impl Into<EventSubject>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+    /// Sets `time`.
+    #[must_use]
+    pub fn with_time(mut self, time: impl Into<EventTime>) -> Self {
+        self.time = Some(time.into());
+        self
+    }
+    /// Sets `datacontenttype`.
+    #[must_use]
+    pub fn with_datacontenttype(
+        mut self,
+        datacontenttype: impl Into<EventContentType>,
+    ) -> Self {
+        self.datacontenttype = Some(datacontenttype.into());
+        self
+    }
+    /// Sets `dataschema`.
+    #[must_use]
+    pub fn with_dataschema(mut self, dataschema: impl Into<String>) -> Self {
+        self.dataschema = Some(dataschema.into());
+        self
+    }
+    /// Sets `traceparent`.
+    #[must_use]
+    pub fn with_traceparent(mut self, traceparent: impl Into<String>) -> Self {
+        self.traceparent = Some(traceparent.into());
+        self
+    }
+    /// Sets `tracestate`.
+    #[must_use]
+    pub fn with_tracestate(mut self, tracestate: impl Into<String>) -> Self {
+        self.tracestate = Some(tracestate.into());
+        self
+    }
+}
+
+/// An event of the tenant's own, in the JSON format of CloudEvents 1.0. In lists and streams it stands among the platform's, as a variant of `Event` that has no name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct CustomEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// What happened.
+    pub r#type: String,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<EventSubject>,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The URI of a schema that `data` follows. Absent if the publisher gave none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataschema: Option<String>,
+    /// The user who published it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// The `id` that the publisher gave. Absent if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub originid: Option<String>,
+    /// The trace that it belongs to. Absent if the publisher gave none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// What goes with `traceparent`. Absent if the publisher gave none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracestate: Option<String>,
+    /// What an event of the tenant's own tells, as any JSON object of up to 256 KiB.
+    pub data: EventData,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl CustomEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        r#type: impl Into<String>,
+        source: impl Into<EventSource>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: EventData,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            r#type: r#type.into(),
+            source: source.into(),
+            subject: Default::default(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            dataschema: Default::default(),
+            actorid: Default::default(),
+            originid: Default::default(),
+            traceparent: Default::default(),
+            tracestate: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `subject`.
+    #[must_use]
+    pub fn with_subject(mut self, subject: impl Into<EventSubject>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+    /// Sets `dataschema`.
+    #[must_use]
+    pub fn with_dataschema(mut self, dataschema: impl Into<String>) -> Self {
+        self.dataschema = Some(dataschema.into());
+        self
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+    /// Sets `originid`.
+    #[must_use]
+    pub fn with_originid(mut self, originid: impl Into<String>) -> Self {
+        self.originid = Some(originid.into());
+        self
+    }
+    /// Sets `traceparent`.
+    #[must_use]
+    pub fn with_traceparent(mut self, traceparent: impl Into<String>) -> Self {
+        self.traceparent = Some(traceparent.into());
+        self
+    }
+    /// Sets `tracestate`.
+    #[must_use]
+    pub fn with_tracestate(mut self, tracestate: impl Into<String>) -> Self {
+        self.tracestate = Some(tracestate.into());
+        self
+    }
+}
+
+/// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct SecurityChange {
+    /// What it was done to: an identifier, or the name of a role.
+    pub subject_id: String,
+    /// What the caller presented: a session, an API key or a service token. Absent if nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_id: Option<String>,
+    /// What else there is to know. Absent if nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl SecurityChange {
+    /// With what is required; the rest is absent.
+    pub fn new(subject_id: impl Into<String>) -> Self {
+        Self {
+            subject_id: subject_id.into(),
+            credential_id: Default::default(),
+            detail: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `credential_id`.
+    #[must_use]
+    pub fn with_credential_id(mut self, credential_id: impl Into<String>) -> Self {
+        self.credential_id = Some(credential_id.into());
+        self
+    }
+    /// Sets `detail`.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+/// A change of the data plane's configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ConfigChange {
+    /// The revision that holds since.
+    pub revision: i64,
+    /// The service, route or tier. Absent if it was the configuration as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What was done, such as `create service orders`.
+    pub action: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ConfigChange {
+    /// With what is required; the rest is absent.
+    pub fn new(revision: i64, action: impl Into<String>) -> Self {
+        Self {
+            revision,
+            name: Default::default(),
+            action: action.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `name`.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+}
+
+/// Which events to remove.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct PruneEvents {
+    /// Events that happened before this time are removed.
+    pub before: String,
+    /// Only events of these types, or below them; of all unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub types: Option<Vec<EventTypePattern>>,
+}
+
+impl PruneEvents {
+    /// With what is required; the rest is absent.
+    pub fn new(before: impl Into<String>) -> Self {
+        Self {
+            before: before.into(),
+            types: Default::default(),
+        }
+    }
+    /// Sets `types`.
+    #[must_use]
+    pub fn with_types(mut self, types: impl Into<Vec<EventTypePattern>>) -> Self {
+        self.types = Some(types.into());
+        self
+    }
+}
+
+/// What was removed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct PrunedEvents {
+    /// How many events were removed by this call.
+    pub removed: i64,
+    /// Whether there are more to remove.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl PrunedEvents {
+    /// With what is required; the rest is absent.
+    pub fn new(removed: i64, has_more: bool) -> Self {
+        Self {
+            removed,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// Who tells of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum EventOrigin {
+    /// The gateway, when it happens there.
+    Platform,
+    /// The tenant's own programs, by `events_publish`.
+    Tenant,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl EventOrigin {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[Self::Platform, Self::Tenant];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Platform => "platform",
+            Self::Tenant => "tenant",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "platform" => Some(Self::Platform),
+            "tenant" => Some(Self::Tenant),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for EventOrigin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for EventOrigin {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for EventOrigin {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for EventOrigin {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for EventOrigin {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for EventOrigin {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// A type of events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventTypeInfo {
+    /// The type, as it stands in events and filters.
+    pub r#type: String,
+    /// Who tells of it.
+    pub origin: EventOrigin,
+    /// What it tells of. Absent for the tenant's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The schema of such an event in this contract, by name. Absent for the tenant's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl EventTypeInfo {
+    /// With what is required; the rest is absent.
+    pub fn new(r#type: impl Into<String>, origin: EventOrigin) -> Self {
+        Self {
+            r#type: r#type.into(),
+            origin,
+            description: Default::default(),
+            schema: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `description`.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+    /// Sets `schema`.
+    #[must_use]
+    pub fn with_schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = Some(schema.into());
+        self
+    }
+}
+
+/// Types of events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct EventTypeList {
+    /// The platform's types, then the tenant's own.
+    pub types: Vec<EventTypeInfo>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl EventTypeList {
+    /// With what is required; the rest is absent.
+    pub fn new(types: Vec<EventTypeInfo>) -> Self {
+        Self {
+            types,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// One page of events, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct EventPage {
+    /// The events of this page.
+    pub data: Vec<Event>,
+    /// Pass it as `cursor` to get the next page. Null on the last page.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl EventPage {
+    /// With what is required; the rest is absent.
+    pub fn new(data: Vec<Event>, next_cursor: Option<String>, has_more: bool) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// Something that happened, in the JSON format of CloudEvents 1.0, told apart by `type`. One of the tenant's own types is a `CustomEvent`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// `type: wallet.created`.
+    WalletCreated(WalletCreatedEvent),
+    /// `type: wallet.credited`.
+    WalletCredited(WalletCreditedEvent),
+    /// `type: wallet.debited`.
+    WalletDebited(WalletDebitedEvent),
+    /// `type: wallet.transferred`.
+    WalletTransferred(WalletTransferredEvent),
+    /// `type: wallet.frozen`.
+    WalletFrozen(WalletFrozenEvent),
+    /// `type: wallet.unfrozen`.
+    WalletUnfrozen(WalletUnfrozenEvent),
+    /// `type: wallet.closed`.
+    WalletClosed(WalletClosedEvent),
+    /// `type: payment.created`.
+    PaymentCreated(PaymentCreatedEvent),
+    /// `type: payment.captured`.
+    PaymentCaptured(PaymentCapturedEvent),
+    /// `type: payment.canceled`.
+    PaymentCanceled(PaymentCanceledEvent),
+    /// `type: payment.refunded`.
+    PaymentRefunded(PaymentRefundedEvent),
+    /// `type: auth.registered`.
+    AuthRegistered(AuthRegisteredEvent),
+    /// `type: auth.signed_in`.
+    AuthSignedIn(AuthSignedInEvent),
+    /// `type: auth.signed_out`.
+    AuthSignedOut(AuthSignedOutEvent),
+    /// `type: auth.password_changed`.
+    AuthPasswordChanged(AuthPasswordChangedEvent),
+    /// `type: auth.token_reused`.
+    AuthTokenReused(AuthTokenReusedEvent),
+    /// `type: auth.session_revoked`.
+    AuthSessionRevoked(AuthSessionRevokedEvent),
+    /// `type: key.created`.
+    KeyCreated(KeyCreatedEvent),
+    /// `type: key.rotated`.
+    KeyRotated(KeyRotatedEvent),
+    /// `type: key.revoked`.
+    KeyRevoked(KeyRevokedEvent),
+    /// `type: service_token.created`.
+    ServiceTokenCreated(ServiceTokenCreatedEvent),
+    /// `type: service_token.revoked`.
+    ServiceTokenRevoked(ServiceTokenRevokedEvent),
+    /// `type: role.changed`.
+    RoleChanged(RoleChangedEvent),
+    /// `type: user.roles_changed`.
+    UserRolesChanged(UserRolesChangedEvent),
+    /// `type: tenant.created`.
+    TenantCreated(TenantCreatedEvent),
+    /// `type: tenant.updated`.
+    TenantUpdated(TenantUpdatedEvent),
+    /// `type: service.changed`.
+    ServiceChanged(ServiceChangedEvent),
+    /// `type: route.changed`.
+    RouteChanged(RouteChangedEvent),
+    /// `type: limit.changed`.
+    LimitChanged(LimitChangedEvent),
+    /// `type: config.changed`.
+    ConfigChanged(ConfigChangedEvent),
+    /// `type: breaker.opened`.
+    BreakerOpened(BreakerOpenedEvent),
+    /// `type: breaker.reset`.
+    BreakerReset(BreakerResetEvent),
+    /// A `type` that this version does not know, with everything beside it; it survives a round trip.
+    Unknown(serde_json::Value),
+}
+
+impl Event {
+    /// The value of `type`; none if an unknown value has no such string.
+    pub fn tag(&self) -> Option<&str> {
+        match self {
+            Self::WalletCreated(_) => Some("wallet.created"),
+            Self::WalletCredited(_) => Some("wallet.credited"),
+            Self::WalletDebited(_) => Some("wallet.debited"),
+            Self::WalletTransferred(_) => Some("wallet.transferred"),
+            Self::WalletFrozen(_) => Some("wallet.frozen"),
+            Self::WalletUnfrozen(_) => Some("wallet.unfrozen"),
+            Self::WalletClosed(_) => Some("wallet.closed"),
+            Self::PaymentCreated(_) => Some("payment.created"),
+            Self::PaymentCaptured(_) => Some("payment.captured"),
+            Self::PaymentCanceled(_) => Some("payment.canceled"),
+            Self::PaymentRefunded(_) => Some("payment.refunded"),
+            Self::AuthRegistered(_) => Some("auth.registered"),
+            Self::AuthSignedIn(_) => Some("auth.signed_in"),
+            Self::AuthSignedOut(_) => Some("auth.signed_out"),
+            Self::AuthPasswordChanged(_) => Some("auth.password_changed"),
+            Self::AuthTokenReused(_) => Some("auth.token_reused"),
+            Self::AuthSessionRevoked(_) => Some("auth.session_revoked"),
+            Self::KeyCreated(_) => Some("key.created"),
+            Self::KeyRotated(_) => Some("key.rotated"),
+            Self::KeyRevoked(_) => Some("key.revoked"),
+            Self::ServiceTokenCreated(_) => Some("service_token.created"),
+            Self::ServiceTokenRevoked(_) => Some("service_token.revoked"),
+            Self::RoleChanged(_) => Some("role.changed"),
+            Self::UserRolesChanged(_) => Some("user.roles_changed"),
+            Self::TenantCreated(_) => Some("tenant.created"),
+            Self::TenantUpdated(_) => Some("tenant.updated"),
+            Self::ServiceChanged(_) => Some("service.changed"),
+            Self::RouteChanged(_) => Some("route.changed"),
+            Self::LimitChanged(_) => Some("limit.changed"),
+            Self::ConfigChanged(_) => Some("config.changed"),
+            Self::BreakerOpened(_) => Some("breaker.opened"),
+            Self::BreakerReset(_) => Some("breaker.reset"),
+            Self::Unknown(value) => value.get("type").and_then(serde_json::Value::as_str),
+        }
+    }
+}
+
+impl From<WalletCreatedEvent> for Event {
+    fn from(value: WalletCreatedEvent) -> Self {
+        Self::WalletCreated(value)
+    }
+}
+
+impl From<WalletCreditedEvent> for Event {
+    fn from(value: WalletCreditedEvent) -> Self {
+        Self::WalletCredited(value)
+    }
+}
+
+impl From<WalletDebitedEvent> for Event {
+    fn from(value: WalletDebitedEvent) -> Self {
+        Self::WalletDebited(value)
+    }
+}
+
+impl From<WalletTransferredEvent> for Event {
+    fn from(value: WalletTransferredEvent) -> Self {
+        Self::WalletTransferred(value)
+    }
+}
+
+impl From<WalletFrozenEvent> for Event {
+    fn from(value: WalletFrozenEvent) -> Self {
+        Self::WalletFrozen(value)
+    }
+}
+
+impl From<WalletUnfrozenEvent> for Event {
+    fn from(value: WalletUnfrozenEvent) -> Self {
+        Self::WalletUnfrozen(value)
+    }
+}
+
+impl From<WalletClosedEvent> for Event {
+    fn from(value: WalletClosedEvent) -> Self {
+        Self::WalletClosed(value)
+    }
+}
+
+impl From<PaymentCreatedEvent> for Event {
+    fn from(value: PaymentCreatedEvent) -> Self {
+        Self::PaymentCreated(value)
+    }
+}
+
+impl From<PaymentCapturedEvent> for Event {
+    fn from(value: PaymentCapturedEvent) -> Self {
+        Self::PaymentCaptured(value)
+    }
+}
+
+impl From<PaymentCanceledEvent> for Event {
+    fn from(value: PaymentCanceledEvent) -> Self {
+        Self::PaymentCanceled(value)
+    }
+}
+
+impl From<PaymentRefundedEvent> for Event {
+    fn from(value: PaymentRefundedEvent) -> Self {
+        Self::PaymentRefunded(value)
+    }
+}
+
+impl From<AuthRegisteredEvent> for Event {
+    fn from(value: AuthRegisteredEvent) -> Self {
+        Self::AuthRegistered(value)
+    }
+}
+
+impl From<AuthSignedInEvent> for Event {
+    fn from(value: AuthSignedInEvent) -> Self {
+        Self::AuthSignedIn(value)
+    }
+}
+
+impl From<AuthSignedOutEvent> for Event {
+    fn from(value: AuthSignedOutEvent) -> Self {
+        Self::AuthSignedOut(value)
+    }
+}
+
+impl From<AuthPasswordChangedEvent> for Event {
+    fn from(value: AuthPasswordChangedEvent) -> Self {
+        Self::AuthPasswordChanged(value)
+    }
+}
+
+impl From<AuthTokenReusedEvent> for Event {
+    fn from(value: AuthTokenReusedEvent) -> Self {
+        Self::AuthTokenReused(value)
+    }
+}
+
+impl From<AuthSessionRevokedEvent> for Event {
+    fn from(value: AuthSessionRevokedEvent) -> Self {
+        Self::AuthSessionRevoked(value)
+    }
+}
+
+impl From<KeyCreatedEvent> for Event {
+    fn from(value: KeyCreatedEvent) -> Self {
+        Self::KeyCreated(value)
+    }
+}
+
+impl From<KeyRotatedEvent> for Event {
+    fn from(value: KeyRotatedEvent) -> Self {
+        Self::KeyRotated(value)
+    }
+}
+
+impl From<KeyRevokedEvent> for Event {
+    fn from(value: KeyRevokedEvent) -> Self {
+        Self::KeyRevoked(value)
+    }
+}
+
+impl From<ServiceTokenCreatedEvent> for Event {
+    fn from(value: ServiceTokenCreatedEvent) -> Self {
+        Self::ServiceTokenCreated(value)
+    }
+}
+
+impl From<ServiceTokenRevokedEvent> for Event {
+    fn from(value: ServiceTokenRevokedEvent) -> Self {
+        Self::ServiceTokenRevoked(value)
+    }
+}
+
+impl From<RoleChangedEvent> for Event {
+    fn from(value: RoleChangedEvent) -> Self {
+        Self::RoleChanged(value)
+    }
+}
+
+impl From<UserRolesChangedEvent> for Event {
+    fn from(value: UserRolesChangedEvent) -> Self {
+        Self::UserRolesChanged(value)
+    }
+}
+
+impl From<TenantCreatedEvent> for Event {
+    fn from(value: TenantCreatedEvent) -> Self {
+        Self::TenantCreated(value)
+    }
+}
+
+impl From<TenantUpdatedEvent> for Event {
+    fn from(value: TenantUpdatedEvent) -> Self {
+        Self::TenantUpdated(value)
+    }
+}
+
+impl From<ServiceChangedEvent> for Event {
+    fn from(value: ServiceChangedEvent) -> Self {
+        Self::ServiceChanged(value)
+    }
+}
+
+impl From<RouteChangedEvent> for Event {
+    fn from(value: RouteChangedEvent) -> Self {
+        Self::RouteChanged(value)
+    }
+}
+
+impl From<LimitChangedEvent> for Event {
+    fn from(value: LimitChangedEvent) -> Self {
+        Self::LimitChanged(value)
+    }
+}
+
+impl From<ConfigChangedEvent> for Event {
+    fn from(value: ConfigChangedEvent) -> Self {
+        Self::ConfigChanged(value)
+    }
+}
+
+impl From<BreakerOpenedEvent> for Event {
+    fn from(value: BreakerOpenedEvent) -> Self {
+        Self::BreakerOpened(value)
+    }
+}
+
+impl From<BreakerResetEvent> for Event {
+    fn from(value: BreakerResetEvent) -> Self {
+        Self::BreakerReset(value)
+    }
+}
+
+impl Serialize for Event {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(tag = "type")]
+        enum Tagged<'a> {
+            #[serde(rename = "wallet.created")]
+            WalletCreated(&'a WalletCreatedEvent),
+            #[serde(rename = "wallet.credited")]
+            WalletCredited(&'a WalletCreditedEvent),
+            #[serde(rename = "wallet.debited")]
+            WalletDebited(&'a WalletDebitedEvent),
+            #[serde(rename = "wallet.transferred")]
+            WalletTransferred(&'a WalletTransferredEvent),
+            #[serde(rename = "wallet.frozen")]
+            WalletFrozen(&'a WalletFrozenEvent),
+            #[serde(rename = "wallet.unfrozen")]
+            WalletUnfrozen(&'a WalletUnfrozenEvent),
+            #[serde(rename = "wallet.closed")]
+            WalletClosed(&'a WalletClosedEvent),
+            #[serde(rename = "payment.created")]
+            PaymentCreated(&'a PaymentCreatedEvent),
+            #[serde(rename = "payment.captured")]
+            PaymentCaptured(&'a PaymentCapturedEvent),
+            #[serde(rename = "payment.canceled")]
+            PaymentCanceled(&'a PaymentCanceledEvent),
+            #[serde(rename = "payment.refunded")]
+            PaymentRefunded(&'a PaymentRefundedEvent),
+            #[serde(rename = "auth.registered")]
+            AuthRegistered(&'a AuthRegisteredEvent),
+            #[serde(rename = "auth.signed_in")]
+            AuthSignedIn(&'a AuthSignedInEvent),
+            #[serde(rename = "auth.signed_out")]
+            AuthSignedOut(&'a AuthSignedOutEvent),
+            #[serde(rename = "auth.password_changed")]
+            AuthPasswordChanged(&'a AuthPasswordChangedEvent),
+            #[serde(rename = "auth.token_reused")]
+            AuthTokenReused(&'a AuthTokenReusedEvent),
+            #[serde(rename = "auth.session_revoked")]
+            AuthSessionRevoked(&'a AuthSessionRevokedEvent),
+            #[serde(rename = "key.created")]
+            KeyCreated(&'a KeyCreatedEvent),
+            #[serde(rename = "key.rotated")]
+            KeyRotated(&'a KeyRotatedEvent),
+            #[serde(rename = "key.revoked")]
+            KeyRevoked(&'a KeyRevokedEvent),
+            #[serde(rename = "service_token.created")]
+            ServiceTokenCreated(&'a ServiceTokenCreatedEvent),
+            #[serde(rename = "service_token.revoked")]
+            ServiceTokenRevoked(&'a ServiceTokenRevokedEvent),
+            #[serde(rename = "role.changed")]
+            RoleChanged(&'a RoleChangedEvent),
+            #[serde(rename = "user.roles_changed")]
+            UserRolesChanged(&'a UserRolesChangedEvent),
+            #[serde(rename = "tenant.created")]
+            TenantCreated(&'a TenantCreatedEvent),
+            #[serde(rename = "tenant.updated")]
+            TenantUpdated(&'a TenantUpdatedEvent),
+            #[serde(rename = "service.changed")]
+            ServiceChanged(&'a ServiceChangedEvent),
+            #[serde(rename = "route.changed")]
+            RouteChanged(&'a RouteChangedEvent),
+            #[serde(rename = "limit.changed")]
+            LimitChanged(&'a LimitChangedEvent),
+            #[serde(rename = "config.changed")]
+            ConfigChanged(&'a ConfigChangedEvent),
+            #[serde(rename = "breaker.opened")]
+            BreakerOpened(&'a BreakerOpenedEvent),
+            #[serde(rename = "breaker.reset")]
+            BreakerReset(&'a BreakerResetEvent),
+        }
+        match self {
+            Self::WalletCreated(value) => {
+                Tagged::WalletCreated(value).serialize(serializer)
+            }
+            Self::WalletCredited(value) => {
+                Tagged::WalletCredited(value).serialize(serializer)
+            }
+            Self::WalletDebited(value) => {
+                Tagged::WalletDebited(value).serialize(serializer)
+            }
+            Self::WalletTransferred(value) => {
+                Tagged::WalletTransferred(value).serialize(serializer)
+            }
+            Self::WalletFrozen(value) => {
+                Tagged::WalletFrozen(value).serialize(serializer)
+            }
+            Self::WalletUnfrozen(value) => {
+                Tagged::WalletUnfrozen(value).serialize(serializer)
+            }
+            Self::WalletClosed(value) => {
+                Tagged::WalletClosed(value).serialize(serializer)
+            }
+            Self::PaymentCreated(value) => {
+                Tagged::PaymentCreated(value).serialize(serializer)
+            }
+            Self::PaymentCaptured(value) => {
+                Tagged::PaymentCaptured(value).serialize(serializer)
+            }
+            Self::PaymentCanceled(value) => {
+                Tagged::PaymentCanceled(value).serialize(serializer)
+            }
+            Self::PaymentRefunded(value) => {
+                Tagged::PaymentRefunded(value).serialize(serializer)
+            }
+            Self::AuthRegistered(value) => {
+                Tagged::AuthRegistered(value).serialize(serializer)
+            }
+            Self::AuthSignedIn(value) => {
+                Tagged::AuthSignedIn(value).serialize(serializer)
+            }
+            Self::AuthSignedOut(value) => {
+                Tagged::AuthSignedOut(value).serialize(serializer)
+            }
+            Self::AuthPasswordChanged(value) => {
+                Tagged::AuthPasswordChanged(value).serialize(serializer)
+            }
+            Self::AuthTokenReused(value) => {
+                Tagged::AuthTokenReused(value).serialize(serializer)
+            }
+            Self::AuthSessionRevoked(value) => {
+                Tagged::AuthSessionRevoked(value).serialize(serializer)
+            }
+            Self::KeyCreated(value) => Tagged::KeyCreated(value).serialize(serializer),
+            Self::KeyRotated(value) => Tagged::KeyRotated(value).serialize(serializer),
+            Self::KeyRevoked(value) => Tagged::KeyRevoked(value).serialize(serializer),
+            Self::ServiceTokenCreated(value) => {
+                Tagged::ServiceTokenCreated(value).serialize(serializer)
+            }
+            Self::ServiceTokenRevoked(value) => {
+                Tagged::ServiceTokenRevoked(value).serialize(serializer)
+            }
+            Self::RoleChanged(value) => Tagged::RoleChanged(value).serialize(serializer),
+            Self::UserRolesChanged(value) => {
+                Tagged::UserRolesChanged(value).serialize(serializer)
+            }
+            Self::TenantCreated(value) => {
+                Tagged::TenantCreated(value).serialize(serializer)
+            }
+            Self::TenantUpdated(value) => {
+                Tagged::TenantUpdated(value).serialize(serializer)
+            }
+            Self::ServiceChanged(value) => {
+                Tagged::ServiceChanged(value).serialize(serializer)
+            }
+            Self::RouteChanged(value) => {
+                Tagged::RouteChanged(value).serialize(serializer)
+            }
+            Self::LimitChanged(value) => {
+                Tagged::LimitChanged(value).serialize(serializer)
+            }
+            Self::ConfigChanged(value) => {
+                Tagged::ConfigChanged(value).serialize(serializer)
+            }
+            Self::BreakerOpened(value) => {
+                Tagged::BreakerOpened(value).serialize(serializer)
+            }
+            Self::BreakerReset(value) => {
+                Tagged::BreakerReset(value).serialize(serializer)
+            }
+            Self::Unknown(value) => value.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        let mut value = serde_json::Value::deserialize(deserializer)?;
+        let tag = value
+            .get("type")
+            .and_then(serde_json::Value::as_str)
+            .map(str::to_owned);
+        let known = matches!(
+            tag.as_deref(), Some("wallet.created") | Some("wallet.credited") |
+            Some("wallet.debited") | Some("wallet.transferred") | Some("wallet.frozen") |
+            Some("wallet.unfrozen") | Some("wallet.closed") | Some("payment.created") |
+            Some("payment.captured") | Some("payment.canceled") |
+            Some("payment.refunded") | Some("auth.registered") | Some("auth.signed_in") |
+            Some("auth.signed_out") | Some("auth.password_changed") |
+            Some("auth.token_reused") | Some("auth.session_revoked") |
+            Some("key.created") | Some("key.rotated") | Some("key.revoked") |
+            Some("service_token.created") | Some("service_token.revoked") |
+            Some("role.changed") | Some("user.roles_changed") | Some("tenant.created") |
+            Some("tenant.updated") | Some("service.changed") | Some("route.changed") |
+            Some("limit.changed") | Some("config.changed") | Some("breaker.opened") |
+            Some("breaker.reset")
+        );
+        if known && let Some(object) = value.as_object_mut() {
+            object.remove("type");
+        }
+        match tag.as_deref() {
+            Some("wallet.created") => {
+                serde_json::from_value(value)
+                    .map(Self::WalletCreated)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("wallet.credited") => {
+                serde_json::from_value(value)
+                    .map(Self::WalletCredited)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("wallet.debited") => {
+                serde_json::from_value(value)
+                    .map(Self::WalletDebited)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("wallet.transferred") => {
+                serde_json::from_value(value)
+                    .map(Self::WalletTransferred)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("wallet.frozen") => {
+                serde_json::from_value(value)
+                    .map(Self::WalletFrozen)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("wallet.unfrozen") => {
+                serde_json::from_value(value)
+                    .map(Self::WalletUnfrozen)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("wallet.closed") => {
+                serde_json::from_value(value)
+                    .map(Self::WalletClosed)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("payment.created") => {
+                serde_json::from_value(value)
+                    .map(Self::PaymentCreated)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("payment.captured") => {
+                serde_json::from_value(value)
+                    .map(Self::PaymentCaptured)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("payment.canceled") => {
+                serde_json::from_value(value)
+                    .map(Self::PaymentCanceled)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("payment.refunded") => {
+                serde_json::from_value(value)
+                    .map(Self::PaymentRefunded)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("auth.registered") => {
+                serde_json::from_value(value)
+                    .map(Self::AuthRegistered)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("auth.signed_in") => {
+                serde_json::from_value(value)
+                    .map(Self::AuthSignedIn)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("auth.signed_out") => {
+                serde_json::from_value(value)
+                    .map(Self::AuthSignedOut)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("auth.password_changed") => {
+                serde_json::from_value(value)
+                    .map(Self::AuthPasswordChanged)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("auth.token_reused") => {
+                serde_json::from_value(value)
+                    .map(Self::AuthTokenReused)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("auth.session_revoked") => {
+                serde_json::from_value(value)
+                    .map(Self::AuthSessionRevoked)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("key.created") => {
+                serde_json::from_value(value)
+                    .map(Self::KeyCreated)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("key.rotated") => {
+                serde_json::from_value(value)
+                    .map(Self::KeyRotated)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("key.revoked") => {
+                serde_json::from_value(value)
+                    .map(Self::KeyRevoked)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("service_token.created") => {
+                serde_json::from_value(value)
+                    .map(Self::ServiceTokenCreated)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("service_token.revoked") => {
+                serde_json::from_value(value)
+                    .map(Self::ServiceTokenRevoked)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("role.changed") => {
+                serde_json::from_value(value)
+                    .map(Self::RoleChanged)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("user.roles_changed") => {
+                serde_json::from_value(value)
+                    .map(Self::UserRolesChanged)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("tenant.created") => {
+                serde_json::from_value(value)
+                    .map(Self::TenantCreated)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("tenant.updated") => {
+                serde_json::from_value(value)
+                    .map(Self::TenantUpdated)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("service.changed") => {
+                serde_json::from_value(value)
+                    .map(Self::ServiceChanged)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("route.changed") => {
+                serde_json::from_value(value)
+                    .map(Self::RouteChanged)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("limit.changed") => {
+                serde_json::from_value(value)
+                    .map(Self::LimitChanged)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("config.changed") => {
+                serde_json::from_value(value)
+                    .map(Self::ConfigChanged)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("breaker.opened") => {
+                serde_json::from_value(value)
+                    .map(Self::BreakerOpened)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("breaker.reset") => {
+                serde_json::from_value(value)
+                    .map(Self::BreakerReset)
+                    .map_err(serde::de::Error::custom)
+            }
+            _ => Ok(Self::Unknown(value)),
+        }
+    }
+}
+
+/// A wallet was opened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WalletCreatedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// An account that holds money of one currency.
+    pub data: Wallet,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl WalletCreatedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Wallet,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// Money came into a wallet from outside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WalletCreditedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// One movement of money as one wallet's ledger shows it.
+    pub data: Transaction,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl WalletCreditedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Transaction,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// Money left a wallet to outside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WalletDebitedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// One movement of money as one wallet's ledger shows it.
+    pub data: Transaction,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl WalletDebitedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Transaction,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// Money went from one wallet to another. The subject is the wallet that paid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WalletTransferredEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// Money that moved from one wallet to another, both sides in one step.
+    pub data: Transfer,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl WalletTransferredEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Transfer,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A wallet was frozen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WalletFrozenEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// An account that holds money of one currency.
+    pub data: Wallet,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl WalletFrozenEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Wallet,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A frozen wallet was made active again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WalletUnfrozenEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// An account that holds money of one currency.
+    pub data: Wallet,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl WalletUnfrozenEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Wallet,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A wallet was closed for good.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WalletClosedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// An account that holds money of one currency.
+    pub data: Wallet,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl WalletClosedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Wallet,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A payment was authorized.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PaymentCreatedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// Money of a payer's wallet on its way to a destination.
+    pub data: Payment,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl PaymentCreatedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Payment,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// Money of a payment was taken for its destination, in the same step that made it or later.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PaymentCapturedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// Money of a payer's wallet on its way to a destination.
+    pub data: Payment,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl PaymentCapturedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Payment,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A payment was canceled; the held money is the payer's again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PaymentCanceledEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// Money of a payer's wallet on its way to a destination.
+    pub data: Payment,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl PaymentCanceledEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Payment,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// Money of a payment went back to the payer, all or a part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PaymentRefundedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// Money of a payer's wallet on its way to a destination.
+    pub data: Payment,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl PaymentRefundedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Payment,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// Somebody registered, with a tenant of their own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AuthRegisteredEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AuthRegisteredEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A user signed in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AuthSignedInEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AuthSignedInEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A user signed out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AuthSignedOutEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AuthSignedOutEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A user changed the password.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AuthPasswordChangedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AuthPasswordChangedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A refresh token came back that was used before; its session was ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AuthTokenReusedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AuthTokenReusedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A session was ended by its user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AuthSessionRevokedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AuthSessionRevokedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// An API key was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct KeyCreatedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl KeyCreatedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// An API key got a new secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct KeyRotatedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl KeyRotatedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// An API key was revoked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct KeyRevokedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl KeyRevokedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A service token was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ServiceTokenCreatedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ServiceTokenCreatedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A service token was revoked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ServiceTokenRevokedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ServiceTokenRevokedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A role of the tenant was made or changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RoleChangedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RoleChangedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A user was given other roles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct UserRolesChangedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl UserRolesChangedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// The tenant made another tenant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct TenantCreatedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl TenantCreatedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A tenant was changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct TenantUpdatedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl TenantUpdatedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A service of the data plane was made, changed or removed. For the tenant of those who run the gateway.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ServiceChangedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// A change of the data plane's configuration.
+    pub data: ConfigChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ServiceChangedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: ConfigChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A route of the data plane was made, changed or removed. For the tenant of those who run the gateway.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RouteChangedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// A change of the data plane's configuration.
+    pub data: ConfigChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RouteChangedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: ConfigChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// The rate limits of a tier were changed. For the tenant of those who run the gateway.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct LimitChangedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// A change of the data plane's configuration.
+    pub data: ConfigChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl LimitChangedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: ConfigChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// The configuration of the data plane was replaced as a whole. For the tenant of those who run the gateway.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ConfigChangedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// A change of the data plane's configuration.
+    pub data: ConfigChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ConfigChangedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: ConfigChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A breaker was opened by hand. For the tenant of those who run the gateway.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BreakerOpenedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// A breaker as one node sees it: one a service, and one a route where the service wants that.
+    pub data: Breaker,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl BreakerOpenedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Breaker,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A breaker was closed by hand. For the tenant of those who run the gateway.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BreakerResetEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// A breaker as one node sees it: one a service, and one a route where the service wants that.
+    pub data: Breaker,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl BreakerResetEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Breaker,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
 /// Where a part of the configuration comes from. Later ones give way: what the file defines, the API cannot change.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ConfigSource {

@@ -684,6 +684,112 @@ impl PaymentsListParams {
     }
 }
 
+/// Parameters of `events_list`: List events
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct EventsListParams {
+    /// How many items a page has at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+    /// The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Only events of this type, or of every type below it (`wallet.*`); give it several times for several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub r#type: Vec<super::EventTypePattern>,
+    /// Only events about this, such as a wallet's identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Only what happened at this time or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Only what happened before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+impl EventsListParams {
+    /// Sets `limit`.
+    #[must_use]
+    pub fn with_limit(mut self, limit: impl Into<i64>) -> Self {
+        self.limit = Some(limit.into());
+        self
+    }
+    /// Sets `cursor`.
+    #[must_use]
+    pub fn with_cursor(mut self, cursor: impl Into<String>) -> Self {
+        self.cursor = Some(cursor.into());
+        self
+    }
+    /// Sets `type`.
+    #[must_use]
+    pub fn with_type(mut self, r#type: impl Into<Vec<super::EventTypePattern>>) -> Self {
+        self.r#type = r#type.into();
+        self
+    }
+    /// Sets `subject`.
+    #[must_use]
+    pub fn with_subject(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+    /// Sets `since`.
+    #[must_use]
+    pub fn with_since(mut self, since: impl Into<String>) -> Self {
+        self.since = Some(since.into());
+        self
+    }
+    /// Sets `until`.
+    #[must_use]
+    pub fn with_until(mut self, until: impl Into<String>) -> Self {
+        self.until = Some(until.into());
+        self
+    }
+}
+
+/// Parameters of `events_stream`: Stream events
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct EventsStreamParams {
+    /// Only events of this type, or of every type below it (`wallet.*`); give it several times for several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub r#type: Vec<super::EventTypePattern>,
+    /// Only events about this, such as a wallet's identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Only what happened at this time or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// The id of the last event that the reader saw; the stream goes on behind it. Browsers send it by themselves.
+    #[serde(rename = "Last-Event-ID", default, skip_serializing_if = "Option::is_none")]
+    pub last_event_id: Option<String>,
+}
+
+impl EventsStreamParams {
+    /// Sets `type`.
+    #[must_use]
+    pub fn with_type(mut self, r#type: impl Into<Vec<super::EventTypePattern>>) -> Self {
+        self.r#type = r#type.into();
+        self
+    }
+    /// Sets `subject`.
+    #[must_use]
+    pub fn with_subject(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+    /// Sets `since`.
+    #[must_use]
+    pub fn with_since(mut self, since: impl Into<String>) -> Self {
+        self.since = Some(since.into());
+        self
+    }
+    /// Sets `Last-Event-ID`.
+    #[must_use]
+    pub fn with_last_event_id(mut self, last_event_id: impl Into<String>) -> Self {
+        self.last_event_id = Some(last_event_id.into());
+        self
+    }
+}
+
 /// Parameters of `services_list`: List services
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct ServicesListParams {

@@ -315,9 +315,8 @@ fn credentials(members: &mut Members) -> Option<Credentials> {
 
 /// What an OAuth client has besides its id and secret. An object of `tokens` has the members of a store's.
 fn oauth(members: &mut Members) -> OAuthClient {
-    let mut client = OAuthClient::default();
-    client.scope = members.text("scope");
-    client.token_url = members.text("token_url");
+    let (scope, token_url) = (members.text("scope"), members.text("token_url"));
+    let mut client = OAuthClient { scope, token_url, ..OAuthClient::default() };
     if let Some(tokens) = members.take("tokens") {
         match TokenSet::parse(tokens.to_string().as_bytes()) {
             Ok(tokens) => client.tokens = Some(tokens),

@@ -3982,6 +3982,347 @@ Arguments:
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
+    /**List events
+
+Lists what happened in the caller's tenant, newest first: the platform's events and the tenant's own. Of each it is the event as it is streamed. Events of
+one tenant are in the order of the changes that they tell of, and so are their ids. What happened to accounts, credentials, roles and tenants is shown to callers who
+hold `audit:read` as well, and what happened to the data plane to those who hold `config:read`; to others it is as if it were not there.
+
+Refused with 422 `validation_failed` for a `cursor` that was not made by this list under the same filters.
+
+Sends a `GET` request to `/v1/events`
+
+Arguments:
+- `cursor`: The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+- `limit`: How many items a page has at most.
+- `since`: Only what happened at this time or later.
+- `subject`: Only events about this, such as a wallet's identifier.
+- `type_`: Only events of this type, or of every type below it (`wallet.*`); give it several times for several.
+- `until`: Only what happened before this time.
+*/
+    pub async fn events_list<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        limit: Option<i64>,
+        since: Option<&'a str>,
+        subject: Option<&'a str>,
+        type_: Option<&'a ::std::vec::Vec<::std::string::String>>,
+        until: Option<&'a str>,
+    ) -> Result<
+        ResponseValue<::waypost_types::EventPage>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/events", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("cursor", &cursor))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .query(&progenitor_client::QueryParam::new("since", &since))
+            .query(&progenitor_client::QueryParam::new("subject", &subject))
+            .query(&progenitor_client::QueryParam::new("type", &type_))
+            .query(&progenitor_client::QueryParam::new("until", &until))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "events_list",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Publish an event
+
+Publishes an event of the tenant's own: whoever may read events finds it in the list and the stream, behind every event that was there. The body is an event of
+CloudEvents 1.0 in its JSON format, as `application/json` or `application/cloudevents+json`; only `type` and `data` have to be given. A publisher that
+gives `id` as well is protected by it: a second event of the same `source` and `id` is not another one, and the first is answered again. Attributes
+that are not listed here are refused, not dropped.
+
+Types have at least one dot. The platform's own areas (`wallet`, `payment`, `auth`, `key`, `service_token`, `role`, `user`, `tenant`, `service`, `route`,
+`limit`, `config`, `breaker`, `medcard`, `claim`, `connection`, `webhook`, `channel`, `notification`, `message`, `event`, `waypost`) are refused with 422
+`reserved_event_type`, so that nobody can tell of what did not happen. Refused with 422 `validation_failed` for `data` of more than 256 KiB.
+
+Sends a `POST` request to `/v1/events`
+
+*/
+    pub async fn events_publish<'a>(
+        &'a self,
+        body: &'a ::waypost_types::PublishEvent,
+    ) -> Result<
+        ResponseValue<::waypost_types::CustomEvent>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/events", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "events_publish",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List event types
+
+Lists the types of the platform's events with what each tells of, and after them the types that the tenant published and that are still kept, up to 200.
+
+Sends a `GET` request to `/v1/events/types`
+
+*/
+    pub async fn events_types<'a>(
+        &'a self,
+    ) -> Result<
+        ResponseValue<::waypost_types::EventTypeList>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/events/types", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "events_types",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Stream events
+
+Streams events as they happen (`text/event-stream`, HTML Living Standard, section 9.2): the `id` is the event's, the `data` the event as JSON. Streams begin
+with what comes next; after the event in `Last-Event-ID`, or at `since`, with everything from there on that is still kept. No event is left out, and none
+comes twice in one stream. A reader that is away resumes with the last id that it saw, which browsers do by themselves.
+
+Between events a comment says every 10 seconds, unless the gateway is configured otherwise, that the stream lives. Who sees which events is as in `events_list`. A reader that takes nothing for 30 seconds is dropped; every stream ends after 15
+minutes, so that whoever lost access stops reading, and when the gateway shuts down: all of them resume. Refused with 429 `too_many_streams` above 100
+streams of one tenant at a gateway, and with 422 `validation_failed` for a `Last-Event-ID` that is no event's id.
+
+Sends a `GET` request to `/v1/events/stream`
+
+Arguments:
+- `since`: Only what happened at this time or later.
+- `subject`: Only events about this, such as a wallet's identifier.
+- `type_`: Only events of this type, or of every type below it (`wallet.*`); give it several times for several.
+- `last_event_id`: The id of the last event that the reader saw; the stream goes on behind it. Browsers send it by themselves.
+*/
+    pub async fn events_stream<'a>(
+        &'a self,
+        since: Option<&'a str>,
+        subject: Option<&'a str>,
+        type_: Option<&'a ::std::vec::Vec<::std::string::String>>,
+        last_event_id: Option<&'a str>,
+    ) -> Result<ResponseValue<ByteStream>, Error<::waypost_types::Problem>> {
+        let url = format!("{}/v1/events/stream", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(2usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        if let Some(value) = last_event_id {
+            header_map.append("Last-Event-ID", value.to_string().try_into()?);
+        }
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .query(&progenitor_client::QueryParam::new("since", &since))
+            .query(&progenitor_client::QueryParam::new("subject", &subject))
+            .query(&progenitor_client::QueryParam::new("type", &type_))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "events_stream",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => Ok(ResponseValue::stream(response)),
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Remove old events
+
+Removes the tenant's events of before a time for good, all or some types, up to 10,000 a call; `has_more` says whether to call again. It is done in small steps, so
+that nobody waits for it. Without it events are removed when they are older than the gateway's `events.retention`, 30 days unless set.
+
+Sends a `POST` request to `/v1/events/prune`
+
+*/
+    pub async fn events_prune<'a>(
+        &'a self,
+        body: &'a ::waypost_types::PruneEvents,
+    ) -> Result<
+        ResponseValue<::waypost_types::PrunedEvents>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/events/prune", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "events_prune",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Get an event
+
+Gives one event of the caller's tenant.
+
+Refused with 404 `not_found` for an event that is not there, is not kept any more, or is another tenant's.
+
+Sends a `GET` request to `/v1/events/{event_id}`
+
+Arguments:
+- `event_id`: The event.
+*/
+    pub async fn events_get<'a>(
+        &'a self,
+        event_id: &'a str,
+    ) -> Result<ResponseValue<::waypost_types::Event>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/events/{}", self.baseurl, path_segment(& event_id.to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "events_get",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
     /**List services
 
 Lists all services, those of the file and those that were made here, by name, each with the health and the connections of its targets as this node

@@ -556,6 +556,159 @@ pub static CONFIG_VALIDATE: Operation = Operation {
     status: 200,
 };
 
+/// `GET /v1/events/{event_id}`: Get an event
+pub static EVENTS_GET: Operation = Operation {
+    id: "events_get",
+    method: "GET",
+    path: "/v1/events/{event_id}",
+    parameters: &[
+        Parameter {
+            name: "event_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/events`: List events
+pub static EVENTS_LIST: Operation = Operation {
+    id: "events_list",
+    method: "GET",
+    path: "/v1/events",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "type",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "subject",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "since",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "until",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /v1/events/prune`: Remove old events
+pub static EVENTS_PRUNE: Operation = Operation {
+    id: "events_prune",
+    method: "POST",
+    path: "/v1/events/prune",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /v1/events`: Publish an event
+pub static EVENTS_PUBLISH: Operation = Operation {
+    id: "events_publish",
+    method: "POST",
+    path: "/v1/events",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 201,
+};
+
+/// `GET /v1/events/stream`: Stream events
+pub static EVENTS_STREAM: Operation = Operation {
+    id: "events_stream",
+    method: "GET",
+    path: "/v1/events/stream",
+    parameters: &[
+        Parameter {
+            name: "type",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "subject",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "since",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "Last-Event-ID",
+            location: Location::Header,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::EventStream,
+    status: 200,
+};
+
+/// `GET /v1/events/types`: List event types
+pub static EVENTS_TYPES: Operation = Operation {
+    id: "events_types",
+    method: "GET",
+    path: "/v1/events/types",
+    parameters: &[],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
 /// `POST /v1/oauth_clients`: Register a client
 pub static OAUTH_CLIENTS_CREATE: Operation = Operation {
     id: "oauth_clients_create",
@@ -2203,6 +2356,12 @@ pub static OPERATIONS: &[&Operation] = &[
     &CONFIG_APPLY,
     &CONFIG_GET,
     &CONFIG_VALIDATE,
+    &EVENTS_GET,
+    &EVENTS_LIST,
+    &EVENTS_PRUNE,
+    &EVENTS_PUBLISH,
+    &EVENTS_STREAM,
+    &EVENTS_TYPES,
     &OAUTH_CLIENTS_CREATE,
     &OAUTH_CLIENTS_DELETE,
     &OAUTH_CLIENTS_GET,

@@ -70,6 +70,10 @@ impl Client {
     pub fn payments(&self) -> Payments<'_> {
         Payments { client: self }
     }
+    /// What happened - told in the transaction that did it, kept, listed, and streamed; the platform's events and the tenant's own.
+    pub fn events(&self) -> Events<'_> {
+        Events { client: self }
+    }
     /// What the data plane forwards requests to, each with its targets, how they are balanced and how they are.
     pub fn services(&self) -> Services<'_> {
         Services { client: self }
@@ -3293,6 +3297,283 @@ impl Payments<'_> {
     }
 }
 
+/// What happened - told in the transaction that did it, kept, listed, and streamed; the platform's events and the tenant's own.
+#[derive(Debug, Clone, Copy)]
+pub struct Events<'c> {
+    client: &'c Client,
+}
+
+impl Events<'_> {
+    /// Publish an event.
+    ///
+    /// Publishes an event of the tenant's own: whoever may read events finds it in the list and the stream, behind every event that was there. The body is an event of
+    /// CloudEvents 1.0 in its JSON format, as `application/json` or `application/cloudevents+json`; only `type` and `data` have to be given. A publisher that
+    /// gives `id` as well is protected by it: a second event of the same `source` and `id` is not another one, and the first is answered again. Attributes
+    /// that are not listed here are refused, not dropped.
+    ///
+    /// Types have at least one dot. The platform's own areas (`wallet`, `payment`, `auth`, `key`, `service_token`, `role`, `user`, `tenant`, `service`, `route`,
+    /// `limit`, `config`, `breaker`, `medcard`, `claim`, `connection`, `webhook`, `channel`, `notification`, `message`, `event`, `waypost`) are refused with 422
+    /// `reserved_event_type`, so that nobody can tell of what did not happen. Refused with 422 `validation_failed` for `data` of more than 256 KiB.
+    ///
+    /// `POST /v1/events` · needs `events:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `events:write`. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `reserved_event_type` | The type begins with an area of the platform. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::PublishEvent::new(
+    ///     "order.shipped",
+    ///     std::collections::BTreeMap::from([
+    ///         ("order".to_owned(), serde_json::json!("A-1077")),
+    ///         ("carrier".to_owned(), serde_json::json!("DHL")),
+    ///     ]),
+    /// )
+    /// .with_subject("A-1077");
+    /// let custom_event = client.events().publish(&body).await?;
+    /// println!("{custom_event:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn publish(&self, body: &types::PublishEvent) -> Call<types::CustomEvent> {
+        Call::new(self.client, &operations::EVENTS_PUBLISH, Arguments::new().json(body))
+    }
+    /// List events.
+    ///
+    /// Lists what happened in the caller's tenant, newest first: the platform's events and the tenant's own. Of each it is the event as it is streamed. Events of
+    /// one tenant are in the order of the changes that they tell of, and so are their ids. What happened to accounts, credentials, roles and tenants is shown to callers who
+    /// hold `audit:read` as well, and what happened to the data plane to those who hold `config:read`; to others it is as if it were not there.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list under the same filters.
+    ///
+    /// `GET /v1/events` · needs `events:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `events:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::EventsListParams::default()
+    ///     .with_limit(20)
+    ///     .with_type(vec!["wallet.*".to_owned()]);
+    /// let mut events = client.events().list(&params).items();
+    /// while let Some(event) = events.next().await {
+    ///     let event = event?;
+    ///     println!("{event:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::EventsListParams,
+    ) -> ListCall<types::EventPage, types::Event> {
+        ListCall::new(
+            self.client,
+            &operations::EVENTS_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref())
+                .query_all("type", &params.r#type)
+                .query("subject", params.subject.as_ref())
+                .query("since", params.since.as_ref())
+                .query("until", params.until.as_ref()),
+        )
+    }
+    /// List event types.
+    ///
+    /// Lists the types of the platform's events with what each tells of, and after them the types that the tenant published and that are still kept, up to 200.
+    ///
+    /// `GET /v1/events/types` · needs `events:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `events:read`. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let event_type_list = client.events().types().await?;
+    /// println!("{event_type_list:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn types(&self) -> Call<types::EventTypeList> {
+        Call::new(self.client, &operations::EVENTS_TYPES, Arguments::new())
+    }
+    /// Stream events.
+    ///
+    /// Streams events as they happen (`text/event-stream`, HTML Living Standard, section 9.2): the `id` is the event's, the `data` the event as JSON. Streams begin
+    /// with what comes next; after the event in `Last-Event-ID`, or at `since`, with everything from there on that is still kept. No event is left out, and none
+    /// comes twice in one stream. A reader that is away resumes with the last id that it saw, which browsers do by themselves.
+    ///
+    /// Between events a comment says every 10 seconds, unless the gateway is configured otherwise, that the stream lives. Who sees which events is as in `events_list`. A reader that takes nothing for 30 seconds is dropped; every stream ends after 15
+    /// minutes, so that whoever lost access stops reading, and when the gateway shuts down: all of them resume. Refused with 429 `too_many_streams` above 100
+    /// streams of one tenant at a gateway, and with 422 `validation_failed` for a `Last-Event-ID` that is no event's id.
+    ///
+    /// `GET /v1/events/stream` · needs `events:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `events:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    /// | 429 | `too_many_streams` | The tenant has as many streams at this gateway as it may; `Retry-After` says when to try again. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::EventsStreamParams::default()
+    ///     .with_type(vec!["wallet.*".to_owned()])
+    ///     .with_subject("wal_01a2027bd6807002a76a5b76a8f7af1f");
+    /// let mut events = client.events().stream(&params).await?;
+    /// while let Some(event) = events.next().await {
+    ///     let event = event?;
+    ///     println!("{event:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn stream(
+        &self,
+        params: &types::params::EventsStreamParams,
+    ) -> EventCall<types::Event> {
+        EventCall::new(
+            self.client,
+            &operations::EVENTS_STREAM,
+            Arguments::new()
+                .query_all("type", &params.r#type)
+                .query("subject", params.subject.as_ref())
+                .query("since", params.since.as_ref())
+                .header("Last-Event-ID", params.last_event_id.as_ref()),
+        )
+    }
+    /// Remove old events.
+    ///
+    /// Removes the tenant's events of before a time for good, all or some types, up to 10,000 a call; `has_more` says whether to call again. It is done in small steps, so
+    /// that nobody waits for it. Without it events are removed when they are older than the gateway's `events.retention`, 30 days unless set.
+    ///
+    /// `POST /v1/events/prune` · needs `events:prune` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `events:prune`. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::PruneEvents::new("2026-10-01T00:00:00Z")
+    ///     .with_types(vec!["order.*".to_owned()]);
+    /// let pruned_events = client.events().prune(&body).await?;
+    /// println!("{pruned_events:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn prune(&self, body: &types::PruneEvents) -> Call<types::PrunedEvents> {
+        Call::new(self.client, &operations::EVENTS_PRUNE, Arguments::new().json(body))
+    }
+    /// Get an event.
+    ///
+    /// Gives one event of the caller's tenant.
+    ///
+    /// Refused with 404 `not_found` for an event that is not there, is not kept any more, or is another tenant's.
+    ///
+    /// `GET /v1/events/{event_id}` · needs `events:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `events:read`. |
+    /// | 404 | `not_found` | The tenant has no such event. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let event = client.events().get("evt_01a2027bd680706e9d3b5f7a91c2e4d8").await?;
+    /// println!("{event:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self, event_id: &str) -> Call<types::Event> {
+        Call::new(
+            self.client,
+            &operations::EVENTS_GET,
+            Arguments::new().path("event_id", event_id),
+        )
+    }
+}
+
 /// What the data plane forwards requests to, each with its targets, how they are balanced and how they are.
 #[derive(Debug, Clone, Copy)]
 pub struct Services<'c> {
@@ -4771,6 +5052,22 @@ impl Paged for types::PaymentPage {
         &self.data
     }
     fn into_items(self) -> Vec<types::Payment> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::EventPage {
+    type Item = types::Event;
+    fn items(&self) -> &[types::Event] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::Event> {
         self.data
     }
     fn next_cursor(&self) -> Option<&str> {

@@ -70,8 +70,16 @@ impl SignIn {
         let visit = visit.ok_or_else(|| Error::config("nothing listens for the redirect any more"))?;
         let outcome = code.finish(visit.url).await;
         let page = match outcome {
-            Ok(_) => page(StatusCode::OK, "You are signed in", "You can close this page and go back to the program."),
-            Err(_) => page(StatusCode::OK, "You are not signed in", "The program says why. You can close this page."),
+            Ok(_) => page(
+                StatusCode::OK,
+                "You are signed in",
+                "You can close this page and go back to the program.",
+            ),
+            Err(_) => page(
+                StatusCode::OK,
+                "You are not signed in",
+                "The program says why. You can close this page.",
+            ),
         };
         // Whether the browser still wants it is not what the sign-in hangs on.
         if visit.page.send(page).is_ok() {
@@ -116,7 +124,11 @@ async fn serve(stream: TcpStream, state: Arc<str>, visits: mpsc::Sender<Visit>) 
         async move { Ok::<_, Infallible>(answer(&request, state, visits, over).await) }
     });
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(LARGEST_HEAD).keep_alive(false);
+    server
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(LARGEST_HEAD)
+        .keep_alive(false);
     // A browser that goes away is its own affair.
     let _ended = server.serve_connection(TokioIo::new(stream), service).await;
     let _nobody_waits = done.send(());
@@ -152,7 +164,8 @@ async fn answer(
 
 /// A page without scripts, which nobody keeps or frames, and whose address goes nowhere.
 fn page(status: StatusCode, title: &str, text: &str) -> Page {
-    let html = format!("<!doctype html><meta charset=\"utf-8\"><title>{title}</title><h1>{title}</h1><p>{text}</p>");
+    let html =
+        format!("<!doctype html><meta charset=\"utf-8\"><title>{title}</title><h1>{title}</h1><p>{text}</p>");
     let mut page = http::Response::new(Full::from(html));
     *page.status_mut() = status;
     for (name, value) in [

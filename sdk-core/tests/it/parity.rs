@@ -219,6 +219,30 @@ async fn typed(id: &str, c: &Client, p: &ProgenitorClient, e: &Examples, options
         "payments_refund" => {
             both!(c.payments().refund(e.id(), &e.body()), p.payments_refund(e.id(), &e.body()))
         }
+        "events_publish" => both!(c.events().publish(&e.body()), p.events_publish(&e.body())),
+        "events_list" => both!(
+            c.events().list(&e.params()),
+            p.events_list(
+                e.text("cursor"),
+                e.number("limit"),
+                e.text("since"),
+                e.text("subject"),
+                e.value("type").as_ref(),
+                e.text("until"),
+            )
+        ),
+        "events_types" => both!(c.events().types(), p.events_types()),
+        "events_stream" => both!(
+            c.events().stream(&e.params()),
+            p.events_stream(
+                e.text("since"),
+                e.text("subject"),
+                e.value("type").as_ref(),
+                e.text("Last-Event-ID"),
+            )
+        ),
+        "events_prune" => both!(c.events().prune(&e.body()), p.events_prune(&e.body())),
+        "events_get" => both!(c.events().get(e.id()), p.events_get(e.id())),
         "services_create" => both!(c.services().create(&e.body()), p.services_create(&e.body())),
         "services_list" => {
             both!(c.services().list(&e.params()), p.services_list(e.text("cursor"), e.number("limit")))

@@ -22,6 +22,7 @@ import { Oauth } from "./resources/oauth.js";
 import { Wallets } from "./resources/wallets.js";
 import { Transactions } from "./resources/transactions.js";
 import { Payments } from "./resources/payments.js";
+import { Events } from "./resources/events.js";
 import { Services } from "./resources/services.js";
 import { Routes } from "./resources/routes.js";
 import { Breakers } from "./resources/breakers.js";
@@ -48,6 +49,7 @@ export abstract class Resources {
   #wallets: Wallets | undefined;
   #transactions: Transactions | undefined;
   #payments: Payments | undefined;
+  #events: Events | undefined;
   #services: Services | undefined;
   #routes: Routes | undefined;
   #breakers: Breakers | undefined;
@@ -138,6 +140,13 @@ export abstract class Resources {
   /** Money held in a payer's wallet first, then captured for a destination, released, or given back. */
   get payments(): Payments {
     return (this.#payments ??= new Payments(this.#caller));
+  }
+
+  /**
+   * What happened - told in the transaction that did it, kept, listed, and streamed; the platform's events and the tenant's own.
+   */
+  get events(): Events {
+    return (this.#events ??= new Events(this.#caller));
   }
 
   /** What the data plane forwards requests to, each with its targets, how they are balanced and how they are. */

@@ -22,6 +22,7 @@ export * from "./resources/oauth.js";
 export * from "./resources/wallets.js";
 export * from "./resources/transactions.js";
 export * from "./resources/payments.js";
+export * from "./resources/events.js";
 export * from "./resources/services.js";
 export * from "./resources/routes.js";
 export * from "./resources/breakers.js";

@@ -2720,6 +2720,2630 @@ export interface JsonWebKey {
 }
 
 /**
+ * Identifies an event. Later events of a tenant have greater ones.
+ *
+ * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+ *
+ * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+ */
+export type EventId = string;
+
+/**
+ * A type of events, all types below one (`wallet.*`), or all (`*`).
+ *
+ * 1 to 102 characters. Pattern `^([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?|\*)$`.
+ *
+ * @example "wallet.*"
+ */
+export type EventTypePattern = string;
+
+/**
+ * The version of CloudEvents that the event follows: `1.0`.
+ *
+ * 3 characters. Pattern `^1\.0$`.
+ *
+ * @example "1.0"
+ */
+export type EventSpecVersion = string;
+
+/**
+ * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+ *
+ * 1 to 200 characters.
+ *
+ * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+ */
+export type EventSource = string;
+
+/**
+ * What it is about: an identifier, or a name.
+ *
+ * 1 to 200 characters.
+ *
+ * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+ */
+export type EventSubject = string;
+
+/**
+ * When it happened.
+ *
+ * RFC 3339 date and time.
+ *
+ * @example "2026-11-22T09:00:00.000000Z"
+ */
+export type EventTime = string;
+
+/**
+ * The media type of `data`: `application/json`.
+ *
+ * 16 characters. Pattern `^application/json$`.
+ *
+ * @example "application/json"
+ */
+export type EventContentType = string;
+
+/** What an event of the tenant's own tells, as any JSON object of up to 256 KiB. */
+export type EventData = { [name: string]: JsonValue };
+
+/** An event of the tenant's own. `type` and `data` are enough; the rest is what CloudEvents 1.0 has. */
+export interface PublishEvent {
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion?: EventSpecVersion;
+  /**
+   * What the publisher knows it by. With `source` it is unique; an event that was published already is not published again. It comes back as `originid`.
+   *
+   * 1 to 200 characters.
+   */
+  id?: string;
+  /**
+   * What happened, in words with dots between them.
+   *
+   * 3 to 100 characters. Pattern `^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+$`.
+   */
+  type: string;
+  /**
+   * Where it happened, as a URI reference; the path of the tenant unless told.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source?: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject?: EventSubject;
+  /**
+   * When it happened, as the publisher has it; when it was published unless told. The order of events and the filters go by when it was published.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time?: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype?: EventContentType;
+  /**
+   * The URI of a schema that `data` follows. Nobody checks it.
+   *
+   * 1 to 500 characters.
+   */
+  dataschema?: string;
+  /**
+   * The trace that it belongs to (CloudEvents' extension for distributed tracing).
+   *
+   * 1 to 100 characters.
+   */
+  traceparent?: string;
+  /**
+   * What goes with `traceparent`.
+   *
+   * 1 to 512 characters.
+   */
+  tracestate?: string;
+  /** What an event of the tenant's own tells, as any JSON object of up to 256 KiB. */
+  data: EventData;
+}
+
+/**
+ * An event of the tenant's own, in the JSON format of CloudEvents 1.0. In lists and streams it stands among the platform's, as a variant of `Event` that has no name.
+ *
+ * Properties that this version does not know are kept; `Open<CustomEvent>` has them in its type.
+ */
+export interface CustomEvent {
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * What happened.
+   *
+   * 3 to 100 characters.
+   */
+  type: string;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject?: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The URI of a schema that `data` follows. Absent if the publisher gave none.
+   *
+   * 1 to 500 characters.
+   */
+  dataschema?: string;
+  /**
+   * The user who published it.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * The `id` that the publisher gave. Absent if there was none.
+   *
+   * 1 to 200 characters.
+   */
+  originid?: string;
+  /**
+   * The trace that it belongs to. Absent if the publisher gave none.
+   *
+   * 1 to 100 characters.
+   */
+  traceparent?: string;
+  /**
+   * What goes with `traceparent`. Absent if the publisher gave none.
+   *
+   * 1 to 512 characters.
+   */
+  tracestate?: string;
+  /** What an event of the tenant's own tells, as any JSON object of up to 256 KiB. */
+  data: EventData;
+}
+
+/**
+ * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+ *
+ * Properties that this version does not know are kept; `Open<SecurityChange>` has them in its type.
+ */
+export interface SecurityChange {
+  /**
+   * What it was done to: an identifier, or the name of a role.
+   *
+   * 1 to 128 characters.
+   */
+  subject_id: string;
+  /**
+   * What the caller presented: a session, an API key or a service token. Absent if nothing was.
+   *
+   * 1 to 64 characters.
+   */
+  credential_id?: string;
+  /**
+   * What else there is to know. Absent if nothing.
+   *
+   * 1 to 500 characters.
+   */
+  detail?: string;
+}
+
+/**
+ * A change of the data plane's configuration.
+ *
+ * Properties that this version does not know are kept; `Open<ConfigChange>` has them in its type.
+ */
+export interface ConfigChange {
+  /**
+   * The revision that holds since.
+   *
+   * Integer, at least 0.
+   */
+  revision: number;
+  /**
+   * The service, route or tier. Absent if it was the configuration as a whole.
+   *
+   * 1 to 100 characters.
+   */
+  name?: string;
+  /**
+   * What was done, such as `create service orders`.
+   *
+   * 1 to 200 characters.
+   */
+  action: string;
+}
+
+/** Which events to remove. */
+export interface PruneEvents {
+  /**
+   * Events that happened before this time are removed.
+   *
+   * RFC 3339 date and time.
+   */
+  before: string;
+  /**
+   * Only events of these types, or below them; of all unless told.
+   *
+   * 1 to 20 items.
+   */
+  types?: EventTypePattern[];
+}
+
+/**
+ * What was removed.
+ *
+ * Properties that this version does not know are kept; `Open<PrunedEvents>` has them in its type.
+ */
+export interface PrunedEvents {
+  /**
+   * How many events were removed by this call.
+   *
+   * Integer, 0 to 10000.
+   */
+  removed: number;
+  /** Whether there are more to remove. */
+  has_more: boolean;
+}
+
+/**
+ * Who tells of it.
+ *
+ * - `platform`: The gateway, when it happens there.
+ * - `tenant`: The tenant's own programs, by `events.publish`.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type EventOrigin = "platform" | "tenant" | (string & {});
+
+/** The values of {@link EventOrigin} that this version knows. */
+export const EventOrigin = {
+  /** The gateway, when it happens there. */
+  Platform: "platform",
+  /** The tenant's own programs, by `events.publish`. */
+  Tenant: "tenant",
+} as const;
+
+/**
+ * A type of events.
+ *
+ * Properties that this version does not know are kept; `Open<EventTypeInfo>` has them in its type.
+ */
+export interface EventTypeInfo {
+  /**
+   * The type, as it stands in events and filters.
+   *
+   * 1 to 100 characters.
+   */
+  type: string;
+  /** Who tells of it. */
+  origin: EventOrigin;
+  /**
+   * What it tells of. Absent for the tenant's own.
+   *
+   * 1 to 500 characters.
+   */
+  description?: string;
+  /**
+   * The schema of such an event in this contract, by name. Absent for the tenant's own.
+   *
+   * 1 to 100 characters.
+   */
+  schema?: string;
+}
+
+/**
+ * Types of events.
+ *
+ * Properties that this version does not know are kept; `Open<EventTypeList>` has them in its type.
+ */
+export interface EventTypeList {
+  /**
+   * The platform's types, then the tenant's own.
+   *
+   * At most 500 items.
+   */
+  types: EventTypeInfo[];
+}
+
+/**
+ * One page of events, newest first.
+ *
+ * Properties that this version does not know are kept; `Open<EventPage>` has them in its type.
+ */
+export interface EventPage {
+  /**
+   * The events of this page.
+   *
+   * At most 100 items.
+   */
+  data: Event[];
+  /**
+   * Pass it as `cursor` to get the next page. Null on the last page.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/**
+ * Something that happened, in the JSON format of CloudEvents 1.0, told apart by `type`. One of the tenant's own types is a `CustomEvent`.
+ *
+ * Compare `type` with a tag to narrow it; what is left then is a variant that this version does not know.
+ */
+export type Event = WalletCreatedEvent | WalletCreditedEvent | WalletDebitedEvent | WalletTransferredEvent | WalletFrozenEvent | WalletUnfrozenEvent | WalletClosedEvent | PaymentCreatedEvent | PaymentCapturedEvent | PaymentCanceledEvent | PaymentRefundedEvent | AuthRegisteredEvent | AuthSignedInEvent | AuthSignedOutEvent | AuthPasswordChangedEvent | AuthTokenReusedEvent | AuthSessionRevokedEvent | KeyCreatedEvent | KeyRotatedEvent | KeyRevokedEvent | ServiceTokenCreatedEvent | ServiceTokenRevokedEvent | RoleChangedEvent | UserRolesChangedEvent | TenantCreatedEvent | TenantUpdatedEvent | ServiceChangedEvent | RouteChangedEvent | LimitChangedEvent | ConfigChangedEvent | BreakerOpenedEvent | BreakerResetEvent | UnknownEvent;
+
+/** A variant of {@link Event} that this version does not know, with all that it came with. */
+export interface UnknownEvent {
+  /** Tells the variants apart. */
+  type: UnknownTag;
+  [property: string]: unknown;
+}
+
+/**
+ * A wallet was opened.
+ *
+ * Properties that this version does not know are kept; `Open<WalletCreatedEvent>` has them in its type.
+ */
+export interface WalletCreatedEvent {
+  /** Tells the variants apart. */
+  type: "wallet.created";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** An account that holds money of one currency. */
+  data: Wallet;
+}
+
+/**
+ * Money came into a wallet from outside.
+ *
+ * Properties that this version does not know are kept; `Open<WalletCreditedEvent>` has them in its type.
+ */
+export interface WalletCreditedEvent {
+  /** Tells the variants apart. */
+  type: "wallet.credited";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** One movement of money as one wallet's ledger shows it. */
+  data: Transaction;
+}
+
+/**
+ * Money left a wallet to outside.
+ *
+ * Properties that this version does not know are kept; `Open<WalletDebitedEvent>` has them in its type.
+ */
+export interface WalletDebitedEvent {
+  /** Tells the variants apart. */
+  type: "wallet.debited";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** One movement of money as one wallet's ledger shows it. */
+  data: Transaction;
+}
+
+/**
+ * Money went from one wallet to another. The subject is the wallet that paid.
+ *
+ * Properties that this version does not know are kept; `Open<WalletTransferredEvent>` has them in its type.
+ */
+export interface WalletTransferredEvent {
+  /** Tells the variants apart. */
+  type: "wallet.transferred";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** Money that moved from one wallet to another, both sides in one step. */
+  data: Transfer;
+}
+
+/**
+ * A wallet was frozen.
+ *
+ * Properties that this version does not know are kept; `Open<WalletFrozenEvent>` has them in its type.
+ */
+export interface WalletFrozenEvent {
+  /** Tells the variants apart. */
+  type: "wallet.frozen";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** An account that holds money of one currency. */
+  data: Wallet;
+}
+
+/**
+ * A frozen wallet was made active again.
+ *
+ * Properties that this version does not know are kept; `Open<WalletUnfrozenEvent>` has them in its type.
+ */
+export interface WalletUnfrozenEvent {
+  /** Tells the variants apart. */
+  type: "wallet.unfrozen";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** An account that holds money of one currency. */
+  data: Wallet;
+}
+
+/**
+ * A wallet was closed for good.
+ *
+ * Properties that this version does not know are kept; `Open<WalletClosedEvent>` has them in its type.
+ */
+export interface WalletClosedEvent {
+  /** Tells the variants apart. */
+  type: "wallet.closed";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** An account that holds money of one currency. */
+  data: Wallet;
+}
+
+/**
+ * A payment was authorized.
+ *
+ * Properties that this version does not know are kept; `Open<PaymentCreatedEvent>` has them in its type.
+ */
+export interface PaymentCreatedEvent {
+  /** Tells the variants apart. */
+  type: "payment.created";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** Money of a payer's wallet on its way to a destination. */
+  data: Payment;
+}
+
+/**
+ * Money of a payment was taken for its destination, in the same step that made it or later.
+ *
+ * Properties that this version does not know are kept; `Open<PaymentCapturedEvent>` has them in its type.
+ */
+export interface PaymentCapturedEvent {
+  /** Tells the variants apart. */
+  type: "payment.captured";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** Money of a payer's wallet on its way to a destination. */
+  data: Payment;
+}
+
+/**
+ * A payment was canceled; the held money is the payer's again.
+ *
+ * Properties that this version does not know are kept; `Open<PaymentCanceledEvent>` has them in its type.
+ */
+export interface PaymentCanceledEvent {
+  /** Tells the variants apart. */
+  type: "payment.canceled";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** Money of a payer's wallet on its way to a destination. */
+  data: Payment;
+}
+
+/**
+ * Money of a payment went back to the payer, all or a part.
+ *
+ * Properties that this version does not know are kept; `Open<PaymentRefundedEvent>` has them in its type.
+ */
+export interface PaymentRefundedEvent {
+  /** Tells the variants apart. */
+  type: "payment.refunded";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** Money of a payer's wallet on its way to a destination. */
+  data: Payment;
+}
+
+/**
+ * Somebody registered, with a tenant of their own.
+ *
+ * Properties that this version does not know are kept; `Open<AuthRegisteredEvent>` has them in its type.
+ */
+export interface AuthRegisteredEvent {
+  /** Tells the variants apart. */
+  type: "auth.registered";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * A user signed in.
+ *
+ * Properties that this version does not know are kept; `Open<AuthSignedInEvent>` has them in its type.
+ */
+export interface AuthSignedInEvent {
+  /** Tells the variants apart. */
+  type: "auth.signed_in";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * A user signed out.
+ *
+ * Properties that this version does not know are kept; `Open<AuthSignedOutEvent>` has them in its type.
+ */
+export interface AuthSignedOutEvent {
+  /** Tells the variants apart. */
+  type: "auth.signed_out";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * A user changed the password.
+ *
+ * Properties that this version does not know are kept; `Open<AuthPasswordChangedEvent>` has them in its type.
+ */
+export interface AuthPasswordChangedEvent {
+  /** Tells the variants apart. */
+  type: "auth.password_changed";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * A refresh token came back that was used before; its session was ended.
+ *
+ * Properties that this version does not know are kept; `Open<AuthTokenReusedEvent>` has them in its type.
+ */
+export interface AuthTokenReusedEvent {
+  /** Tells the variants apart. */
+  type: "auth.token_reused";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * A session was ended by its user.
+ *
+ * Properties that this version does not know are kept; `Open<AuthSessionRevokedEvent>` has them in its type.
+ */
+export interface AuthSessionRevokedEvent {
+  /** Tells the variants apart. */
+  type: "auth.session_revoked";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * An API key was made.
+ *
+ * Properties that this version does not know are kept; `Open<KeyCreatedEvent>` has them in its type.
+ */
+export interface KeyCreatedEvent {
+  /** Tells the variants apart. */
+  type: "key.created";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * An API key got a new secret.
+ *
+ * Properties that this version does not know are kept; `Open<KeyRotatedEvent>` has them in its type.
+ */
+export interface KeyRotatedEvent {
+  /** Tells the variants apart. */
+  type: "key.rotated";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * An API key was revoked.
+ *
+ * Properties that this version does not know are kept; `Open<KeyRevokedEvent>` has them in its type.
+ */
+export interface KeyRevokedEvent {
+  /** Tells the variants apart. */
+  type: "key.revoked";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * A service token was made.
+ *
+ * Properties that this version does not know are kept; `Open<ServiceTokenCreatedEvent>` has them in its type.
+ */
+export interface ServiceTokenCreatedEvent {
+  /** Tells the variants apart. */
+  type: "service_token.created";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * A service token was revoked.
+ *
+ * Properties that this version does not know are kept; `Open<ServiceTokenRevokedEvent>` has them in its type.
+ */
+export interface ServiceTokenRevokedEvent {
+  /** Tells the variants apart. */
+  type: "service_token.revoked";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * A role of the tenant was made or changed.
+ *
+ * Properties that this version does not know are kept; `Open<RoleChangedEvent>` has them in its type.
+ */
+export interface RoleChangedEvent {
+  /** Tells the variants apart. */
+  type: "role.changed";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * A user was given other roles.
+ *
+ * Properties that this version does not know are kept; `Open<UserRolesChangedEvent>` has them in its type.
+ */
+export interface UserRolesChangedEvent {
+  /** Tells the variants apart. */
+  type: "user.roles_changed";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * The tenant made another tenant.
+ *
+ * Properties that this version does not know are kept; `Open<TenantCreatedEvent>` has them in its type.
+ */
+export interface TenantCreatedEvent {
+  /** Tells the variants apart. */
+  type: "tenant.created";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * A tenant was changed.
+ *
+ * Properties that this version does not know are kept; `Open<TenantUpdatedEvent>` has them in its type.
+ */
+export interface TenantUpdatedEvent {
+  /** Tells the variants apart. */
+  type: "tenant.updated";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * A service of the data plane was made, changed or removed. For the tenant of those who run the gateway.
+ *
+ * Properties that this version does not know are kept; `Open<ServiceChangedEvent>` has them in its type.
+ */
+export interface ServiceChangedEvent {
+  /** Tells the variants apart. */
+  type: "service.changed";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** A change of the data plane's configuration. */
+  data: ConfigChange;
+}
+
+/**
+ * A route of the data plane was made, changed or removed. For the tenant of those who run the gateway.
+ *
+ * Properties that this version does not know are kept; `Open<RouteChangedEvent>` has them in its type.
+ */
+export interface RouteChangedEvent {
+  /** Tells the variants apart. */
+  type: "route.changed";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** A change of the data plane's configuration. */
+  data: ConfigChange;
+}
+
+/**
+ * The rate limits of a tier were changed. For the tenant of those who run the gateway.
+ *
+ * Properties that this version does not know are kept; `Open<LimitChangedEvent>` has them in its type.
+ */
+export interface LimitChangedEvent {
+  /** Tells the variants apart. */
+  type: "limit.changed";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** A change of the data plane's configuration. */
+  data: ConfigChange;
+}
+
+/**
+ * The configuration of the data plane was replaced as a whole. For the tenant of those who run the gateway.
+ *
+ * Properties that this version does not know are kept; `Open<ConfigChangedEvent>` has them in its type.
+ */
+export interface ConfigChangedEvent {
+  /** Tells the variants apart. */
+  type: "config.changed";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** A change of the data plane's configuration. */
+  data: ConfigChange;
+}
+
+/**
+ * A breaker was opened by hand. For the tenant of those who run the gateway.
+ *
+ * Properties that this version does not know are kept; `Open<BreakerOpenedEvent>` has them in its type.
+ */
+export interface BreakerOpenedEvent {
+  /** Tells the variants apart. */
+  type: "breaker.opened";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** A breaker as one node sees it: one a service, and one a route where the service wants that. */
+  data: Breaker;
+}
+
+/**
+ * A breaker was closed by hand. For the tenant of those who run the gateway.
+ *
+ * Properties that this version does not know are kept; `Open<BreakerResetEvent>` has them in its type.
+ */
+export interface BreakerResetEvent {
+  /** Tells the variants apart. */
+  type: "breaker.reset";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** A breaker as one node sees it: one a service, and one a route where the service wants that. */
+  data: Breaker;
+}
+
+/**
  * Where a part of the configuration comes from. Later ones give way: what the file defines, the API cannot change.
  *
  * - `file`: The integrator's YAML file; read only here.

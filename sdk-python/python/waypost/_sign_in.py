@@ -129,12 +129,12 @@ class _Shared:
             "parameters": [{"name": name, "in": "query"} for name in dict(query)],
             "body": "none" if request["method"] == "GET" else "application/x-www-form-urlencoded",
             "retry": "never",
-            "result": ["application/json"],
+            "result": "text",
         }
         id = native.define(dumps({"id": f"sign_in {request['method']} {url.path} {sorted(dict(query))}", **description}).encode())
         headers = [pair for pair in request["headers"] if pair[0] == "authorization"]
         body = request["body"].encode() if request["method"] != "GET" else None
-        return self._clients[origin], (id, tuple(query), body, dumps({"headers": headers}).encode())
+        return self._clients[origin], (id, tuple(query), body, dumps({"headers": headers, "accept": "application/json"}).encode())
 
     def _client(self, origin: str) -> Any:
         settings = {

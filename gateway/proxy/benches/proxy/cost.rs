@@ -6,7 +6,14 @@ use super::{Outcome, median, rounds, seconds};
 
 pub(crate) fn run() -> Outcome<()> {
     let ground = Ground::new()?;
-    let mut all = vec![ground.nginx()?, ground.haproxy()?, ground.waypost("plain")?, ground.waypost("full")?];
+    let mut all = vec![
+        ground.nginx()?,
+        ground.haproxy()?,
+        ground.bare("stream")?,
+        ground.bare("hyper")?,
+        ground.waypost("plain")?,
+        ground.waypost("full")?,
+    ];
     match ground.waypost_with_redis() {
         Ok(one) => all.push(one),
         Err(error) => left_out("limits shared over Redis", &error.to_string()),

@@ -7,6 +7,7 @@
 //! Every contestant is a process of its own with one thread that forwards, and all have the same target: an nginx whose kept connections end after no number
 //! of requests. `serve <target> <plain|full> [redis]` is how this program becomes one of them.
 
+mod bare;
 mod client;
 mod cost;
 mod latency;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words[..] {
+        ["bare", target, kind] => bare::run(target, kind),
         ["serve", target, policy] => serve::run(target, policy == "full", None),
         ["serve", target, policy, redis] => serve::run(target, policy == "full", Some(redis)),
         _ => parts(&words),

@@ -140,7 +140,7 @@ impl Ground {
     /// This proxy, `plain` or `full`.
     pub(crate) fn waypost(&self, policy: &str) -> Outcome<Contestant> {
         let name = if policy == "full" { "waypost, full policy" } else { "waypost, plain" };
-        self.served(name, &[policy], None)
+        self.served(name, "serve", &[policy], None)
     }
 
     /// With the full policy, and limits that are shared over Redis.
@@ -151,12 +151,24 @@ impl Ground {
             ["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
         let redis = spawn(command.args(options), port)?;
         let name = "waypost, full policy, limits shared over Redis";
-        self.served(name, &["full", &format!("redis://127.0.0.1:{port}")], Some(redis))
+        self.served(name, "serve", &["full", &format!("redis://127.0.0.1:{port}")], Some(redis))
     }
 
-    fn served(&self, name: &'static str, words: &[&str], beside: Option<Process>) -> Outcome<Contestant> {
+    /// What nothing is decided in: on `hyper`, or on tokio's `stream`s alone.
+    pub(crate) fn bare(&self, kind: &str) -> Outcome<Contestant> {
+        let name = if kind == "hyper" { "hyper alone" } else { "tokio's streams alone" };
+        self.served(name, "bare", &[kind], None)
+    }
+
+    fn served(
+        &self,
+        name: &'static str,
+        how: &str,
+        words: &[&str],
+        beside: Option<Process>,
+    ) -> Outcome<Contestant> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["serve", &self.target_url()]).args(words);
+        command.args([how, &self.target_url()]).args(words);
         let mut process = Process(command.stdout(Stdio::piped()).spawn()?);
         let mut line = String::new();
         if let Some(out) = process.0.stdout.take() {

@@ -48,10 +48,11 @@ impl Asking {
         let open = self.pool.opened();
         let answer = if http2 {
             let mut connection = Http2::new(stream, open).await.map_err(|what| what.to_string())?;
-            connection.exchange(for_http2(request, &endpoint), &limits).await.map(|answer| answer.status())
+            let (request, mut back) = (for_http2(&mut request, &endpoint), Body::empty());
+            connection.exchange(request, &mut back, &limits).await.map(|answer| answer.status())
         } else {
             let mut connection = Http1::new(stream, open);
-            connection.exchange(request, &limits).await.map(|answer| answer.status())
+            connection.exchange(&mut request, &limits).await.map(|answer| answer.status)
         };
         answer.map_err(|failure| failure.what.to_string().into())
     }

@@ -64,7 +64,7 @@ impl Download {
     }
 
     /// As a body. What came together with the head is all there; then the connection is free at once.
-    pub(crate) fn into_body(mut self) -> Body {
+    pub(crate) fn into_body(mut self, now: Instant) -> Body {
         let whole = match &mut self.via {
             Via::Http1(connection) => connection.whole(),
             Via::Shared(incoming, _) | Via::Apart { incoming, .. } => {
@@ -73,16 +73,16 @@ impl Download {
             Via::Done => Some(Bytes::new()),
         };
         let Some(whole) = whole else { return Body::new(self) };
-        self.give_back();
+        self.give_back(now);
         Body::full(whole)
     }
 
     /// Gives the connection back if it can take another request.
-    fn give_back(&mut self) {
+    fn give_back(&mut self, now: Instant) {
         if let Via::Http1(connection) = std::mem::replace(&mut self.via, Via::Done)
             && connection.is_ready()
         {
-            self.pool.put(self.endpoint.id, connection, self.endpoint.max_idle, self.endpoint.keep);
+            self.pool.put(self.endpoint.id, connection, (self.endpoint.max_idle, self.endpoint.keep), now);
         }
     }
 
@@ -143,7 +143,7 @@ impl hyper::body::Body for Download {
             Poll::Ready(Some(Ok(frame))) => {
                 this.since = None;
                 if this.is_over() {
-                    this.give_back();
+                    this.give_back(Instant::now());
                 }
                 let frame = if frame.is_trailers() { hop::without_false_trailers(frame) } else { frame };
                 Poll::Ready(Some(Ok(frame)))
@@ -153,7 +153,7 @@ impl hyper::body::Body for Download {
                 this.fail(error, context)
             }
             Poll::Ready(None) => {
-                this.give_back();
+                this.give_back(Instant::now());
                 Poll::Ready(None)
             }
             Poll::Pending => {

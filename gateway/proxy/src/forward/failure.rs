@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-use http::{Request, StatusCode};
+use http::StatusCode;
 
-use crate::{Body, Refusal};
+use crate::Refusal;
 
 /// An exchange with a target that failed before the answer's head was there.
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// What happened.
     pub(crate) what: What,
-    /// The request, if nothing of it was sent.
-    pub(crate) unsent: Option<Box<Request<Body>>>,
+    /// Whether nothing of the request was sent; then its body is whole.
+    pub(crate) unsent: bool,
 }
 
 /// What happened.

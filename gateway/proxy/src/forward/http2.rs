@@ -63,10 +63,11 @@ impl Http2 {
         self.answered.load(Ordering::Relaxed)
     }
 
-    /// Sends a request and waits for the head of the answer.
+    /// Sends a request and waits for the head of the answer. `back` is where the body goes of which nothing was sent.
     pub(crate) async fn exchange(
         &mut self,
         request: Request<Body>,
+        back: &mut Body,
         limits: &Limits,
     ) -> Result<Response<Incoming>, Failure> {
         let mut reply = pin!(self.send.try_send_request(request));
@@ -77,7 +78,11 @@ impl Http2 {
                     self.answered.store(true, Ordering::Relaxed);
                 }
                 return Poll::Ready(result.map_err(|mut error| {
-                    let unsent = error.take_message().map(Box::new);
+                    let message = error.take_message();
+                    let unsent = message.is_some();
+                    if let Some(request) = message {
+                        *back = request.into_body();
+                    }
                     let what = client_fault(limits.upload.as_deref())
                         .unwrap_or_else(|| What::Broken(error.into_error().to_string()));
                     Failure { what, unsent }
@@ -86,7 +91,7 @@ impl Http2 {
             if let Some((deadline, what)) = limits.deadline()
                 && alarm.poll(deadline, context).is_ready()
             {
-                return Poll::Ready(Err(Failure { what, unsent: None }));
+                return Poll::Ready(Err(Failure { what, unsent: false }));
             }
             Poll::Pending
         })

@@ -118,28 +118,29 @@ pub(crate) struct Unanswered {
     pub(crate) refusal: Refusal,
     /// Whether the service failed; else the client did, or nobody was asked.
     pub(crate) failed: bool,
-    /// The request, if no target could be asked at all.
-    pub(crate) unasked: Option<Box<Request<Body>>>,
+    /// Whether no target could be asked at all; then the request is as it was.
+    pub(crate) unasked: bool,
 }
 
 /// Sends a request to one of a service's targets and hands back the answer's head with a body that streams.
 pub(crate) async fn send(
     call: &Call<'_>,
-    mut request: Request<Body>,
+    request: &mut Request<Body>,
     notes: &mut Notes,
+    begun: Instant,
 ) -> Result<Response<Body>, Unanswered> {
     let upstream = call.upstream;
     let settings = &upstream.written;
-    let on_upgrade = call.upgrade.as_ref().map(|_| hyper::upgrade::on(&mut request));
+    let on_upgrade = call.upgrade.as_ref().map(|_| hyper::upgrade::on(&mut *request));
     let total = call.total.unwrap_or(settings.timeouts.total.0);
     let until = (!total.is_zero()).then(|| call.exchange.at + total);
-    let mut tries = retry::Tries::new(upstream, &mut request);
-    let mut upload = watch(call, &mut request);
+    let mut tries = retry::Tries::new(upstream, request);
+    let mut upload = watch(call, request);
     let path = request.uri().path_and_query().cloned();
     let host = request.headers().get(header::HOST).cloned();
     let mut tried: Vec<Arc<Target>> = Vec::new();
     loop {
-        let started = Instant::now();
+        let started = if tried.is_empty() { begun } else { Instant::now() };
         let by = PickBy {
             client: call.exchange.client,
             secure: call.exchange.secure,
@@ -149,7 +150,7 @@ pub(crate) async fn send(
             headers: request.headers(),
         };
         let Some(picked) = upstream.service.pick(started, &by, &tried) else {
-            return Err(Unanswered { refusal: no_target(), failed: false, unasked: Some(Box::new(request)) });
+            return Err(Unanswered { refusal: no_target(), failed: false, unasked: true });
         };
         let limits = Limits {
             started,
@@ -160,42 +161,42 @@ pub(crate) async fn send(
         };
         let result = match upstream.endpoint(picked.target()) {
             Ok(endpoint) => {
-                aim(&mut request, &endpoint, settings.host, path.as_ref(), host.as_ref());
+                aim(request, &endpoint, settings.host, path.as_ref(), host.as_ref());
                 attempt(call, &endpoint, request, &limits).await.map(|answer| (answer, endpoint))
             }
-            Err(what) => Err(Failure { what, unsent: Some(Box::new(request)) }),
+            Err(what) => Err(Failure { what, unsent: true }),
         };
         let now = Instant::now();
         let latency = now.saturating_duration_since(started);
         notes.target = Some(Arc::clone(picked.target().key()));
-        notes.upstream = Some(latency);
+        (notes.upstream, notes.heard) = (Some(latency), Some(now));
         let failure = match result {
             Ok(((answer, via), endpoint)) => {
                 picked.report(Outcome::Answered(answer.status), latency, now);
-                if let Some(again) = tries.after_answer(upstream, answer.status) {
+                if tries.after_answer(upstream, answer.status, request) {
                     tried.push(Arc::clone(picked.target()));
-                    request = again;
-                    upload = watch(call, &mut request);
+                    upload = watch(call, request);
                     continue;
                 }
                 if answer.status == http::StatusCode::SWITCHING_PROTOCOLS {
                     return switch(call, answer, on_upgrade, via, picked);
                 }
-                return finish(call, &endpoint, (answer, via), until, picked);
+                let mut via = via;
+                if let Via::Http1(connection) = &mut via {
+                    connection.reuse(std::mem::take(request.headers_mut()));
+                }
+                return finish(call, &endpoint, (answer, via), (until, now), picked);
             }
             Err(failure) => failure,
         };
         tracing::debug!(target = %picked.target().key(), what = %failure.what, "an exchange with a target failed");
         let of_client = failure.what.of_client();
         picked.report(if of_client { Outcome::Cancelled } else { Outcome::Failed }, latency, now);
-        match tries.after_failure(upstream, failure) {
-            Ok(Again::Unsent(same)) => request = same,
-            Ok(Again::Copy(copy)) => {
-                request = copy;
-                upload = watch(call, &mut request);
-            }
+        match tries.after_failure(upstream, failure, request) {
+            Ok(Again::Unsent) => {}
+            Ok(Again::Anew) => upload = watch(call, request),
             Err(what) => {
-                return Err(Unanswered { refusal: what.refusal(), failed: !of_client, unasked: None });
+                return Err(Unanswered { refusal: what.refusal(), failed: !of_client, unasked: false });
             }
         }
         tried.push(Arc::clone(picked.target()));
@@ -226,7 +227,7 @@ fn watch(call: &Call<'_>, request: &mut Request<Body>) -> Option<Arc<Upload>> {
 async fn attempt(
     call: &Call<'_>,
     endpoint: &Arc<Endpoint>,
-    mut request: Request<Body>,
+    request: &mut Request<Body>,
     limits: &Limits,
 ) -> Result<(Parts, Via), Failure> {
     if endpoint.wants_http2()
@@ -236,13 +237,13 @@ async fn attempt(
         return Box::pin(over_http2(call, endpoint, connection, request, limits)).await;
     }
     if let Some(upgrade) = &call.upgrade {
-        for_upgrade(&mut request, upgrade);
+        for_upgrade(request, upgrade);
     } else {
         // One that waited may have been closed meanwhile; then nothing was sent over it, and the next is taken.
         while let Some(mut connection) = call.pool.take(endpoint.id, limits.started) {
             match connection.exchange(request, limits).await {
-                Ok(answer) => return Ok((answer.into_parts().0, Via::Http1(connection))),
-                Err(Failure { unsent: Some(again), .. }) => request = *again,
+                Ok(answer) => return Ok((answer, Via::Http1(connection))),
+                Err(failure) if failure.unsent => {}
                 Err(failure) => return Err(failure),
             }
         }
@@ -254,19 +255,19 @@ async fn attempt(
 async fn anew(
     call: &Call<'_>,
     endpoint: &Arc<Endpoint>,
-    request: Request<Body>,
+    request: &mut Request<Body>,
     limits: &Limits,
 ) -> Result<(Parts, Via), Failure> {
-    let unsent = |what, request| Failure { what, unsent: Some(Box::new(request)) };
+    let unsent = |what| Failure { what, unsent: true };
     let (stream, http2) = match endpoint.connect(limits.until, call.upgrade.is_some()).await {
         Ok(connected) => connected,
-        Err(what) => return Err(unsent(what, request)),
+        Err(what) => return Err(unsent(what)),
     };
     let open = call.pool.opened();
     if http2 {
         let connection = match Http2::new(stream, open).await {
             Ok(connection) => connection,
-            Err(what) => return Err(unsent(what, request)),
+            Err(what) => return Err(unsent(what)),
         };
         call.pool.share(endpoint.id, connection.clone());
         return over_http2(call, endpoint, connection, request, limits).await;
@@ -276,7 +277,7 @@ async fn anew(
     }
     let mut connection = Http1::new(stream, open);
     let answer = connection.exchange(request, limits).await?;
-    Ok((answer.into_parts().0, Via::Http1(connection)))
+    Ok((answer, Via::Http1(connection)))
 }
 
 /// One try over a shared connection.
@@ -284,10 +285,11 @@ async fn over_http2(
     call: &Call<'_>,
     endpoint: &Endpoint,
     mut connection: Http2,
-    request: Request<Body>,
+    request: &mut Request<Body>,
     limits: &Limits,
 ) -> Result<(Parts, Via), Failure> {
-    let result = connection.exchange(for_http2(request, endpoint), limits).await;
+    let sent = for_http2(request, endpoint);
+    let result = connection.exchange(sent, request.body_mut(), limits).await;
     if result.is_err() && !connection.has_answered() {
         // Others would wait in vain as well.
         call.pool.unshare(endpoint.id);
@@ -300,12 +302,12 @@ async fn over_http2(
 async fn upgraded(
     stream: Stream,
     open: Open,
-    request: Request<Body>,
+    request: &mut Request<Body>,
     limits: &Limits,
 ) -> Result<(Parts, Via), Failure> {
     let (mut send, drive, open) = match http1::upgradeable(stream, open).await {
         Ok(connection) => connection,
-        Err(what) => return Err(Failure { what, unsent: Some(Box::new(request)) }),
+        Err(what) => return Err(Failure { what, unsent: true }),
     };
     let open = Arc::new(open);
     let driven = Arc::clone(&open);
@@ -315,8 +317,8 @@ async fn upgraded(
         }
         drop(driven);
     });
-    let broken = |what| Failure { what, unsent: None };
-    let reply = send.send_request(request);
+    let broken = |what| Failure { what, unsent: false };
+    let reply = send.send_request(copy(request));
     let answer = match limits.deadline() {
         Some((deadline, what)) => match tokio::time::timeout_at(deadline.into(), reply).await {
             Ok(answer) => answer,
@@ -356,8 +358,19 @@ fn aim(
     }
 }
 
-/// HTTP/2 has the host in `:authority`.
-fn for_http2(mut request: Request<Body>, endpoint: &Endpoint) -> Request<Body> {
+/// The same head, and the body.
+fn copy(request: &mut Request<Body>) -> Request<Body> {
+    let mut copy = Request::new(std::mem::take(request.body_mut()));
+    copy.method_mut().clone_from(request.method());
+    copy.uri_mut().clone_from(request.uri());
+    *copy.version_mut() = request.version();
+    copy.headers_mut().clone_from(request.headers());
+    copy
+}
+
+/// HTTP/2 has the host in `:authority`. The body is the copy's.
+fn for_http2(request: &mut Request<Body>, endpoint: &Endpoint) -> Request<Body> {
+    let mut request = copy(request);
     let host = request.headers_mut().remove(header::HOST);
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
     parts.scheme = Some(if endpoint.scheme() == "https" { Scheme::HTTPS } else { Scheme::HTTP });
@@ -391,7 +404,7 @@ fn switch(
     let hop = hop::strip(&mut head.headers);
     let (Some(upgrade), Some(client)) = (hop.upgrade, client) else {
         let refusal = What::Broken("an upgrade that nobody asked for".to_owned()).refusal();
-        return Err(Unanswered { refusal, failed: true, unasked: None });
+        return Err(Unanswered { refusal, failed: true, unasked: false });
     };
     head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     head.headers.insert(header::UPGRADE, upgrade);
@@ -407,19 +420,19 @@ fn finish(
     call: &Call<'_>,
     endpoint: &Arc<Endpoint>,
     (mut head, via): (Parts, Via),
-    until: Option<Instant>,
+    (until, now): (Option<Instant>, Instant),
     picked: Picked,
 ) -> Result<Response<Body>, Unanswered> {
     head.version = Version::HTTP_11;
     if !hop::has_known_coding(&head.headers) {
         let refusal = What::Broken("an unknown transfer coding".to_owned()).refusal();
-        return Err(Unanswered { refusal, failed: true, unasked: None });
+        return Err(Unanswered { refusal, failed: true, unasked: false });
     }
     hop::strip(&mut head.headers);
     if let Some(cookie) = picked.cookie() {
         head.headers.append(header::SET_COOKIE, cookie.clone());
     }
     let patience = call.upstream.written.timeouts.idle.0;
-    let body = Download::new(via, call.pool, endpoint, patience, until, picked).into_body();
+    let body = Download::new(via, call.pool, endpoint, patience, until, picked).into_body(now);
     Ok(Response::from_parts(head, body))
 }

@@ -45,12 +45,18 @@ impl Pool {
         None
     }
 
-    /// Keeps a connection for the next request, beside at most `most` others.
-    pub(crate) fn put(&self, endpoint: u64, connection: Box<Http1>, most: usize, keep: Duration) {
+    /// Keeps a connection from now on for the next request, beside at most `most` others, for so long.
+    pub(crate) fn put(
+        &self,
+        endpoint: u64,
+        connection: Box<Http1>,
+        (most, keep): (usize, Duration),
+        now: Instant,
+    ) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = idle.entry(endpoint).or_default();
         if waiting.len() < most {
-            waiting.push_back(Idle { connection, since: Instant::now(), keep });
+            waiting.push_back(Idle { connection, since: now, keep });
         }
     }
 

@@ -1,7 +1,6 @@
 //! Second tries. One is made only where nothing of the request was sent, or where sending it twice does no harm (its method says so, or the client by an
 //! `Idempotency-Key`) and it can be sent again; and only as long as second tries are a small part of all, so that they do not bury a service that is in trouble.
 
-use http::request::Parts;
 use http::{HeaderName, Request, StatusCode};
 use hyper::body::Body as _;
 
@@ -14,17 +13,17 @@ use crate::Body;
 #[derive(Debug)]
 pub(crate) struct Tries {
     left: u16,
-    /// The request once more, where sending it twice does no harm; its body, if it has one.
-    again: Option<(Box<Parts>, Option<Kept>)>,
+    /// Whether sending it twice does no harm, and then its body, if it has one.
+    again: Option<Option<Kept>>,
 }
 
-/// A request for another try.
-#[derive(Debug)]
+/// Another try, with a request as it was before the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Again {
-    /// The same: nothing of it was sent.
-    Unsent(Request<Body>),
-    /// A copy.
-    Copy(Request<Body>),
+    /// Nothing of it was sent.
+    Unsent,
+    /// Its body begins anew.
+    Anew,
 }
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -48,12 +47,12 @@ impl Tries {
             *request.body_mut() = kept.read().unwrap_or_default();
             Some(kept)
         };
-        Self { left, again: Some((Box::new(copy(request)), kept)) }
+        Self { left, again: Some(kept) }
     }
 
     /// Whether the request may be sent again, and can be.
     fn can_repeat(&self) -> bool {
-        self.again.as_ref().is_some_and(|(_, kept)| kept.as_ref().is_none_or(Kept::is_whole))
+        self.again.as_ref().is_some_and(|kept| kept.as_ref().is_none_or(Kept::is_whole))
     }
 
     fn take(&mut self, upstream: &Upstream) -> bool {
@@ -64,40 +63,54 @@ impl Tries {
         true
     }
 
-    fn repeat(&mut self) -> Option<Request<Body>> {
-        let (head, kept) = self.again.take()?;
-        let body = match &kept {
-            Some(kept) => kept.read()?,
-            None => Body::empty(),
+    /// Makes a request's body begin anew; whether it can.
+    fn repeat(&self, request: &mut Request<Body>) -> bool {
+        let body = match &self.again {
+            Some(Some(kept)) => kept.read(),
+            Some(None) => Some(Body::empty()),
+            None => None,
         };
-        let request = Request::from_parts(*head, body);
-        if self.left > 0 {
-            self.again = Some((Box::new(copy(&request)), kept));
+        let can = body.is_some();
+        if let Some(body) = body {
+            *request.body_mut() = body;
         }
-        Some(request)
+        can
     }
 
-    /// The request for another try after an answer that is none.
-    pub(crate) fn after_answer(&mut self, upstream: &Upstream, status: StatusCode) -> Option<Request<Body>> {
+    /// Whether an answer is none, and the request is to be sent anew.
+    pub(crate) fn after_answer(
+        &mut self,
+        upstream: &Upstream,
+        status: StatusCode,
+        request: &mut Request<Body>,
+    ) -> bool {
         if !status.is_server_error()
             || !upstream.written.retry.statuses.contains(&status.as_u16())
             || !self.can_repeat()
         {
-            return None;
+            return false;
         }
-        if self.take(upstream) { self.repeat() } else { None }
+        self.take(upstream) && self.repeat(request)
     }
 
-    /// The request for another try after no answer, or what became of it.
-    pub(crate) fn after_failure(&mut self, upstream: &Upstream, failure: Failure) -> Result<Again, What> {
+    /// How the request is tried again after no answer, or what became of it.
+    pub(crate) fn after_failure(
+        &mut self,
+        upstream: &Upstream,
+        failure: Failure,
+        request: &mut Request<Body>,
+    ) -> Result<Again, What> {
         let Failure { what, unsent } = failure;
         let hopeless = what.of_client() || matches!(what, What::TotalTimeout);
-        if hopeless || (unsent.is_none() && !self.can_repeat()) || !self.take(upstream) {
+        if hopeless || (!unsent && !self.can_repeat()) || !self.take(upstream) {
             return Err(what);
         }
-        match unsent {
-            Some(request) => Ok(Again::Unsent(*request)),
-            None => self.repeat().map(Again::Copy).ok_or(what),
+        if unsent {
+            Ok(Again::Unsent)
+        } else if self.repeat(request) {
+            Ok(Again::Anew)
+        } else {
+            Err(what)
         }
     }
 }
@@ -106,13 +119,4 @@ impl Tries {
 fn is_harmless(request: &Request<Body>) -> bool {
     request.method().is_idempotent()
         || request.headers().get(IDEMPOTENCY_KEY).is_some_and(|key| !key.is_empty())
-}
-
-fn copy(request: &Request<Body>) -> Parts {
-    let mut copy = Request::new(());
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.version_mut() = request.version();
-    *copy.headers_mut() = request.headers().clone();
-    copy.into_parts().0
 }

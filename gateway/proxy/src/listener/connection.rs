@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use super::lent::Lent;
 use super::streams::{self, Streams};
 use super::sturdy::Sturdy;
+use super::plain::{self, Left, Prefixed};
 use super::{Seat, malformed, preface};
 use crate::Body;
 use crate::pipeline::{self, Peer};
@@ -112,8 +113,35 @@ macro_rules! bounded2 {
     }};
 }
 
+/// The ordinary requests of a connection; what is left of it once there is another, if there is.
+async fn ordinary<S: AsyncRead + AsyncWrite + Unpin>(
+    seat: &Seat,
+    stream: S,
+    peer: &Arc<Peer>,
+) -> Option<Prefixed<S>> {
+    match plain::serve(seat, stream, peer).await {
+        Left::Ended => None,
+        Left::Answered(mut stream) => {
+            malformed::settle(&mut stream).await;
+            None
+        }
+        Left::Unusual(stream, first) => Some(Prefixed::new(first, stream)),
+    }
+}
+
 /// HTTP/1.1 only.
 async fn one(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Arc<Peer>) {
+    if let Some(stream) = ordinary(seat, stream, &peer).await {
+        // Boxed, as is the next: a connection with nothing but ordinary requests has no room for it.
+        Box::pin(one_by_hyper(seat, stream, peer)).await;
+    }
+}
+
+async fn one_by_hyper(
+    seat: &Seat,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Arc<Peer>,
+) {
     let config = &seat.settings.config;
     let known = Arc::clone(&peer);
     let service = answering!(seat, peer, std::convert::identity);
@@ -141,6 +169,16 @@ async fn two(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send + '
 
 /// HTTP/1.1 or HTTP/2, as the first bytes say.
 async fn either(seat: &Seat, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Arc<Peer>) {
+    if let Some(stream) = ordinary(seat, stream, &peer).await {
+        Box::pin(either_by_hyper(seat, stream, peer)).await;
+    }
+}
+
+async fn either_by_hyper(
+    seat: &Seat,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Arc<Peer>,
+) {
     let config = &seat.settings.config;
     let known = Arc::clone(&peer);
     let service = answering!(seat, peer, streams::watched);

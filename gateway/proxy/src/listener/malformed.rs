@@ -80,11 +80,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Place<S> {
             let _ = rest.stream.write_all(&rest.held).await;
             let _ = rest.stream.shutdown().await;
         }
-        // Answered before all of its body was there: the client may still be sending.
-        let sending = rest.stream.read(&mut [0; 4096]).now_or_never();
-        if error.is_none() && matches!(sending, Some(Ok(1..))) {
-            let _ = tokio::time::timeout(LINGER, drain(&mut rest.stream)).await;
+        if error.is_none() {
+            settle(&mut rest.stream).await;
         }
+    }
+}
+
+/// Takes what a client is still sending after the last answer, if it is: closed before, the answer might never be read.
+pub(super) async fn settle(stream: &mut (impl AsyncRead + Unpin)) {
+    let sending = stream.read(&mut [0; 4096]).now_or_never();
+    if matches!(sending, Some(Ok(1..))) {
+        let _ = tokio::time::timeout(LINGER, drain(stream)).await;
     }
 }
 

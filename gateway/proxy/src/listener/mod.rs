@@ -9,7 +9,9 @@ mod change;
 mod connection;
 mod lent;
 mod malformed;
+mod plain;
 mod preface;
+mod reply;
 mod streams;
 mod sturdy;
 

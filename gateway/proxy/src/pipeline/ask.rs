@@ -20,7 +20,7 @@ impl Walk<'_> {
         &self,
         route: &Compiled,
         hop: Hop,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
         exchange: &Exchange,
         notes: &mut Notes,
     ) -> Result<Response<Body>, Refusal> {
@@ -31,7 +31,7 @@ impl Walk<'_> {
             End::Platform => match &self.shared.host {
                 Some(host) => {
                     let visit = Visit::new(self.shared, self.snapshot, route.index, exchange);
-                    let answer = host.answer(request, visit.clone()).await;
+                    let answer = host.answer(std::mem::take(request), visit.clone()).await;
                     notes.told(visit.told());
                     Ok(answer)
                 }
@@ -58,7 +58,7 @@ impl Walk<'_> {
         route: &Compiled,
         upstream: &Upstream,
         upgrade: Option<HeaderValue>,
-        request: Request<Body>,
+        request: &mut Request<Body>,
         exchange: &Exchange,
         notes: &mut Notes,
     ) -> Result<Response<Body>, Refusal> {
@@ -71,9 +71,9 @@ impl Walk<'_> {
             patience: self.peer.patience,
             upgrade,
         };
-        let (refusal, request) = match guarded(&call, route.breaker.as_ref(), request, notes).await {
+        let refusal = match guarded(&call, route.breaker.as_ref(), request, notes).await {
             Ok(answer) => return Ok(answer),
-            Err(Unanswered { refusal, unasked: Some(request), .. }) => (refusal, *request),
+            Err(Unanswered { refusal, unasked: true, .. }) => refusal,
             Err(Unanswered { refusal, .. }) => return Err(refusal),
         };
         match &route.fallback {
@@ -92,7 +92,7 @@ impl Walk<'_> {
 async fn guarded(
     call: &Call<'_>,
     own: Option<&Arc<Breaker>>,
-    request: Request<Body>,
+    request: &mut Request<Body>,
     notes: &mut Notes,
 ) -> Result<Response<Body>, Unanswered> {
     let begun = Instant::now();
@@ -103,12 +103,12 @@ async fn guarded(
             Ok(admitted) => *permit = Some(admitted),
             Err(open) => {
                 let refusal = open.refusal(call.upstream.service.name());
-                return Err(Unanswered { refusal, failed: false, unasked: Some(Box::new(request)) });
+                return Err(Unanswered { refusal, failed: false, unasked: true });
             }
         }
     }
-    let result = forward::send(call, request, notes).await;
-    let now = Instant::now();
+    let result = forward::send(call, request, notes, begun).await;
+    let now = notes.heard.unwrap_or(begun);
     for permit in permits.into_iter().flatten() {
         match &result {
             Ok(answer) if answer.status().is_server_error() => permit.failure(now),

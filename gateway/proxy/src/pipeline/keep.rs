@@ -31,7 +31,7 @@ impl Walk<'_> {
         &self,
         route: &Compiled,
         hop: Hop,
-        request: Request<Body>,
+        request: &mut Request<Body>,
         exchange: &Exchange,
         notes: &mut Notes,
     ) -> Result<Response<Body>, Refusal> {
@@ -46,12 +46,12 @@ impl Walk<'_> {
         rule: &Arc<CacheRule>,
         route: &Compiled,
         hop: Hop,
-        request: Request<Body>,
+        request: &mut Request<Body>,
         exchange: &Exchange,
         notes: &mut Notes,
     ) -> Result<Response<Body>, Refusal> {
         let cache = &self.shared.lasting.cache;
-        let (mut head, body) = request.into_parts();
+        let (mut head, body) = std::mem::take(request).into_parts();
         match cache.enter(rule, exchange, &head).await {
             Entered::Answer(answer) => {
                 notes.cache = Some("hit");
@@ -82,7 +82,8 @@ impl Walk<'_> {
                     .then(|| cache.last(rule, exchange, &head))
                     .flatten();
                 flight.prepare(&mut head.headers);
-                match self.changed(route, hop, Request::from_parts(head, body), exchange, notes).await {
+                *request = Request::from_parts(head, body);
+                match self.changed(route, hop, request, exchange, notes).await {
                     Ok(answer) => Ok(flight.answered(answer)),
                     Err(refusal) => flight.failed().or(old).ok_or(refusal),
                 }
@@ -93,8 +94,8 @@ impl Walk<'_> {
                 asked.method_mut().clone_from(&head.method);
                 asked.uri_mut().clone_from(&head.uri);
                 let (asked, ()) = asked.into_parts();
-                let answer =
-                    self.changed(route, hop, Request::from_parts(head, body), exchange, notes).await?;
+                *request = Request::from_parts(head, body);
+                let answer = self.changed(route, hop, request, exchange, notes).await?;
                 cache.invalidate(exchange, &asked, answer.status());
                 Ok(answer)
             }
@@ -114,7 +115,7 @@ impl Later {
             id: None,
         };
         let result =
-            walk.changed(route, Hop::default(), request, &self.exchange, &mut Notes::default()).await;
+            walk.changed(route, Hop::default(), &mut request, &self.exchange, &mut Notes::default()).await;
         if let Ok(answer) = result {
             // It is kept as it flows by.
             let _ = flight.answered(answer).into_body().collect().await;

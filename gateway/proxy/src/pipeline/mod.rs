@@ -1,6 +1,7 @@
 //! The order in which a request passes the rooms. Each stage is a line or two here; what it does is its own room's matter.
 //!
 //! A stage that few routes have and that waits for something is boxed: the future of a request has room for all of its stages at once, and is moved as a whole.
+//! For the same reason the request itself stays in one place, and stages change it there.
 
 mod ask;
 pub(crate) mod client;
@@ -100,7 +101,7 @@ pub(crate) async fn answer(
     let answer = match arrived {
         Ok(websocket) => {
             let walk = Walk { shared, snapshot: &snapshot, pool, peer, id: shown.as_ref() };
-            let result = walk.walk(head, body, &mut exchange, &mut notes, &mut route).await;
+            let result = walk.walk(&mut head, body, &mut exchange, &mut notes, &mut route).await;
             let result = if websocket { result.and_then(websocket::depart) } else { result };
             result.unwrap_or_else(|refusal| told(refusal, &exchange, &mut notes))
         }
@@ -160,7 +161,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     async fn walk(
         &self,
-        mut head: Parts,
+        head: &mut Parts,
         body: Body,
         exchange: &mut Exchange,
         notes: &mut Notes,
@@ -215,8 +216,7 @@ impl Walk<'_> {
         let accepted = edge.compress.then(|| Accepted::of(&head.headers));
         let asked_path = edge.rewrite.as_ref().map(|_| negotiated.path.into_owned()).unwrap_or_default();
         let body = if edge.gathers() { whole::patient(body, self.peer.patience) } else { body };
-        let request = Request::from_parts(head, body);
-        let result = self.guard(route, hop, &asked_path, request, exchange, notes).await;
+        let result = self.guard(route, hop, &asked_path, (head, body), exchange, notes).await;
         let mut answer = result.unwrap_or_else(|refusal| told(refusal, exchange, notes));
         let headers = answer.headers_mut();
         if let Some(changes) = &edge.response_headers {
@@ -263,15 +263,14 @@ impl Walk<'_> {
         route: &Compiled,
         hop: Hop,
         path: &str,
-        request: Request<Body>,
+        (head, mut body): (&mut Parts, Body),
         exchange: &mut Exchange,
         notes: &mut Notes,
     ) -> Result<Response<Body>, Refusal> {
         let edge = &route.edge;
-        let (mut head, mut body) = request.into_parts();
         if let Some(access) = &edge.access {
             let around = Around { host: self.shared.host.as_deref(), fetch: Some(&self.shared.fetcher) };
-            body = access.authenticate(exchange, &head, body, around, SystemTime::now()).await?;
+            body = access.authenticate(exchange, head, body, around, SystemTime::now()).await?;
             access.permit(exchange)?;
         }
         identity::strip(&mut head.headers);
@@ -302,9 +301,10 @@ impl Walk<'_> {
             }
         }
         if let Some(validate) = &edge.validate {
-            body = Box::pin(validate.check(&head, head.uri.path(), body)).await?;
+            body = Box::pin(validate.check(head, head.uri.path(), body)).await?;
         }
-        self.kept(route, hop, Request::from_parts(head, body), exchange, notes).await
+        let head = std::mem::replace(head, Request::new(()).into_parts().0);
+        self.kept(route, hop, &mut Request::from_parts(head, body), exchange, notes).await
     }
 
     /// With the bodies' changes on both ways.
@@ -312,7 +312,7 @@ impl Walk<'_> {
         &self,
         route: &Compiled,
         hop: Hop,
-        request: Request<Body>,
+        request: &mut Request<Body>,
         exchange: &Exchange,
         notes: &mut Notes,
     ) -> Result<Response<Body>, Refusal> {
@@ -321,13 +321,13 @@ impl Walk<'_> {
         let Some(bodies) = shim.or(edge.bodies.as_ref()) else {
             return self.end(route, hop, request, exchange, notes).await;
         };
-        let (mut head, body) = request.into_parts();
+        let (mut head, body) = std::mem::take(request).into_parts();
         let body = Box::pin(bodies.request.request(&mut head, body)).await?;
         if !bodies.answer.is_empty() {
             // What is to be changed has to come as it is.
             head.headers.remove(header::ACCEPT_ENCODING);
         }
-        let request = Request::from_parts(head, body);
+        *request = Request::from_parts(head, body);
         let (mut head, body) = self.end(route, hop, request, exchange, notes).await?.into_parts();
         let body = Box::pin(bodies.answer.answer(&mut head, body)).await?;
         Ok(Response::from_parts(head, body))

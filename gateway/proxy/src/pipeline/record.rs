@@ -27,8 +27,9 @@ pub(crate) struct Notes {
     pub(crate) code: Option<&'static str>,
     /// The target that was asked last.
     pub(crate) target: Option<Arc<str>>,
-    /// From asking it to its answer's head.
+    /// From asking it to its answer's head, or to why there is none; and when that was.
     pub(crate) upstream: Option<Duration>,
+    pub(crate) heard: Option<Instant>,
     /// What the cache had.
     pub(crate) cache: Option<&'static str>,
     /// The request's place in a trace.

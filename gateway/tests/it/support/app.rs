@@ -20,6 +20,8 @@ pub struct App {
     stop: Option<oneshot::Sender<()>>,
     /// How it ended, and the data plane, which is asked once more when the gateway closes.
     served: tokio::task::JoinHandle<(std::io::Result<()>, Arc<DataPlane>)>,
+    /// Tells of events for as long as it serves.
+    bus: tokio::task::JoinHandle<()>,
 }
 
 impl App {
@@ -31,6 +33,13 @@ impl App {
     /// With a changed configuration.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), change).await
+    }
+
+    /// Another process's gateway on the same database, as far as one can be had without another process: it shares nothing else.
+    pub async fn beside(&self) -> Self {
+        let data_dir = self.gateway.config().data_dir.clone();
+        // A folder of its own is only what it removes when it is dropped.
+        Self::start_in(tempfile::tempdir().unwrap(), |config| config.data_dir = data_dir).await
     }
 
     async fn start_in(directory: TempDir, change: impl FnOnce(&mut Config)) -> Self {
@@ -55,12 +64,16 @@ impl App {
             let served = listening.serve(async { stopped.await.unwrap_or_default() }).await;
             (served, data_plane)
         });
+        let bus = tokio::spawn({
+            let gateway = Arc::clone(&gateway);
+            async move { gateway.events().run(gateway.store()).await }
+        });
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Self { gateway, address, client, directory, stop: Some(stop), served }
+        Self { gateway, address, client, directory, stop: Some(stop), served, bus }
     }
 
     /// Stops it and starts it again on the same data.
@@ -81,8 +94,21 @@ impl App {
         }
         let (served, data_plane) = (&mut self.served).await.unwrap();
         served.unwrap();
+        self.bus.abort();
         self.gateway.close().await;
         drop(data_plane);
+    }
+
+    /// Waits until the bus has told of this event.
+    pub async fn told_up_to(&self, event: &serde_json::Value) {
+        let id = event["id"].as_str().unwrap();
+        for _ in 0..1_000 {
+            if self.gateway.events().position().as_str() >= id {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("the bus does not come to {id}");
     }
 
     /// The rows of every tenant, under the surface.

@@ -72,6 +72,11 @@ impl Ask {
             || self.body.as_ref().is_some_and(|body| String::from_utf8_lossy(body).contains(text))
     }
 
+    /// The answer as it comes: its body has no end.
+    pub async fn open(self) -> reqwest::Response {
+        self.client.request(self.method, self.url).headers(self.headers).send().await.unwrap()
+    }
+
     pub async fn send(self) -> Reply {
         let asked = format!("{} {}", self.method, self.url);
         let mut request = self.client.request(self.method, self.url).headers(self.headers);

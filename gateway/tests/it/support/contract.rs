@@ -112,6 +112,11 @@ impl Operation {
         content.into_iter().flatten().map(|(media_type, _)| media_type.as_str()).collect()
     }
 
+    /// Whether the answer's body has no end.
+    pub fn is_stream(&self) -> bool {
+        self.media_types().contains(&"text/event-stream")
+    }
+
     /// The names of the success's headers.
     pub fn headers(&self) -> Vec<&str> {
         let headers = self.value["responses"][self.status.to_string()]["headers"].as_object();

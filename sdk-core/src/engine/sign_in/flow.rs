@@ -177,16 +177,18 @@ impl SignIn {
                     ));
                     // Too many requests: that one was not looked at. After any other error the code may have been used.
                     let used = what == What::Exchange && answer.status != 429;
-                    return if used { Err(error) } else { self.again(what, request, tries, asked, error, now) };
+                    return if used {
+                        Err(error)
+                    } else {
+                        self.again(what, request, tries, asked, error, now)
+                    };
                 }
                 self.answered(what, &answer, now)
             }
             (At::Sent(what, request, tries), Event::Failed(failure)) => {
                 let error = unanswered(what, &request, &failure);
-                let hopeless = matches!(
-                    failure.kind,
-                    FailureKind::Tls | FailureKind::Protocol | FailureKind::Request
-                );
+                let hopeless =
+                    matches!(failure.kind, FailureKind::Tls | FailureKind::Protocol | FailureKind::Request);
                 let used = what == What::Exchange && failure.bytes_sent;
                 if hopeless || used { Err(error) } else { self.again(what, request, tries, None, error, now) }
             }
@@ -240,8 +242,7 @@ impl SignIn {
             }
             What::DeviceCode if answer.status == 200 => {
                 let secure = self.issuer.starts_with("https://");
-                self.way =
-                    Way::Device { code: Some(DeviceCode::read(answer, secure, now)?), polls: 0 };
+                self.way = Way::Device { code: Some(DeviceCode::read(answer, secure, now)?), polls: 0 };
                 self.show(None, now)
             }
             What::Exchange | What::Poll if answer.status == 200 => {
@@ -335,8 +336,7 @@ impl SignIn {
         };
         *polls += 1;
         let device_code = code.device_code.clone();
-        let parameters =
-            [("grant_type", Some(DEVICE_GRANT)), ("device_code", Some(device_code.expose()))];
+        let parameters = [("grant_type", Some(DEVICE_GRANT)), ("device_code", Some(device_code.expose()))];
         let request = self.form(&endpoints.token, &parameters);
         Ok(self.send(What::Poll, request, 0))
     }
@@ -383,7 +383,11 @@ fn refused(what: What, answer: &Answer) -> Refusal {
     let told = OAuthError::read(answer.status, &answer.body, &[]);
     match &told.error {
         Some(_) => Refusal::told(what.told(), told, Some(answer)),
-        None => Refusal::invalid(answer, what.told(), "Check the base URL: what answered may be no authorization server"),
+        None => Refusal::invalid(
+            answer,
+            what.told(),
+            "Check the base URL: what answered may be no authorization server",
+        ),
     }
 }
 

@@ -32,17 +32,17 @@ const LONGEST: usize = 500;
 /// A sign-in that failed, before it is an [`Error`].
 #[derive(Debug)]
 pub(super) struct Refusal {
-    told: OAuthError,
+    told: Box<OAuthError>,
     message: String,
     advice: String,
-    answer: Option<Answer>,
+    answer: Option<Box<Answer>>,
 }
 
 impl Refusal {
     /// The SDK's own refusal, with a word of its own.
     pub(super) fn own(word: &str, message: &str, advice: &str) -> Self {
         Self {
-            told: OAuthError::of(word),
+            told: Box::new(OAuthError::of(word)),
             message: message.to_owned(),
             advice: advice.to_owned(),
             answer: None,
@@ -66,12 +66,14 @@ impl Refusal {
             _ => "",
         };
         told.status = answer.map(|answer| answer.status);
-        Self { message: format!("{what}: {told}"), advice: advice.to_owned(), told, answer: answer.cloned() }
+        let message = format!("{what}: {told}");
+        let answer = answer.cloned().map(Box::new);
+        Self { message, advice: advice.to_owned(), told: Box::new(told), answer }
     }
 
     /// The same, of this answer.
     pub(super) fn at(mut self, answer: &Answer) -> Self {
-        self.answer = Some(answer.clone());
+        self.answer = Some(Box::new(answer.clone()));
         self.told.status = Some(answer.status);
         self
     }
@@ -81,7 +83,7 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let mut failure = Failure::new(refusal.message);
         failure.advice = refusal.advice;
-        failure.oauth = Some(Box::new(refusal.told));
+        failure.oauth = Some(refusal.told);
         if let Some(answer) = refusal.answer {
             failure.status = Some(answer.status);
             failure.request_id = answer.headers.get("x-request-id").map(str::to_owned);

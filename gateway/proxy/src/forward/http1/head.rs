@@ -8,9 +8,10 @@ use hyper::body::Body as _;
 use super::Sending;
 use crate::Body;
 
-/// The largest head of an answer, and the most headers in it.
+/// The largest head of an answer, the most headers in it, and as many as most have: room for those alone is made ready first.
 const LARGEST: usize = 64 << 10;
 const MOST: usize = 100;
+const FEW: usize = 20;
 
 /// An answer's head.
 #[derive(Debug)]
@@ -71,15 +72,27 @@ pub(super) fn read(input: &mut BytesMut, spare: &mut HeaderMap) -> Result<Option
     if input.is_empty() {
         return Ok(None);
     }
-    let mut places = [[0_u32; 4]; MOST];
+    match parse::<FEW>(input, spare) {
+        Err(TOO_MANY) => parse::<MOST>(input, spare),
+        result => result,
+    }
+}
+
+const TOO_MANY: &str = "too many headers";
+
+fn parse<const ROOM: usize>(
+    input: &mut BytesMut,
+    spare: &mut HeaderMap,
+) -> Result<Option<Head>, &'static str> {
+    let mut places = [[0_u32; 4]; ROOM];
     let (length, status, version, count) = {
-        let mut parsed = [httparse::EMPTY_HEADER; MOST];
+        let mut parsed = [httparse::EMPTY_HEADER; ROOM];
         let mut answer = httparse::Response::new(&mut parsed);
         let length = match answer.parse(input) {
             Ok(Status::Complete(length)) if length <= LARGEST => length,
             Ok(Status::Partial) if input.len() <= LARGEST => return Ok(None),
             Ok(_) => return Err("a head that is too large"),
-            Err(httparse::Error::TooManyHeaders) => return Err("too many headers"),
+            Err(httparse::Error::TooManyHeaders) => return Err(TOO_MANY),
             Err(_) => return Err("no HTTP"),
         };
         let start = input.as_ptr().addr();

@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use http::response::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::{Body as _, Frame};
 use hyper::client::conn::http1::{self, SendRequest};
@@ -114,35 +115,37 @@ impl Http1 {
         self.alarm.poll(deadline, context)
     }
 
-    /// Sends a request and waits for the head of the answer; what follows is had by [`Self::frame`].
+    /// Sends a request and waits for the head of the answer; what follows is had by [`Self::frame`]. The request's head stays as it is, and its body, if
+    /// nothing was sent.
     pub(crate) async fn exchange(
         &mut self,
-        request: Request<Body>,
+        request: &mut Request<Body>,
         limits: &Limits,
-    ) -> Result<Response<()>, Failure> {
-        let closed = || What::Broken("connection closed".to_owned());
+    ) -> Result<Parts, Failure> {
         if !self.still_open() {
-            return Err(Failure { what: closed(), unsent: Some(Box::new(request)) });
+            let what = What::Broken("connection closed".to_owned());
+            return Err(Failure { what, unsent: true });
         }
-        self.sending = head::write(&mut self.output, &request);
+        self.sending = head::write(&mut self.output, request);
         (self.wrote, self.flushed, self.reach) = (false, false, READ);
-        let (head, body) = request.into_parts();
-        self.body = body;
-        let result = std::future::poll_fn(|context| self.answered(&head.method, limits, context)).await;
-        match result {
-            Ok(answer) => {
-                self.spare = head.headers;
-                self.spare.clear();
-                Ok(answer)
+        self.body = std::mem::take(request.body_mut());
+        let method = request.method();
+        let result = std::future::poll_fn(|context| self.answered(method, limits, context)).await;
+        result.map_err(|what| {
+            self.keep = false;
+            // Before anything is written nothing of the body is taken.
+            let unsent = !self.wrote;
+            if unsent {
+                *request.body_mut() = std::mem::take(&mut self.body);
             }
-            Err(what) => {
-                self.keep = false;
-                // Before anything is written nothing of the body is taken.
-                let unsent = (!self.wrote)
-                    .then(|| Box::new(Request::from_parts(head, std::mem::take(&mut self.body))));
-                Err(Failure { what: client_fault(limits.upload.as_deref()).unwrap_or(what), unsent })
-            }
-        }
+            Failure { what: client_fault(limits.upload.as_deref()).unwrap_or(what), unsent }
+        })
+    }
+
+    /// Takes headers that nobody needs any more: the next answer's have room in their place.
+    pub(crate) fn reuse(&mut self, mut headers: HeaderMap) {
+        headers.clear();
+        self.spare = headers;
     }
 
     fn answered(
@@ -150,15 +153,13 @@ impl Http1 {
         method: &Method,
         limits: &Limits,
         context: &mut Context<'_>,
-    ) -> Poll<Result<Response<()>, What>> {
+    ) -> Poll<Result<Parts, What>> {
         // A target may answer and close without having read all: the answer counts for more than the error.
         let sent = self.send(context);
         match self.head(method, context) {
             Poll::Ready(Ok(Some(head))) => {
-                let mut answer = Response::new(());
-                *answer.status_mut() = head.status;
-                *answer.version_mut() = head.version;
-                *answer.headers_mut() = head.headers;
+                let mut answer = Response::new(()).into_parts().0;
+                (answer.status, answer.version, answer.headers) = (head.status, head.version, head.headers);
                 return Poll::Ready(Ok(answer));
             }
             Poll::Ready(Ok(None)) => {

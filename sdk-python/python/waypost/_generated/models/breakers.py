@@ -9,53 +9,9 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from ..._model import Model
-from .shared import BreakerStateValue
+from .shared import Breaker
 
-__all__ = ["Breaker", "BreakerPage", "OpenBreaker", "ResetBreaker"]
-
-
-class Breaker(Model, kw_only=True, gc=False):
-    """A breaker as one node sees it: one a service, and one a route where the service wants
-    that.
-    """
-
-    name: str
-    """A service's name, or `service:route`. At most 256 characters."""
-
-    service: str
-    """The service. At most 256 characters."""
-
-    route: str | UnsetType = UNSET
-    """The route; absent for the breaker of the whole service. At most 256 characters."""
-
-    state: BreakerStateValue
-    """The state of a breaker."""
-
-    for_seconds: float
-    """For how long it has been in this state. At least 0."""
-
-    retry_after_seconds: float | UnsetType = UNSET
-    """When an open one admits probes; absent where it is not open, or without an end. At least
-    0.
-    """
-
-    by_hand: bool
-    """Opened by hand, without an end."""
-
-    requests: int
-    """Requests that ended within the window. At least 0."""
-
-    failures: int
-    """Of them, failures. At least 0."""
-
-    probes: int
-    """Probes that are out. At least 0."""
-
-    refused: int
-    """Requests that it refused since the gateway started. At least 0."""
-
-    openings: int
-    """How often it opened since the gateway started. At least 0."""
+__all__ = ["BreakerPage", "OpenBreaker", "ResetBreaker"]
 
 
 class BreakerPage(Model, kw_only=True, gc=False):

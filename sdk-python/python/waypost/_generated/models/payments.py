@@ -4,148 +4,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias, Union
+from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from ..._model import Model, OpenModel, UnknownVariant
-from .shared import Currency, Metadata, PaymentId, WalletId
+from ..._model import Model
+from .shared import CaptureMethodValue, Currency, Metadata, Payment, PaymentDestination, WalletId
 
-__all__ = [
-    "CancelPayment",
-    "CaptureMethod",
-    "CaptureMethodValue",
-    "CapturePayment",
-    "CreatePayment",
-    "ExternalDestination",
-    "Payment",
-    "PaymentDestination",
-    "PaymentPage",
-    "PaymentStatus",
-    "PaymentStatusValue",
-    "RefundPayment",
-    "WalletDestination",
-]
-
-
-class PaymentStatus:
-    """How far a payment has come. A newer server may send other values; they are the text that
-    came.
-    """
-
-    AUTHORIZED: Final = "authorized"
-    """The amount is held in the payer's wallet; it waits to be captured or canceled."""
-
-    CAPTURED: Final = "captured"
-    """The captured amount has reached the destination; what was held beyond it was released."""
-
-    PARTIALLY_REFUNDED: Final = "partially_refunded"
-    """Part of the captured amount went back to the payer."""
-
-    REFUNDED: Final = "refunded"
-    """All of the captured amount went back to the payer. Final."""
-
-    CANCELED: Final = "canceled"
-    """The held amount was released, nothing was taken. Final."""
-
-
-class CaptureMethod:
-    """When the held money is taken. A newer server may send other values; they are the text that
-    came.
-    """
-
-    AUTOMATIC: Final = "automatic"
-    """At once, in the same step that makes the payment."""
-
-    MANUAL: Final = "manual"
-    """When `payments_capture` is called."""
-
-
-if TYPE_CHECKING:
-    PaymentStatusValue: TypeAlias = Union[
-        Literal["authorized", "captured", "partially_refunded", "refunded", "canceled"],
-        str,
-    ]
-    """A value of `PaymentStatus`, or one that this version does not know."""
-    CaptureMethodValue: TypeAlias = Literal["automatic", "manual"] | str
-    """A value of `CaptureMethod`, or one that this version does not know."""
-else:
-    PaymentStatusValue = str
-    CaptureMethodValue = str
-
-
-class WalletDestination(OpenModel, kw_only=True, tag_field="type", tag="wallet"):
-    """The money goes to another wallet of the same tenant and currency."""
-
-    type: ClassVar[Literal["wallet"]] = "wallet"
-
-    wallet_id: WalletId
-    """The wallet that gets the money; not the payer's."""
-
-
-class ExternalDestination(OpenModel, kw_only=True, tag_field="type", tag="external"):
-    """The money leaves the platform, for somebody whom the caller knows."""
-
-    type: ClassVar[Literal["external"]] = "external"
-
-    reference: str
-    """What the caller knows the receiver or the debt by, such as the number of an invoice. 1 to 100
-    characters.
-    """
-
-    name: str | UnsetType = UNSET
-    """The receiver's name, for people. 1 to 100 characters."""
-
-
-class Payment(Model, kw_only=True):
-    """Money of a payer's wallet on its way to a destination."""
-
-    id: PaymentId
-    """Identifies a payment - `pay_` and a UUIDv7 in 32 hexadecimal digits."""
-
-    status: PaymentStatusValue
-    """How far a payment has come."""
-
-    payer_wallet_id: WalletId
-    """The wallet that pays."""
-
-    destination: PaymentDestination
-    """Where the money of a payment goes, told apart by `type`."""
-
-    amount: int
-    """What was authorized, in minor units. 1 to 9000000000000."""
-
-    captured_amount: int
-    """What was taken for the destination, in minor units. Never more than `amount`. 0 to
-    9000000000000.
-    """
-
-    refunded_amount: int
-    """What went back to the payer, over all refunds, in minor units. Never more than
-    `captured_amount`. 0 to 9000000000000.
-    """
-
-    currency: Currency
-    """An ISO 4217 currency code, in capitals. A wallet holds one currency for life."""
-
-    capture_method: CaptureMethodValue
-    """When the held money is taken."""
-
-    description: str | UnsetType = UNSET
-    """The line for people that came with the payment. Absent if there was none. 1 to 500
-    characters.
-    """
-
-    metadata: Metadata | UnsetType = UNSET
-    """The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500
-    characters. Kept as given, never interpreted.
-    """
-
-    created_at: str
-    """When it was authorized. RFC 3339."""
-
-    updated_at: str
-    """When it last changed. RFC 3339."""
+__all__ = ["CancelPayment", "CapturePayment", "CreatePayment", "PaymentPage", "RefundPayment"]
 
 
 class PaymentPage(Model, kw_only=True):
@@ -221,12 +87,3 @@ class RefundPayment(Model, kw_only=True, forbid_unknown_fields=True, gc=False):
 
     reason: Annotated[str, Meta(min_length=1, max_length=500)] | UnsetType = UNSET
     """A line for people, shown on the statements beside the refund. 1 to 500 characters."""
-
-
-if TYPE_CHECKING:
-    PaymentDestination: TypeAlias = WalletDestination | ExternalDestination | UnknownVariant
-    """Where the money of a payment goes, told apart by `type`. Told apart by `type`; a variant that
-    this version does not know is an `UnknownVariant`.
-    """
-else:
-    PaymentDestination = WalletDestination | ExternalDestination

@@ -8,25 +8,33 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType
 
-from ..._model import Confidential, Model, OpenModel
+from ..._model import Confidential, Model, OpenModel, UnknownVariant
 
 __all__ = [
+    "Breaker",
     "BreakerState",
     "BreakerStateValue",
     "BrowserSignIn",
     "BrowserSignOut",
+    "CaptureMethod",
+    "CaptureMethodValue",
     "ConfigSource",
     "ConfigSourceValue",
     "Currency",
     "DeprecationNotice",
+    "ExternalDestination",
     "FieldError",
     "IdempotencyKey",
     "Metadata",
     "OAuthDecision",
     "OAuthDeviceDecision",
+    "Payment",
+    "PaymentDestination",
     "PaymentDestinationType",
     "PaymentDestinationTypeValue",
     "PaymentId",
+    "PaymentStatus",
+    "PaymentStatusValue",
     "Permission",
     "Problem",
     "Role",
@@ -44,11 +52,31 @@ __all__ = [
     "TransactionId",
     "TransactionType",
     "TransactionTypeValue",
+    "Transfer",
     "TransferId",
     "User",
     "UserId",
+    "Wallet",
+    "WalletDestination",
     "WalletId",
+    "WalletStatus",
+    "WalletStatusValue",
 ]
+
+
+class WalletStatus:
+    """What may be done with a wallet. A newer server may send other values; they are the text that
+    came.
+    """
+
+    ACTIVE: Final = "active"
+    """Money may go in and out."""
+
+    FROZEN: Final = "frozen"
+    """Money may come in, none may go out. Ends with `wallets_unfreeze`."""
+
+    CLOSED: Final = "closed"
+    """Empty for good. Nothing may go in or out; it cannot be opened again."""
 
 
 class TransactionType:
@@ -74,6 +102,39 @@ class TransactionType:
 
     PAYMENT_REFUND: Final = "payment_refund"
     """Captured money went back from the destination to the payer."""
+
+
+class PaymentStatus:
+    """How far a payment has come. A newer server may send other values; they are the text that
+    came.
+    """
+
+    AUTHORIZED: Final = "authorized"
+    """The amount is held in the payer's wallet; it waits to be captured or canceled."""
+
+    CAPTURED: Final = "captured"
+    """The captured amount has reached the destination; what was held beyond it was released."""
+
+    PARTIALLY_REFUNDED: Final = "partially_refunded"
+    """Part of the captured amount went back to the payer."""
+
+    REFUNDED: Final = "refunded"
+    """All of the captured amount went back to the payer. Final."""
+
+    CANCELED: Final = "canceled"
+    """The held amount was released, nothing was taken. Final."""
+
+
+class CaptureMethod:
+    """When the held money is taken. A newer server may send other values; they are the text that
+    came.
+    """
+
+    AUTOMATIC: Final = "automatic"
+    """At once, in the same step that makes the payment."""
+
+    MANUAL: Final = "manual"
+    """When `payments_capture` is called."""
 
 
 class PaymentDestinationType:
@@ -166,6 +227,8 @@ class BreakerState:
 
 
 if TYPE_CHECKING:
+    WalletStatusValue: TypeAlias = Literal["active", "frozen", "closed"] | str
+    """A value of `WalletStatus`, or one that this version does not know."""
     TransactionTypeValue: TypeAlias = Union[
         Literal[
             "credit",
@@ -179,6 +242,13 @@ if TYPE_CHECKING:
         str,
     ]
     """A value of `TransactionType`, or one that this version does not know."""
+    PaymentStatusValue: TypeAlias = Union[
+        Literal["authorized", "captured", "partially_refunded", "refunded", "canceled"],
+        str,
+    ]
+    """A value of `PaymentStatus`, or one that this version does not know."""
+    CaptureMethodValue: TypeAlias = Literal["automatic", "manual"] | str
+    """A value of `CaptureMethod`, or one that this version does not know."""
     PaymentDestinationTypeValue: TypeAlias = Literal["wallet", "external"] | str
     """A value of `PaymentDestinationType`, or one that this version does not know."""
     RoleValue: TypeAlias = Literal["admin", "manager", "user", "service"] | str
@@ -192,7 +262,10 @@ if TYPE_CHECKING:
     BreakerStateValue: TypeAlias = Literal["closed", "open", "half_open"] | str
     """A value of `BreakerState`, or one that this version does not know."""
 else:
+    WalletStatusValue = str
     TransactionTypeValue = str
+    PaymentStatusValue = str
+    CaptureMethodValue = str
     PaymentDestinationTypeValue = str
     RoleValue = str
     TierValue = str
@@ -263,6 +336,60 @@ class FieldError(Model, kw_only=True, gc=False):
     """What is wrong and what is expected, in words. At most 1000 characters."""
 
 
+class Wallet(Model, kw_only=True, gc=False):
+    """An account that holds money of one currency."""
+
+    id: WalletId
+    """Identifies a wallet - `wal_` and a UUIDv7 in 32 hexadecimal digits."""
+
+    name: str | UnsetType = UNSET
+    """What people call it. Absent if it was not named. 1 to 100 characters."""
+
+    currency: Currency
+    """An ISO 4217 currency code, in capitals. A wallet holds one currency for life."""
+
+    status: WalletStatusValue
+    """What may be done with a wallet."""
+
+    balance: int
+    """All the money in the wallet, held money included, in minor units. 0 to 9007199254740991.0."""
+
+    available: int
+    """The money that can be spent now - `balance` less `held`, in minor units. 0 to
+    9007199254740991.0.
+    """
+
+    held: int
+    """The money set aside for authorized payments, in minor units. 0 to 9007199254740991.0."""
+
+    metadata: Metadata | UnsetType = UNSET
+    """The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500
+    characters. Kept as given, never interpreted.
+    """
+
+    created_at: str
+    """When it was opened. RFC 3339."""
+
+    updated_at: str
+    """When its name, status or money last changed. RFC 3339."""
+
+    closed_at: str | UnsetType = UNSET
+    """When it was closed. Absent while it is not. RFC 3339."""
+
+
+class Transfer(Model, kw_only=True, gc=False):
+    """Money that moved from one wallet to another, both sides in one step."""
+
+    id: TransferId
+    """Identifies a transfer - `trf_` and a UUIDv7 in 32 hexadecimal digits."""
+
+    debit: Transaction
+    """The side of the wallet in the path, below zero."""
+
+    credit: Transaction
+    """The side of the wallet that got the money, above zero."""
+
+
 class Transaction(Model, kw_only=True, gc=False):
     """One movement of money as one wallet's ledger shows it."""
 
@@ -311,6 +438,80 @@ class Transaction(Model, kw_only=True, gc=False):
 
     created_at: str
     """When the money moved. RFC 3339."""
+
+
+class WalletDestination(OpenModel, kw_only=True, tag_field="type", tag="wallet"):
+    """The money goes to another wallet of the same tenant and currency."""
+
+    type: ClassVar[Literal["wallet"]] = "wallet"
+
+    wallet_id: WalletId
+    """The wallet that gets the money; not the payer's."""
+
+
+class ExternalDestination(OpenModel, kw_only=True, tag_field="type", tag="external"):
+    """The money leaves the platform, for somebody whom the caller knows."""
+
+    type: ClassVar[Literal["external"]] = "external"
+
+    reference: str
+    """What the caller knows the receiver or the debt by, such as the number of an invoice. 1 to 100
+    characters.
+    """
+
+    name: str | UnsetType = UNSET
+    """The receiver's name, for people. 1 to 100 characters."""
+
+
+class Payment(Model, kw_only=True):
+    """Money of a payer's wallet on its way to a destination."""
+
+    id: PaymentId
+    """Identifies a payment - `pay_` and a UUIDv7 in 32 hexadecimal digits."""
+
+    status: PaymentStatusValue
+    """How far a payment has come."""
+
+    payer_wallet_id: WalletId
+    """The wallet that pays."""
+
+    destination: PaymentDestination
+    """Where the money of a payment goes, told apart by `type`."""
+
+    amount: int
+    """What was authorized, in minor units. 1 to 9000000000000."""
+
+    captured_amount: int
+    """What was taken for the destination, in minor units. Never more than `amount`. 0 to
+    9000000000000.
+    """
+
+    refunded_amount: int
+    """What went back to the payer, over all refunds, in minor units. Never more than
+    `captured_amount`. 0 to 9000000000000.
+    """
+
+    currency: Currency
+    """An ISO 4217 currency code, in capitals. A wallet holds one currency for life."""
+
+    capture_method: CaptureMethodValue
+    """When the held money is taken."""
+
+    description: str | UnsetType = UNSET
+    """The line for people that came with the payment. Absent if there was none. 1 to 500
+    characters.
+    """
+
+    metadata: Metadata | UnsetType = UNSET
+    """The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500
+    characters. Kept as given, never interpreted.
+    """
+
+    created_at: str
+    """When it was authorized. RFC 3339."""
+
+    updated_at: str
+    """When it last changed. RFC 3339."""
 
 
 class User(Model, kw_only=True, gc=False):
@@ -423,6 +624,50 @@ class OAuthDeviceDecision(Confidential, Model, kw_only=True, gc=False):
     """`allow` or `deny`; absent to see who asks. At most 16 characters."""
 
 
+class Breaker(Model, kw_only=True, gc=False):
+    """A breaker as one node sees it: one a service, and one a route where the service wants
+    that.
+    """
+
+    name: str
+    """A service's name, or `service:route`. At most 256 characters."""
+
+    service: str
+    """The service. At most 256 characters."""
+
+    route: str | UnsetType = UNSET
+    """The route; absent for the breaker of the whole service. At most 256 characters."""
+
+    state: BreakerStateValue
+    """The state of a breaker."""
+
+    for_seconds: float
+    """For how long it has been in this state. At least 0."""
+
+    retry_after_seconds: float | UnsetType = UNSET
+    """When an open one admits probes; absent where it is not open, or without an end. At least
+    0.
+    """
+
+    by_hand: bool
+    """Opened by hand, without an end."""
+
+    requests: int
+    """Requests that ended within the window. At least 0."""
+
+    failures: int
+    """Of them, failures. At least 0."""
+
+    probes: int
+    """Probes that are out. At least 0."""
+
+    refused: int
+    """Requests that it refused since the gateway started. At least 0."""
+
+    openings: int
+    """How often it opened since the gateway started. At least 0."""
+
+
 class DeprecationNotice(OpenModel, kw_only=True):
     """The end of something: `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and `Link`."""
 
@@ -470,6 +715,15 @@ PaymentId: TypeAlias = str
 """Identifies a payment - `pay_` and a UUIDv7 in 32 hexadecimal digits. 36 characters; matches
 `^pay_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
 """
+
+
+if TYPE_CHECKING:
+    PaymentDestination: TypeAlias = WalletDestination | ExternalDestination | UnknownVariant
+    """Where the money of a payment goes, told apart by `type`. Told apart by `type`; a variant that
+    this version does not know is an `UnknownVariant`.
+    """
+else:
+    PaymentDestination = WalletDestination | ExternalDestination
 
 UserId: TypeAlias = str
 """Identifies a user - `usr_` and a UUIDv7 in 32 hexadecimal digits. 36 characters; matches

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 from msgspec import UNSET, Meta, UnsetType
 
 from ..._model import Model
-from .shared import Currency, Metadata, Transaction, TransferId, WalletId
+from .shared import Currency, Metadata, Transaction, Wallet, WalletId
 
 __all__ = [
     "Balance",
@@ -21,29 +21,10 @@ __all__ = [
     "StatementFormat",
     "StatementFormatValue",
     "TransactionPage",
-    "Transfer",
     "TransferFunds",
     "UnfreezeWallet",
-    "Wallet",
     "WalletPage",
-    "WalletStatus",
-    "WalletStatusValue",
 ]
-
-
-class WalletStatus:
-    """What may be done with a wallet. A newer server may send other values; they are the text that
-    came.
-    """
-
-    ACTIVE: Final = "active"
-    """Money may go in and out."""
-
-    FROZEN: Final = "frozen"
-    """Money may come in, none may go out. Ends with `wallets_unfreeze`."""
-
-    CLOSED: Final = "closed"
-    """Empty for good. Nothing may go in or out; it cannot be opened again."""
 
 
 class StatementFormat:
@@ -59,54 +40,10 @@ class StatementFormat:
 
 
 if TYPE_CHECKING:
-    WalletStatusValue: TypeAlias = Literal["active", "frozen", "closed"] | str
-    """A value of `WalletStatus`, or one that this version does not know."""
     StatementFormatValue: TypeAlias = Literal["jsonl", "csv"] | str
     """A value of `StatementFormat`, or one that this version does not know."""
 else:
-    WalletStatusValue = str
     StatementFormatValue = str
-
-
-class Wallet(Model, kw_only=True, gc=False):
-    """An account that holds money of one currency."""
-
-    id: WalletId
-    """Identifies a wallet - `wal_` and a UUIDv7 in 32 hexadecimal digits."""
-
-    name: str | UnsetType = UNSET
-    """What people call it. Absent if it was not named. 1 to 100 characters."""
-
-    currency: Currency
-    """An ISO 4217 currency code, in capitals. A wallet holds one currency for life."""
-
-    status: WalletStatusValue
-    """What may be done with a wallet."""
-
-    balance: int
-    """All the money in the wallet, held money included, in minor units. 0 to 9007199254740991.0."""
-
-    available: int
-    """The money that can be spent now - `balance` less `held`, in minor units. 0 to
-    9007199254740991.0.
-    """
-
-    held: int
-    """The money set aside for authorized payments, in minor units. 0 to 9007199254740991.0."""
-
-    metadata: Metadata | UnsetType = UNSET
-    """The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500
-    characters. Kept as given, never interpreted.
-    """
-
-    created_at: str
-    """When it was opened. RFC 3339."""
-
-    updated_at: str
-    """When its name, status or money last changed. RFC 3339."""
-
-    closed_at: str | UnsetType = UNSET
-    """When it was closed. Absent while it is not. RFC 3339."""
 
 
 class WalletPage(Model, kw_only=True, gc=False):
@@ -214,19 +151,6 @@ class TransferFunds(Model, kw_only=True, forbid_unknown_fields=True, gc=False):
     """The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500
     characters. Kept as given, never interpreted.
     """
-
-
-class Transfer(Model, kw_only=True, gc=False):
-    """Money that moved from one wallet to another, both sides in one step."""
-
-    id: TransferId
-    """Identifies a transfer - `trf_` and a UUIDv7 in 32 hexadecimal digits."""
-
-    debit: Transaction
-    """The side of the wallet in the path, below zero."""
-
-    credit: Transaction
-    """The side of the wallet that got the money, above zero."""
 
 
 class FreezeWallet(Model, kw_only=True, forbid_unknown_fields=True, gc=False):

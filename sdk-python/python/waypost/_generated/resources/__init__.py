@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .auth import AsyncAuth, Auth
     from .breakers import AsyncBreakers, Breakers
     from .config import AsyncConfig, Config
+    from .events import AsyncEvents, Events
     from .oauth import AsyncOauth, Oauth
     from .oauth_clients import AsyncOauthClients, OauthClients
     from .payments import AsyncPayments, Payments
@@ -161,6 +162,15 @@ class Resources:
         from .payments import Payments
 
         return Payments(self._caller)
+
+    @lazy
+    def events(self) -> Events:
+        """What happened - told in the transaction that did it, kept, listed, and streamed; the
+        platform's events and the tenant's own.
+        """
+        from .events import Events
+
+        return Events(self._caller)
 
     @lazy
     def services(self) -> Services:
@@ -343,6 +353,15 @@ class AsyncResources:
         from .payments import AsyncPayments
 
         return AsyncPayments(self._caller)
+
+    @lazy
+    def events(self) -> AsyncEvents:
+        """What happened - told in the transaction that did it, kept, listed, and streamed; the
+        platform's events and the tenant's own.
+        """
+        from .events import AsyncEvents
+
+        return AsyncEvents(self._caller)
 
     @lazy
     def services(self) -> AsyncServices:

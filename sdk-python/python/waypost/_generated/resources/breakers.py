@@ -21,7 +21,8 @@ from ..._call import (
     raw_response,
 )
 from ..._lazy import lazy
-from ..models.breakers import Breaker, BreakerPage, OpenBreaker, ResetBreaker
+from ..models.breakers import BreakerPage, OpenBreaker, ResetBreaker
+from ..models.shared import Breaker
 
 if TYPE_CHECKING:
     from msgspec import UnsetType

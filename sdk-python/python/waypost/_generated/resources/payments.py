@@ -25,10 +25,10 @@ from ..models.payments import (
     CancelPayment,
     CapturePayment,
     CreatePayment,
-    Payment,
     PaymentPage,
     RefundPayment,
 )
+from ..models.shared import Payment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +37,15 @@ if TYPE_CHECKING:
 
     from ..._call import CallOptions
     from ..._paging import AsyncPager, Page
-    from ..models.payments import CaptureMethodValue, PaymentDestination, PaymentStatusValue
-    from ..models.shared import Currency, Metadata, PaymentId, WalletId
+    from ..models.shared import (
+        CaptureMethodValue,
+        Currency,
+        Metadata,
+        PaymentDestination,
+        PaymentId,
+        PaymentStatusValue,
+        WalletId,
+    )
 
 __all__ = ["AsyncPayments", "AsyncPaymentsWithRawResponse", "Payments", "PaymentsWithRawResponse"]
 

@@ -22,7 +22,7 @@ from ..._call import (
     raw_response,
 )
 from ..._lazy import lazy
-from ..models.shared import Transaction
+from ..models.shared import Transaction, Transfer, Wallet
 from ..models.wallets import (
     Balance,
     CloseWallet,
@@ -31,10 +31,8 @@ from ..models.wallets import (
     DebitWallet,
     FreezeWallet,
     TransactionPage,
-    Transfer,
     TransferFunds,
     UnfreezeWallet,
-    Wallet,
     WalletPage,
 )
 
@@ -46,8 +44,8 @@ if TYPE_CHECKING:
     from ..._call import CallOptions
     from ..._paging import AsyncPager, Page
     from ..._stream import AsyncByteStream, ByteStream
-    from ..models.shared import Currency, Metadata, TransactionTypeValue, WalletId
-    from ..models.wallets import StatementFormatValue, WalletStatusValue
+    from ..models.shared import Currency, Metadata, TransactionTypeValue, WalletId, WalletStatusValue
+    from ..models.wallets import StatementFormatValue
 
 __all__ = ["AsyncWallets", "AsyncWalletsWithRawResponse", "Wallets", "WalletsWithRawResponse"]
 

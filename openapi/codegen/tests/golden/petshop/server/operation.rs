@@ -133,6 +133,8 @@ pub enum Retry {
 pub enum Scheme {
     /// `Authorization: Bearer`.
     Bearer,
+    /// `Authorization: Bearer` with an access token of OAuth 2.
+    OAuth2,
     /// A header of this name.
     Header(&'static str),
     /// A cookie of this name.
