@@ -18,9 +18,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::lent::Lent;
+use super::plain::{self, Left, Prefixed};
 use super::streams::{self, Streams};
 use super::sturdy::Sturdy;
-use super::plain::{self, Left, Prefixed};
 use super::{Seat, malformed, preface};
 use crate::Body;
 use crate::pipeline::{self, Peer};

@@ -288,15 +288,25 @@ mod tests {
     async fn a_body_is_framed_by_what_is_known_of_it() {
         let answer = |body, length: Option<&'static str>| {
             let mut answer = Response::new(body);
-            length.map(|length| answer.headers_mut().insert("content-length", HeaderValue::from_static(length)));
+            length.map(|length| {
+                answer.headers_mut().insert("content-length", HeaderValue::from_static(length))
+            });
             answer
         };
         for (answer, text, whole) in [
             (answer(Body::full("hi"), Some("9")), "content-length: 2\r\n\r\nhi", true),
             (answer(Body::empty(), None), "content-length: 0\r\n\r\n", true),
             (answer(parts(vec![Ok("a"), Ok("bc")]), Some("3")), "content-length: 3\r\n\r\nabc", true),
-            (answer(parts(vec![Ok("a"), Ok(""), Ok("bc")]), None), "transfer-encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n", true),
-            (answer(parts(vec![Ok("a"), Err("gone")]), None), "transfer-encoding: chunked\r\n\r\n1\r\na\r\n", false),
+            (
+                answer(parts(vec![Ok("a"), Ok(""), Ok("bc")]), None),
+                "transfer-encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n",
+                true,
+            ),
+            (
+                answer(parts(vec![Ok("a"), Err("gone")]), None),
+                "transfer-encoding: chunked\r\n\r\n1\r\na\r\n",
+                false,
+            ),
             (answer(parts(vec![Ok("a")]), Some("3")), "content-length: 3\r\n\r\na", false),
             (answer(parts(vec![Ok("abcd")]), Some("3")), "content-length: 3\r\n\r\n", false),
         ] {

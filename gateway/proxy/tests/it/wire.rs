@@ -29,6 +29,30 @@ async fn connections_are_kept_on_both_sides() {
 }
 
 #[tokio::test]
+async fn ordinary_requests_and_others_follow_one_another_on_a_connection() {
+    let target = Target::new(Act::Answer(OK)).await;
+    let proxy = Running::to(std::slice::from_ref(&target.url));
+    let all = "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n\
+        POST /3 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhiGET /4 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let answers = proxy.raw(all.as_bytes()).await;
+    assert_eq!(answers.matches("HTTP/1.1 200 OK\r\n").count(), 4, "{answers}");
+    assert_eq!(answers.matches("\r\n\r\nok").count(), 4, "{answers}");
+    assert_eq!(target.count(), 4);
+    // A head in two pieces behind one in one piece; and one that cannot be read.
+    let mut stream = TcpStream::connect(proxy.address).await.unwrap();
+    stream.write_all(b"GET /5 HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    assert!(read_some(&mut stream).await.starts_with("HTTP/1.1 200 "));
+    stream.write_all(b"GET /6 HTTP/1.1\r\nHo").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    stream.write_all(b"st: a\r\n\r\n").await.unwrap();
+    assert!(read_some(&mut stream).await.starts_with("HTTP/1.1 200 "));
+    stream.write_all(b"GET /7 HTTP/1.1\r\nHo st: a\r\n\r\n").await.unwrap();
+    let answer = read_some(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("malformed_request"), "{answer}");
+    assert_eq!(target.count(), 6);
+}
+
+#[tokio::test]
 async fn trailers_pass_both_ways() {
     let target = Target::new(Act::Answer(
         b"HTTP/1.1 200 OK\r\nTrailer: x-sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx-sum: 7\r\n\r\n",
