@@ -36,7 +36,8 @@ def answered(operation: Any) -> FakeAPI:
     elif isinstance(operation, StreamOperation):
         route.reply(body=b"a line\n")
     elif isinstance(operation, EventOperation):
-        route.reply(body=b"data: {}\n\n", headers={"content-type": "text/event-stream"})
+        data = msgspec.json.encode(example(operation.result))
+        route.reply(body=b"data: " + data + b"\n\n", headers={"content-type": "text/event-stream"})
     elif operation.result is None:
         route.reply(status=204)
     elif operation.result is str:

@@ -175,7 +175,9 @@ def test_ctrl_c_gives_a_sign_in_up(gateway: Gateway, client_id: str, way: str) -
         "device": "SignIn().with_device(lambda shown: print(shown.user_code, flush=True))",
     }
     environment = {**os.environ, "WAYPOST_BASE_URL": gateway.url, "WAYPOST_CLIENT_ID": client_id}
-    code = f"from waypost.oauth import SignIn\n{script[way]}"
+    # A test run in the background of a shell is started with the signal ignored, and so are its children.
+    heeded = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heeded}\nfrom waypost.oauth import SignIn\n{script[way]}"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as child:
         assert child.stdout is not None
         assert child.stdout.readline().strip()

@@ -175,6 +175,13 @@ def test_an_example_of_a_list_that_may_not_be_empty_has_items_of_its_kind() -> N
     assert example(models.ClientKeys).keys == [models.ClientKey(kty="string", kid="string")]
 
 
+def test_an_example_of_a_union_is_the_variant_that_is_named() -> None:
+    assert isinstance(example(models.Event), models.WalletCreatedEvent)
+    assert isinstance(example(models.Event, type="payment.captured", id="evt_1"), models.PaymentCapturedEvent)
+    with pytest.raises(TypeError, match="no variant has the `type` 'wallet.lost'"):
+        example(models.Event, type="wallet.lost")
+
+
 def test_an_example_of_any_json_object_holds_what_is_given() -> None:
     assert example(models.OAuthRevocation) == {}
     assert example(models.ConfigDocument, version=1) == {"version": 1}

@@ -17,6 +17,8 @@ def made_up(kind: type[T], given: dict[str, object]) -> T:
     """A model with every required field; a JSON object without a schema of its own, with what is given."""
     if get_origin(kind) is dict:
         return cast("T", dict(given))
+    if get_origin(kind) in (Union, types.UnionType) and any(map(_is_model, get_args(kind))):
+        return made_up(*_variant([one for one in get_args(kind) if _is_model(one)], given))
     if not _is_model(kind):
         raise TypeError(f"example() makes models, and {kind!r} is none")
     fields = {field.name: field for field in msgspec.structs.fields(cast("type[msgspec.Struct]", kind))}
@@ -29,6 +31,17 @@ def made_up(kind: type[T], given: dict[str, object]) -> T:
         if name in given or field.required
     }
     return kind(**values)
+
+
+def _variant(variants: list[Any], given: dict[str, object]) -> tuple[Any, dict[str, object]]:
+    """The variant of a union whose tag is given, else the first one, and what is given besides."""
+    tag = str(variants[0].__struct_config__.tag_field)
+    if tag not in given:
+        return variants[0], given
+    known = {one.__struct_config__.tag: one for one in variants}
+    if given[tag] not in known:
+        raise TypeError(f"no variant has the `{tag}` {given[tag]!r}; there are {', '.join(map(str, known))}")
+    return known[given[tag]], {name: value for name, value in given.items() if name != tag}
 
 
 def _is_model(kind: Any) -> bool:

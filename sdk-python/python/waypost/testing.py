@@ -412,7 +412,7 @@ def example(kind: type[T], **fields: object) -> T:
     """A model with every required field filled in, so that a test says only what matters to it.
 
     Args:
-        kind: The model: `models.Wallet`.
+        kind: The model: `models.Wallet`. Of a union, `models.Event`, the variant whose `type` is given, else the first.
         **fields: What matters; everything else is made up (text `"string"`, numbers 0, times 2026-01-01T00:00:00Z, lists as short as
             they may be). A model that is any JSON object, `dict[str, Any]`, holds what is given alone.
 
