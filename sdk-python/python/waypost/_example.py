@@ -18,7 +18,8 @@ def made_up(kind: type[T], given: dict[str, object]) -> T:
     if get_origin(kind) is dict:
         return cast("T", dict(given))
     if get_origin(kind) in (Union, types.UnionType) and any(map(_is_model, get_args(kind))):
-        return made_up(*_variant([one for one in get_args(kind) if _is_model(one)], given))
+        variant, rest = _variant([one for one in get_args(kind) if _is_model(one)], given)
+        return cast("T", made_up(variant, rest))
     if not _is_model(kind):
         raise TypeError(f"example() makes models, and {kind!r} is none")
     fields = {field.name: field for field in msgspec.structs.fields(cast("type[msgspec.Struct]", kind))}
