@@ -5,8 +5,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 
+import { keepAwake } from "../../sdk-node/scripts/common.mjs";
 import { chromium, folder, open, project, serve, task } from "../tests/support.mjs";
 
 /** What it may add, in milliseconds. */
@@ -22,6 +23,7 @@ test("the engine adds little to a call", async () => {
   const body = JSON.stringify({ status: "ok", text: "x".repeat(1000) });
   const api = await serve((_, response) => response.writeHead(200, { "access-control-allow-origin": "*", "content-type": "application/json", "content-length": body.length }).end(body));
   const browser = await chromium();
+  after(keepAwake());
   const added = [];
   const bare = [];
   for (let number = 1; number <= PAGES; number++) {
