@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use hyper::body::Body as _;
 use tokio::io::AsyncWrite;
 
+use super::spare;
 use crate::Body;
 use crate::forward::hop;
 
@@ -94,6 +95,7 @@ impl Reply {
             out.put_slice(b"\r\n");
         }
         out.put_slice(b"\r\n");
+        spare::give(head.headers);
         let framing = if framing == Framing::Length(0) { Framing::Ended } else { framing };
         let (part, close_chunk) = (Bytes::new(), false);
         Self { body, framing, out, part, close_chunk, last: stopping || close, broken: false }
