@@ -27,6 +27,8 @@ pub(crate) struct Hop {
     pub(crate) upgrade: Option<HeaderValue>,
     /// `TE: trailers`.
     pub(crate) trailers: bool,
+    /// `Transfer-Encoding` named another coding than is undone here.
+    pub(crate) unknown_coding: bool,
 }
 
 /// Takes away what belongs to the hop that a message came over.
@@ -66,6 +68,7 @@ pub(crate) fn strip(headers: &mut HeaderMap) -> Hop {
     }
     // It overrides the length (RFC 9112, section 6.3), which would be taken for true once it is gone.
     if coding {
+        hop.unknown_coding = !has_known_coding(headers);
         headers.remove(header::CONTENT_LENGTH);
     }
     for (name, _) in HOP.iter().zip(there).filter(|(_, there)| *there) {

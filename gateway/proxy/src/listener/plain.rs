@@ -191,16 +191,18 @@ fn ordinary(bytes: &Bytes) -> Option<Ordinary> {
 
 /// Whether a header frames a body or wants something of the connection.
 fn is_unusual(name: &HeaderName) -> bool {
-    [
-        header::CONTENT_LENGTH,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        header::EXPECT,
-        header::TE,
-        header::TRAILER,
-    ]
-    .contains(name)
-        || matches!(name.as_str(), "http2-settings" | "proxy-connection" | "keep-alive")
+    matches!(
+        name.as_str(),
+        "content-length"
+            | "transfer-encoding"
+            | "upgrade"
+            | "expect"
+            | "te"
+            | "trailer"
+            | "http2-settings"
+            | "proxy-connection"
+            | "keep-alive"
+    )
 }
 
 /// A stream of which something was read that the next reader is to see.

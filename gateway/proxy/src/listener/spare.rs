@@ -1,8 +1,9 @@
-//! Maps of headers that nobody needs any more: those of an answer that is written, for those of the next request. Made anew, a map costs a request more than
-//! what is put into it.
+//! What nobody needs any more, for the next one: the map of the headers of an answer that is written, and the buffer that it was written from. Made anew, a map
+//! costs a request more than what is put into it.
 
 use std::cell::RefCell;
 
+use bytes::BytesMut;
 use http::HeaderMap;
 
 /// Headers that are added to those of a request or an answer on its way, as a rule.
@@ -14,6 +15,26 @@ const ROOM: usize = 128;
 
 thread_local! {
     static SPARE: RefCell<Vec<HeaderMap>> = const { RefCell::new(Vec::new()) };
+    static BUFFER: RefCell<BytesMut> = RefCell::default();
+}
+
+/// What an answer takes together with a small body, as a rule; and what of it is kept at most.
+const ANSWER: usize = 1 << 10;
+const LARGEST: usize = 8 << 10;
+
+/// An empty buffer.
+pub(super) fn take_buffer() -> BytesMut {
+    let mut buffer = BUFFER.take();
+    buffer.reserve(ANSWER);
+    buffer
+}
+
+/// Takes a buffer that nobody needs any more.
+pub(super) fn give_buffer(mut buffer: BytesMut) {
+    if buffer.capacity() <= LARGEST {
+        buffer.clear();
+        BUFFER.set(buffer);
+    }
 }
 
 /// An empty map with room for so many headers.

@@ -76,8 +76,10 @@ pub(crate) fn tell(
         headers.insert(HOST, host);
     }
     // One look at all names: hardly any request has one of these.
-    let unwanted = ["forwarded", "x-real-ip", "x-forwarded-port", "expect"];
-    if headers.keys().any(|name| unwanted.contains(&name.as_str())) {
+    let is_unwanted = |name: &HeaderName| {
+        matches!(name.as_str(), "forwarded" | "x-real-ip" | "x-forwarded-port" | "expect")
+    };
+    if headers.keys().any(is_unwanted) {
         headers.remove(header::FORWARDED);
         if !believed {
             headers.remove(REAL);

@@ -17,7 +17,7 @@ pub(crate) fn of(headers: &HeaderMap) -> (String, Option<HeaderValue>) {
         Some((text, given)) => (text.to_owned(), Some(given.clone())),
         None => {
             let id = fresh();
-            (String::from_utf8_lossy(&id).into_owned(), HeaderValue::from_bytes(&id).ok())
+            (std::str::from_utf8(&id).unwrap_or_default().to_owned(), HeaderValue::from_bytes(&id).ok())
         }
     }
 }
