@@ -40,7 +40,7 @@ impl Asking {
         let mut request = Request::get(path).body(Body::empty())?;
         request.headers_mut().insert(header::USER_AGENT, http::HeaderValue::from_static("waypost-health"));
         let path = request.uri().path_and_query().cloned();
-        aim(&mut request, &endpoint, HostHeader::Target, path.as_ref(), None);
+        aim(&mut request, &endpoint, HostHeader::Target, path.as_ref());
         // How long it may take is the asker's matter.
         let zero = std::time::Duration::ZERO;
         let limits =

@@ -7,17 +7,17 @@ use hyper::body::Frame;
 
 use crate::identity;
 
-/// By their text: a list of `HeaderName` would be made anew for each comparison.
-const HOP: [&str; 9] = [
-    "connection",
-    "transfer-encoding",
-    "upgrade",
-    "te",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "keep-alive",
-    "proxy-connection",
-    "http2-settings",
+/// Made once: a text would be parsed, and hashed, for each look.
+static HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::TE,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("http2-settings"),
 ];
 
 /// What the headers of a hop said before they were taken away.
@@ -27,20 +27,30 @@ pub(crate) struct Hop {
     pub(crate) upgrade: Option<HeaderValue>,
     /// `TE: trailers`.
     pub(crate) trailers: bool,
+    /// `Transfer-Encoding` named another coding than is undone here.
+    pub(crate) unknown_coding: bool,
 }
 
 /// Takes away what belongs to the hop that a message came over.
 pub(crate) fn strip(headers: &mut HeaderMap) -> Hop {
     let mut hop = Hop::default();
-    if !headers.keys().any(of_hop) {
-        return hop;
+    // Which of them are there: one look at all names, as most messages have one of them at most.
+    let mut there = [false; HOP.len()];
+    for name in headers.keys().filter(|name| of_hop(name)) {
+        for (there, _) in there.iter_mut().zip(&HOP).filter(|(_, known)| *known == name) {
+            *there = true;
+        }
     }
-    hop.trailers = headers.get_all(header::TE).iter().any(|value| has_token(value, "trailers"));
+    let [connection, coding, _, te, ..] = there;
+    if te {
+        hop.trailers = headers.get_all(header::TE).iter().any(|value| has_token(value, "trailers"));
+    }
     let mut upgrade = false;
-    if headers.contains_key(header::CONNECTION) {
+    if connection {
         let nominated: Vec<HeaderName> = headers
             .get_all(header::CONNECTION)
             .iter()
+            .filter(|value| *value != "keep-alive" && *value != "close")
             .flat_map(tokens)
             .filter(|token| !token.eq_ignore_ascii_case("keep-alive") && !token.eq_ignore_ascii_case("close"))
             .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
@@ -57,10 +67,11 @@ pub(crate) fn strip(headers: &mut HeaderMap) -> Hop {
         hop.upgrade = headers.remove(header::UPGRADE);
     }
     // It overrides the length (RFC 9112, section 6.3), which would be taken for true once it is gone.
-    if headers.contains_key(header::TRANSFER_ENCODING) {
+    if coding {
+        hop.unknown_coding = !has_known_coding(headers);
         headers.remove(header::CONTENT_LENGTH);
     }
-    for name in HOP {
+    for (name, _) in HOP.iter().zip(there).filter(|(_, there)| *there) {
         headers.remove(name);
     }
     hop
@@ -115,7 +126,18 @@ fn may_trail(name: &HeaderName) -> bool {
 }
 
 fn of_hop(name: &HeaderName) -> bool {
-    HOP.contains(&name.as_str())
+    matches!(
+        name.as_str(),
+        "connection"
+            | "transfer-encoding"
+            | "upgrade"
+            | "te"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "keep-alive"
+            | "proxy-connection"
+            | "http2-settings"
+    )
 }
 
 /// Whether a list header has a token, in whatever case.

@@ -137,7 +137,6 @@ pub(crate) async fn send(
     let mut tries = retry::Tries::new(upstream, request);
     let mut upload = watch(call, request);
     let path = request.uri().path_and_query().cloned();
-    let host = request.headers().get(header::HOST).cloned();
     let mut tried: Vec<Arc<Target>> = Vec::new();
     loop {
         let started = if tried.is_empty() { begun } else { Instant::now() };
@@ -161,7 +160,7 @@ pub(crate) async fn send(
         };
         let result = match upstream.endpoint(picked.target()) {
             Ok(endpoint) => {
-                aim(request, &endpoint, settings.host, path.as_ref(), host.as_ref());
+                aim(request, &endpoint, settings.host, path.as_ref());
                 attempt(call, &endpoint, request, &limits).await.map(|answer| (answer, endpoint))
             }
             Err(what) => Err(Failure { what, unsent: true }),
@@ -331,19 +330,11 @@ async fn upgraded(
 }
 
 /// Turns a request to a target: its path under the target's, its host as the service wants it. A try before may have turned it elsewhere.
-fn aim(
-    request: &mut Request<Body>,
-    endpoint: &Endpoint,
-    wanted: HostHeader,
-    path: Option<&PathAndQuery>,
-    host: Option<&HeaderValue>,
-) {
+fn aim(request: &mut Request<Body>, endpoint: &Endpoint, wanted: HostHeader, path: Option<&PathAndQuery>) {
     *request.version_mut() = Version::HTTP_11;
-    let host = if wanted == HostHeader::Target { Some(&endpoint.host) } else { host };
-    if let Some(host) = host
-        && request.headers().get(header::HOST) != Some(host)
-    {
-        request.headers_mut().insert(header::HOST, host.clone());
+    // What the client asked for is there already: it is not changed by a try.
+    if wanted == HostHeader::Target {
+        request.headers_mut().insert(header::HOST, endpoint.host.clone());
     }
     let uri = if endpoint.prefix.is_empty() {
         if request.uri().scheme().is_none() && request.uri().path_and_query() == path {
@@ -424,11 +415,10 @@ fn finish(
     picked: Picked,
 ) -> Result<Response<Body>, Unanswered> {
     head.version = Version::HTTP_11;
-    if !hop::has_known_coding(&head.headers) {
+    if hop::strip(&mut head.headers).unknown_coding {
         let refusal = What::Broken("an unknown transfer coding".to_owned()).refusal();
         return Err(Unanswered { refusal, failed: true, unasked: false });
     }
-    hop::strip(&mut head.headers);
     if let Some(cookie) = picked.cookie() {
         head.headers.append(header::SET_COOKIE, cookie.clone());
     }

@@ -86,9 +86,13 @@ impl Upstream {
 
     /// How one speaks to a target.
     pub(crate) fn endpoint(&self, target: &Target) -> Result<Arc<Endpoint>, What> {
-        if let Some(known) = self.endpoints.load().get(target.key()) {
+        let endpoints = self.endpoints.load();
+        // A service with one target, as most have, needs no hash to find it.
+        let only = endpoints.iter().next().filter(|(key, _)| Arc::ptr_eq(key, target.key()));
+        if let Some(known) = only.map(|(_, known)| known).or_else(|| endpoints.get(target.key())) {
             return Ok(Arc::clone(known));
         }
+        drop(endpoints);
         let made = Endpoint::new(target, &self.written, self.tls.as_ref()).map_err(What::Connect)?;
         let made = Arc::new(made);
         self.endpoints.rcu(|known| {

@@ -1,10 +1,13 @@
 //! What services are told of a caller: `X-Waypost-Caller`, `-Tenant`, `-Permissions` and `-Tier`. Whatever a client sends under such a name is taken away
 //! first, `_` for `-` included: many a service's framework reads both alike. So is what would be read as something else that only a proxy says.
 
+use std::cell::RefCell;
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::Exchange;
 use crate::edge::headers::value;
+use crate::{Caller, Exchange};
 
 const CALLER: HeaderName = HeaderName::from_static("x-waypost-caller");
 const TENANT: HeaderName = HeaderName::from_static("x-waypost-tenant");
@@ -71,20 +74,52 @@ pub fn forward(exchange: &Exchange, headers: &mut HeaderMap) {
         headers.remove(name);
     }
     keep_cookies(headers);
-    let Some(caller) = exchange.caller.as_deref() else { return };
-    let mut tell = |name: HeaderName, text: &str| {
-        if let Some(value) = value(text).filter(|_| !text.is_empty()) {
-            headers.insert(name, value);
+    let Some(caller) = &exchange.caller else { return };
+    let mut tell = |values: &Values| {
+        for (name, value) in [CALLER, TENANT, TIER, PERMISSIONS].into_iter().zip(values) {
+            if let Some(value) = value {
+                headers.insert(name, value.clone());
+            }
         }
     };
-    tell(CALLER, &caller.name);
-    tell(TENANT, caller.tenant.as_deref().unwrap_or_default());
-    tell(TIER, caller.tier.as_deref().unwrap_or_default());
-    tell(PERMISSIONS, &caller.permissions.join(" "));
+    // Where it is kept says which caller it is: nobody changes one that others hold, and it stays where it is for as long as it is held here.
+    let place = Arc::as_ptr(caller).addr() / size_of::<Caller>() % KEPT;
+    TOLD.with_borrow_mut(|told| {
+        told.resize(KEPT, None);
+        let Some(kept) = told.get_mut(place) else { return };
+        match kept {
+            Some((known, values)) if Arc::ptr_eq(known, caller) => tell(values),
+            _ => tell(&kept.insert((Arc::clone(caller), values(caller))).1),
+        }
+    });
+}
+
+/// What is told of a caller, by name of header.
+type Values = [Option<HeaderValue>; 4];
+type Kept = Option<(Arc<Caller>, Values)>;
+
+/// Callers of which a thread keeps the values.
+const KEPT: usize = 64;
+
+thread_local! {
+    static TOLD: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
+}
+
+fn values(caller: &Caller) -> Values {
+    let shown = |text: &str| value(text).filter(|_| !text.is_empty());
+    [
+        shown(&caller.name),
+        shown(caller.tenant.as_deref().unwrap_or_default()),
+        shown(caller.tier.as_deref().unwrap_or_default()),
+        shown(&caller.permissions.join(" ")),
+    ]
 }
 
 /// Takes the platform's own cookies out of what a service sees, and leaves the others.
 fn keep_cookies(headers: &mut HeaderMap) {
+    if !headers.contains_key(header::COOKIE) {
+        return;
+    }
     // Bytes, as another site's cookie in the same line need not be text.
     let is_ours = |pair: &[u8]| {
         let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
@@ -108,14 +143,12 @@ fn keep_cookies(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Instant;
 
     use http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Caller;
 
     #[test]
     fn a_service_never_sees_the_cookies_of_the_platform() {

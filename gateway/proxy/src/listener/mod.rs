@@ -12,6 +12,7 @@ mod malformed;
 mod plain;
 mod preface;
 mod reply;
+mod spare;
 mod streams;
 mod sturdy;
 

@@ -6,17 +6,19 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
+use http::{HeaderName, HeaderValue, Method, Request, Uri, Version, header};
+use httparse::Status;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Seat;
 use super::reply::Reply;
+use super::{Seat, spare};
 use crate::Body;
 use crate::forward::Alarm;
 use crate::pipeline::{self, Peer};
@@ -152,9 +154,11 @@ struct Ordinary {
 
 /// The request that these bytes begin with, if it is an ordinary one.
 fn ordinary(bytes: &Bytes) -> Option<Ordinary> {
-    let mut places = [httparse::EMPTY_HEADER; MOST];
-    let mut parsed = httparse::Request::new(&mut places);
-    let Ok(httparse::Status::Complete(length)) = parsed.parse(bytes) else { return None };
+    let mut places = [const { MaybeUninit::uninit() }; MOST];
+    let mut parsed = httparse::Request::new(&mut []);
+    let Ok(Status::Complete(length)) = parsed.parse_with_uninit_headers(bytes, &mut places) else {
+        return None;
+    };
     let (Some(method), Some(path), Some(1)) = (parsed.method, parsed.path, parsed.version) else {
         return None;
     };
@@ -163,7 +167,7 @@ fn ordinary(bytes: &Bytes) -> Option<Ordinary> {
     }
     let method = Method::from_bytes(method.as_bytes()).ok().filter(|method| *method != Method::CONNECT)?;
     let uri = Uri::from_maybe_shared(bytes.slice_ref(path.as_bytes())).ok()?;
-    let mut headers = HeaderMap::with_capacity(parsed.headers.len() + 8);
+    let mut headers = spare::take(parsed.headers.len() + spare::ADDED);
     let mut close = false;
     for one in parsed.headers.iter() {
         let name = HeaderName::from_bytes(one.name.as_bytes()).ok()?;
@@ -187,16 +191,18 @@ fn ordinary(bytes: &Bytes) -> Option<Ordinary> {
 
 /// Whether a header frames a body or wants something of the connection.
 fn is_unusual(name: &HeaderName) -> bool {
-    [
-        header::CONTENT_LENGTH,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        header::EXPECT,
-        header::TE,
-        header::TRAILER,
-    ]
-    .contains(name)
-        || matches!(name.as_str(), "http2-settings" | "proxy-connection" | "keep-alive")
+    matches!(
+        name.as_str(),
+        "content-length"
+            | "transfer-encoding"
+            | "upgrade"
+            | "expect"
+            | "te"
+            | "trailer"
+            | "http2-settings"
+            | "proxy-connection"
+            | "keep-alive"
+    )
 }
 
 /// A stream of which something was read that the next reader is to see.

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use hyper::body::Body as _;
 use tokio::io::AsyncWrite;
 
+use super::spare;
 use crate::Body;
 use crate::forward::hop;
 
@@ -47,8 +48,6 @@ impl Reply {
     /// An answer, to a request for its head alone, say, and the last one of a connection, say.
     pub(super) fn new(answer: Response<Body>, head_only: bool, stopping: bool) -> Self {
         let (head, body) = answer.into_parts();
-        let mut wishes = head.headers.get_all(header::CONNECTION).iter();
-        let close = wishes.any(|value| hop::has_token(value, "close"));
         let bodiless = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
             || head.status.is_informational();
         let size = body.size_hint().exact().or_else(|| told(&head.headers));
@@ -57,20 +56,19 @@ impl Reply {
             Some(size) => Framing::Length(size),
             None => Framing::Chunked,
         };
-        let mut out = BytesMut::with_capacity(1024);
+        let mut out = spare::take_buffer();
         line(&mut out, head.status);
         // What is told of a body that is not sent, the service knows best.
         let told = framing == Framing::Ended && head.status != StatusCode::NO_CONTENT;
-        let mut has_length = false;
+        let (mut has_length, mut has_date, mut close) = (false, false, false);
         for (name, value) in &head.headers {
-            if *name == header::CONTENT_LENGTH {
-                if !told || has_length {
-                    continue;
-                }
-                has_length = true;
-            }
-            if *name == header::TRANSFER_ENCODING {
-                continue;
+            match name.as_str() {
+                "content-length" if !told || has_length => continue,
+                "content-length" => has_length = true,
+                "transfer-encoding" => continue,
+                "connection" => close |= hop::has_token(value, "close"),
+                "date" => has_date = true,
+                _ => {}
             }
             field(&mut out, name, value);
         }
@@ -88,12 +86,13 @@ impl Reply {
         if stopping && !close {
             out.put_slice(b"connection: close\r\n");
         }
-        if !head.headers.contains_key(header::DATE) {
+        if !has_date {
             out.put_slice(b"date: ");
             DATE.with_borrow_mut(|date| out.put_slice(date.now()));
             out.put_slice(b"\r\n");
         }
         out.put_slice(b"\r\n");
+        spare::give(head.headers);
         let framing = if framing == Framing::Length(0) { Framing::Ended } else { framing };
         let (part, close_chunk) = (Bytes::new(), false);
         Self { body, framing, out, part, close_chunk, last: stopping || close, broken: false }
@@ -202,6 +201,12 @@ impl Reply {
             }
             Framing::Ended => {}
         }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        spare::give_buffer(std::mem::take(&mut self.out));
     }
 }
 

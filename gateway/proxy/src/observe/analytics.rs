@@ -2,11 +2,12 @@
 //! what all steps take together: the oldest make way.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::Event;
-use crate::config;
+use crate::{Caller, config};
 
 /// What is beyond the names that are told apart.
 pub const OTHER: &str = "other";
@@ -106,13 +107,18 @@ impl Sums {
     }
 
     fn merge(&mut self, other: &Self) {
+        self.count(other);
+        self.latencies.merge(&other.latencies);
+    }
+
+    /// The same without latencies.
+    const fn count(&mut self, other: &Self) {
         self.requests += other.requests;
         self.client_errors += other.client_errors;
         self.server_errors += other.server_errors;
         self.bytes_in = self.bytes_in.saturating_add(other.bytes_in);
         self.bytes_out = self.bytes_out.saturating_add(other.bytes_out);
         self.micros = self.micros.saturating_add(other.micros);
-        self.latencies.merge(&other.latencies);
     }
 
     /// The average latency in milliseconds.
@@ -223,13 +229,22 @@ impl Step {
         Some(Point { at: self.at, sums: Named::new(name, sums, self.total.requests) })
     }
 
+    fn add_sums(&mut self, route: &str, caller: Option<&Caller>, sums: &Sums, most: usize) {
+        self.total.merge(sums);
+        if let Some(route) = slot(&mut self.endpoints, route, most) {
+            route.merge(sums);
+        }
+        if let Some(held) = slot(&mut self.consumers, name(caller), most) {
+            held.count(sums);
+        }
+    }
+
     fn add(&mut self, event: &Event, most: usize) {
         self.total.add(event, true);
         if let Some(route) = slot(&mut self.endpoints, &event.route, most) {
             route.add(event, true);
         }
-        let caller = event.caller.as_ref().map_or("anonymous", |caller| &caller.name);
-        if let Some(caller) = slot(&mut self.consumers, caller, most) {
+        if let Some(caller) = slot(&mut self.consumers, name(event.caller.as_deref()), most) {
             caller.add(event, false);
         }
         if event.status >= 400 {
@@ -237,6 +252,42 @@ impl Step {
             let name = if known { Box::from(&*event.route) } else { Box::from(OTHER) };
             *self.errors.entry(name).or_default().entry(event.status).or_insert(0) += 1;
         }
+    }
+}
+
+/// What a caller is called here.
+fn name(caller: Option<&Caller>) -> &str {
+    caller.map_or("anonymous", |caller| &caller.name)
+}
+
+/// Requests without an error that were alike, of those that waited: they are found by where their names are, and each name is looked up once for all of them.
+#[derive(Debug, Default)]
+pub(super) struct Alike(Vec<(Arc<str>, Option<Arc<Caller>>, Sums)>);
+
+/// Kinds of them that are told apart.
+const KINDS: usize = 16;
+
+impl Alike {
+    /// Takes a request, if there is room for it.
+    pub(super) fn take(&mut self, event: &Event) -> bool {
+        if event.status >= 400 {
+            return false;
+        }
+        let place = |caller: &Option<Arc<Caller>>| caller.as_ref().map(Arc::as_ptr);
+        let is_alike = |(route, caller, _): &&mut (Arc<str>, Option<Arc<Caller>>, Sums)| {
+            Arc::ptr_eq(route, &event.route) && place(caller) == place(&event.caller)
+        };
+        if let Some((_, _, sums)) = self.0.iter_mut().find(is_alike) {
+            sums.add(event, true);
+            return true;
+        }
+        let room = self.0.len() < KINDS;
+        if room {
+            let mut sums = Sums::default();
+            sums.add(event, true);
+            self.0.push((Arc::clone(&event.route), event.caller.clone(), sums));
+        }
+        room
     }
 }
 
@@ -352,8 +403,14 @@ impl Analytics {
     }
 
     pub(super) fn add(&mut self, event: &Event) {
-        self.turn(event.at);
         self.current.add(event, self.names);
+    }
+
+    /// Adds what was taken together.
+    pub(super) fn add_all(&mut self, alike: Alike) {
+        for (route, caller, sums) in alike.0 {
+            self.current.add_sums(&route, caller.as_deref(), &sums, self.names);
+        }
     }
 
     /// Ends the step if it is over.

@@ -32,6 +32,7 @@ pub use analytics::Analytics;
 pub use metrics::{Handles, Seen};
 pub use otlp::Exporter;
 pub use trace::Trace;
+pub(crate) use trace::hexadecimal;
 
 use crate::Caller;
 use crate::config::{self, AccessLog, Fault};
@@ -92,7 +93,7 @@ struct Event {
     micros: u64,
     bytes_in: u64,
     bytes_out: u64,
-    /// Milliseconds of the Unix time at its end.
+    /// Milliseconds of the Unix time at its end; 0 where no line or span needs it.
     at: u64,
     detail: Option<Box<Detail>>,
 }
@@ -242,7 +243,7 @@ impl Recorder {
             micros: u64::try_from(finished.took.as_micros()).unwrap_or(u64::MAX),
             bytes_in: finished.bytes_in,
             bytes_out: finished.bytes_out,
-            at: unix_ms(),
+            at: if detail.is_some() { unix_ms() } else { 0 },
             detail,
         };
         if self.queue.push(event).is_err() {
@@ -284,9 +285,12 @@ impl Recorder {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut lines = String::new();
         let mut analytics = self.analytics();
+        // Nothing waited for longer than `EVERY`: of steps of a minute it ended now.
+        analytics.turn(unix_ms());
+        let mut alike = analytics::Alike::default();
         for _ in 0..WAITING {
             let Some(event) = self.queue.pop() else { break };
-            if settings.analytics {
+            if settings.analytics && !alike.take(&event) {
                 analytics.add(&event);
             }
             if let Some(detail) = &event.detail {
@@ -296,7 +300,7 @@ impl Recorder {
                 }
             }
         }
-        analytics.turn(unix_ms());
+        analytics.add_all(alike);
         drop(analytics);
         if let Some(exporter) = &settings.exporter {
             exporter.send_soon();

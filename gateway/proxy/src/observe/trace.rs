@@ -23,17 +23,20 @@ impl Trace {
     /// is recorded.
     pub fn begin(headers: &mut HeaderMap, sample: f64) -> Self {
         let span_id = fastrand::u64(1..);
-        let came = {
+        let any = headers.keys().any(|name| matches!(name.as_str(), "traceparent" | "tracestate"));
+        let came = any.then(|| {
             let mut values = headers.get_all(TRACEPARENT).iter();
             match (values.next(), values.next()) {
                 (Some(one), None) => one.to_str().ok().and_then(parse),
                 _ => None,
             }
-        };
-        let trace = match came {
+        });
+        let trace = match came.flatten() {
             Some((trace_id, parent, sampled)) => Self { trace_id, span_id, parent_id: Some(parent), sampled },
             None => {
-                headers.remove(TRACESTATE);
+                if any {
+                    headers.remove(TRACESTATE);
+                }
                 Self {
                     trace_id: fastrand::u128(1..),
                     span_id,
@@ -51,21 +54,22 @@ impl Trace {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
         let flags = u8::from(self.sampled);
         let (trace, span) = (self.trace_id.to_be_bytes(), self.span_id.to_be_bytes());
-        hex(text.get_mut(3..35), &trace);
-        hex(text.get_mut(36..52), &span);
-        hex(text.get_mut(53..55), &[flags]);
+        for (place, bytes) in [(3..35, trace.as_slice()), (36..52, &span), (53..55, &[flags])] {
+            hexadecimal(text.get_mut(place).unwrap_or_default(), bytes);
+        }
         if let Ok(value) = HeaderValue::from_bytes(&text) {
             headers.insert(TRACEPARENT, value);
         }
     }
 }
 
-fn hex(to: Option<&mut [u8]>, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
-    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-    for (place, digit) in to.into_iter().flatten().zip(digits) {
-        *place = digit;
+/// Writes bytes as lower-case digits, two each.
+pub(crate) fn hexadecimal(to: &mut [u8], bytes: &[u8]) {
+    // Without a look into a table, so that a processor does many at once.
+    let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
+    let (pairs, _) = to.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
     }
 }
 

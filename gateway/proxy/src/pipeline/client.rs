@@ -75,10 +75,18 @@ pub(crate) fn tell(
     if let Some(host) = headers.get(header::HOST).cloned() {
         headers.insert(HOST, host);
     }
-    headers.remove(header::FORWARDED);
-    if !believed {
-        headers.remove(REAL);
-        headers.remove(PORT);
+    // One look at all names: hardly any request has one of these.
+    let is_unwanted = |name: &HeaderName| {
+        matches!(name.as_str(), "forwarded" | "x-real-ip" | "x-forwarded-port" | "expect")
+    };
+    if headers.keys().any(is_unwanted) {
+        headers.remove(header::FORWARDED);
+        if !believed {
+            headers.remove(REAL);
+            headers.remove(PORT);
+        }
+        // The listener answers it as soon as the body is wanted.
+        headers.remove(header::EXPECT);
     }
     if let Some(id) = id {
         headers.insert(X_REQUEST_ID, id.clone());
@@ -86,8 +94,6 @@ pub(crate) fn tell(
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
-    // The listener answers it as soon as the body is wanted.
-    headers.remove(header::EXPECT);
 }
 
 #[cfg(test)]

@@ -20,8 +20,11 @@ const LONGEST_TARGET: usize = 8 << 10;
 pub(crate) fn normalise(head: &mut Parts, exchange: &mut Exchange) -> Result<(), Refusal> {
     method(&head.method)?;
     length(&head.uri)?;
-    expectation(head)?;
-    transfer_encoding(head)?;
+    // One look at all names: hardly any request has one of these.
+    if head.headers.keys().any(|name| matches!(name.as_str(), "expect" | "transfer-encoding")) {
+        expectation(head)?;
+        transfer_encoding(head)?;
+    }
     exchange.host = host(head)?;
     path(head, exchange)?;
     if head.version >= Version::HTTP_2 {

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use http::{HeaderMap, HeaderValue};
 
 use super::X_REQUEST_ID;
+use crate::observe::hexadecimal;
 
 /// The longest that is taken over from a client.
 const LONGEST: usize = 128;
@@ -16,8 +17,7 @@ pub(crate) fn of(headers: &HeaderMap) -> (String, Option<HeaderValue>) {
         Some((text, given)) => (text.to_owned(), Some(given.clone())),
         None => {
             let id = fresh();
-            let shown = HeaderValue::from_str(&id).ok();
-            (id, shown)
+            (std::str::from_utf8(&id).unwrap_or_default().to_owned(), HeaderValue::from_bytes(&id).ok())
         }
     }
 }
@@ -32,7 +32,7 @@ thread_local! {
     static NEXT: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
 }
 
-fn fresh() -> String {
+fn fresh() -> [u8; 36] {
     let (thread, number) = NEXT.get().unwrap_or_else(|| {
         use std::hash::{BuildHasher as _, RandomState};
         (RandomState::new().hash_one(1_u8), RandomState::new().hash_one(2_u8))
@@ -43,17 +43,10 @@ fn fresh() -> String {
     stirred = (stirred ^ (stirred >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     stirred = (stirred ^ (stirred >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     stirred ^= stirred >> 31;
-    let mut id = String::with_capacity(36);
-    id.push_str("req_");
-    hexadecimal(&mut id, u128::from(thread) << 64 | u128::from(stirred));
+    let mut id = *b"req_00000000000000000000000000000000";
+    let (_, digits) = id.split_at_mut(4);
+    hexadecimal(digits, &(u128::from(thread) << 64 | u128::from(stirred)).to_be_bytes());
     id
-}
-
-fn hexadecimal(text: &mut String, number: u128) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for nibble in number.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 15]) {
-        text.push(DIGITS.get(usize::from(nibble)).map_or('0', |digit| char::from(*digit)));
-    }
 }
 
 #[cfg(test)]

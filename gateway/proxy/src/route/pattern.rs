@@ -1,6 +1,6 @@
 //! Patterns of paths and hosts: what they may look like, how exact they are, and whether one covers another.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -182,14 +182,16 @@ impl Pattern {
         let mut found = Vec::new();
         let mut rest = path.strip_prefix('/').unwrap_or(path);
         for segment in &self.segments {
-            let (text, next) = rest.split_once('/').unwrap_or((rest, ""));
+            let (text, next) = first_segment(rest);
+            let next = next.unwrap_or_default();
             if let Segment::Parameter(name) = segment {
                 found.push((name.clone(), text.to_owned()));
             }
             rest = next;
         }
         if self.end == End::Rest {
-            found.push((Arc::from(REST), rest.to_owned()));
+            static NAME: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(REST));
+            found.push((Arc::clone(&NAME), rest.to_owned()));
         }
         found
     }
@@ -212,6 +214,15 @@ impl Pattern {
                 (Segment::Parameter(_), Segment::Parameter(_)) => true,
                 (Segment::Literal(_), Segment::Parameter(_)) => false,
             })
+    }
+}
+
+/// A path up to its first slash, and what follows that.
+pub(super) fn first_segment(path: &str) -> (&str, Option<&str>) {
+    // Segments are short: a search made for long texts takes longer.
+    match path.bytes().position(|byte| byte == b'/') {
+        Some(at) => (path.get(..at).unwrap_or_default(), path.get(at + 1..)),
+        None => (path, None),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::condition::{Conditions, Unmet};
-use super::pattern::{End, HostPattern, Segment};
+use super::pattern::{End, HostPattern, Segment, first_segment};
 use crate::Refusal;
 use crate::config::{self, Fault};
 
@@ -311,8 +311,7 @@ impl Search<'_> {
         match path {
             None => self.take(&node.here),
             Some(path) => {
-                let (text, further) =
-                    path.split_once('/').map_or((path, None), |(text, further)| (text, Some(further)));
+                let (text, further) = first_segment(path);
                 let found = node.literal.binary_search_by(|(known, _)| (**known).cmp(text));
                 if let Some((_, node)) = found.ok().and_then(|at| node.literal.get(at)) {
                     self.enter(node, further);

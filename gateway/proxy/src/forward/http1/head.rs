@@ -1,8 +1,10 @@
 //! The heads of messages: how a request's is written, and how an answer's is read.
 
+use std::mem::MaybeUninit;
+
 use bytes::{BufMut as _, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version, header};
-use httparse::Status;
+use httparse::{ParserConfig, Status};
 use hyper::body::Body as _;
 
 use super::Sending;
@@ -86,9 +88,11 @@ fn parse<const ROOM: usize>(
 ) -> Result<Option<Head>, &'static str> {
     let mut places = [[0_u32; 4]; ROOM];
     let (length, status, version, count) = {
-        let mut parsed = [httparse::EMPTY_HEADER; ROOM];
-        let mut answer = httparse::Response::new(&mut parsed);
-        let length = match answer.parse(input) {
+        let mut parsed = [const { MaybeUninit::uninit() }; ROOM];
+        let mut answer = httparse::Response::new(&mut []);
+        let read =
+            ParserConfig::default().parse_response_with_uninit_headers(&mut answer, input, &mut parsed);
+        let length = match read {
             Ok(Status::Complete(length)) if length <= LARGEST => length,
             Ok(Status::Partial) if input.len() <= LARGEST => return Ok(None),
             Ok(_) => return Err("a head that is too large"),
@@ -109,11 +113,11 @@ fn parse<const ROOM: usize>(
     let status = StatusCode::from_u16(status).map_err(|_| "a status that is none")?;
     let head = input.split_to(length).freeze();
     let mut headers = std::mem::take(spare);
-    for [name, name_size, value, value_size] in places.into_iter().take(count) {
-        let (name, value) = (name as usize, value as usize);
-        let name = head.get(name..name + name_size as usize).unwrap_or_default();
+    for [name, name_size, value, value_size] in places.iter().take(count) {
+        let (name, value) = (*name as usize, *value as usize);
+        let name = head.get(name..name + *name_size as usize).unwrap_or_default();
         let name = HeaderName::from_bytes(name).map_err(|_| "a header without a name")?;
-        let value = head.slice(value..value + value_size as usize);
+        let value = head.slice(value..value + *value_size as usize);
         let value = HeaderValue::from_maybe_shared(value).map_err(|_| "a header's value that is none")?;
         headers.append(name, value);
     }
@@ -123,6 +127,12 @@ fn parse<const ROOM: usize>(
 impl Head {
     /// Whether the target leaves the connection open for another request.
     pub(super) fn keeps_open(&self) -> bool {
+        let mut values = self.headers.get_all(header::CONNECTION).iter();
+        match (values.next(), values.next()) {
+            (None, _) => return self.version != Version::HTTP_10,
+            (Some(value), None) if *value == "keep-alive" => return true,
+            _ => {}
+        }
         let mut tokens = self
             .headers
             .get_all(header::CONNECTION)
