@@ -18,6 +18,7 @@ use waypost::engine::{build, encode};
 use waypost::packed;
 
 use crate::Answer;
+use crate::slab::Slab;
 use crate::texts::Texts;
 
 /// Everything that lives longer than one exchange.
@@ -479,44 +480,6 @@ fn set(place: &mut u32, texts: &mut Texts<'_>) {
 
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
-}
-
-/// Things with numbers. A number is used again once its thing is gone.
-#[derive(Debug)]
-struct Slab<T> {
-    places: Vec<Option<T>>,
-}
-
-impl<T> Default for Slab<T> {
-    fn default() -> Self {
-        Self { places: Vec::new() }
-    }
-}
-
-impl<T> Slab<T> {
-    fn insert(&mut self, thing: T) -> usize {
-        let free = self.places.iter().position(Option::is_none);
-        let place = free.unwrap_or(self.places.len());
-        match self.places.get_mut(place) {
-            Some(free) => *free = Some(thing),
-            None => self.places.push(Some(thing)),
-        }
-        place
-    }
-
-    fn get(&self, place: usize) -> Option<&T> {
-        self.places.get(place)?.as_ref()
-    }
-
-    fn get_mut(&mut self, place: usize) -> Option<&mut T> {
-        self.places.get_mut(place)?.as_mut()
-    }
-
-    fn remove(&mut self, place: usize) {
-        if let Some(place) = self.places.get_mut(place) {
-            *place = None;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 #![allow(unsafe_code)]
 
 mod engine;
+mod slab;
 mod texts;
 
 use std::cell::RefCell;

@@ -1,7 +1,7 @@
 //! Who calls: accounts, sign-in, tokens, and from a request's headers to its caller.
 //!
-//! Three credentials exist. An *access token* is a short JWT of a session; it is verified by signature and then by its session, so an ended
-//! session is refused at once and not when its token expires. An *API key* and a *service token* name themselves and are compared with a keyed hash.
+//! Three credentials exist. An *access token* is a short JWT of a session or of a grant to an OAuth client; it is verified by signature and then by what it is of, so an ended
+//! one is refused at once and not when its token expires. An *API key* and a *service token* name themselves and are compared with a keyed hash.
 //! Whom a look-up found is remembered; a change of a session, a key or a grant takes effect with the answer that acknowledges it ([`known`]), and
 //! within seconds in other processes ([`changes`]).
 //!

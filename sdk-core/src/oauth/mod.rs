@@ -1,4 +1,5 @@
-//! Access tokens for a client's calls, got and kept without the program's doing: token sets, the stores that keep them, and what goes wrong.
+//! Access tokens for a client's calls, got and kept without the program's doing: token sets, the stores that keep them, and what goes wrong; and [`SignIn`], by which
+//! a person gives a program its first ones.
 //!
 //! A client with an OAuth client's id and secret gets its tokens itself; one with a token set refreshes it:
 //!
