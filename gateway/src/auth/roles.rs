@@ -11,8 +11,10 @@ pub(crate) fn permissions(role: &str) -> &'static [&'static str] {
         "admin" => &["*"],
         "manager" => &[
             "api_keys:*",
+            "claims:*",
             "events:read",
             "events:write",
+            "medcards:*",
             "oauth_clients:*",
             "payments:*",
             "rate_limits:read",
@@ -27,6 +29,8 @@ pub(crate) fn permissions(role: &str) -> &'static [&'static str] {
         ],
         "user" => &[
             "api_keys:read",
+            "claims:read",
+            "medcards:read",
             "payments:read",
             "rate_limits:read",
             "sessions:*",

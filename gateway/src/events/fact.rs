@@ -1,7 +1,7 @@
 //! What the platform tells of: for each type its data, checked by the compiler, and what it is about.
 
 use waypost_types::{
-    AuditType, Breaker, ConfigChange, Payment, SecurityChange, Transaction, Transfer, Wallet,
+    AuditType, Breaker, Claim, ConfigChange, Medcard, Payment, SecurityChange, Transaction, Transfer, Wallet,
 };
 
 /// What an event's data is about: its subject.
@@ -29,6 +29,18 @@ impl About for Transfer {
 }
 
 impl About for Payment {
+    fn about(&self) -> &str {
+        &self.id
+    }
+}
+
+impl About for Medcard {
+    fn about(&self) -> &str {
+        &self.id
+    }
+}
+
+impl About for Claim {
     fn about(&self) -> &str {
         &self.id
     }
@@ -109,12 +121,19 @@ facts! {
     PaymentCaptured(Payment) = "payment.captured", "PaymentCapturedEvent", "Money of a payment was taken for its destination, in the same step that made it or later.";
     PaymentCanceled(Payment) = "payment.canceled", "PaymentCanceledEvent", "A payment was canceled; the held money is the payer's again.";
     PaymentRefunded(Payment) = "payment.refunded", "PaymentRefundedEvent", "Money of a payment went back to the payer, all or a part.";
+    MedcardIssued(Medcard) = "medcard.issued", "MedcardIssuedEvent", "A medical card was issued.";
+    MedcardStatusChanged(Medcard) = "medcard.status_changed", "MedcardStatusChangedEvent", "A medical card was suspended, made active again, or revoked.";
+    ClaimSubmitted(Claim) = "claim.submitted", "ClaimSubmittedEvent", "A claim was submitted.";
+    ClaimApproved(Claim) = "claim.approved", "ClaimApprovedEvent", "A claim was approved, and paid out if it names a wallet.";
+    ClaimRejected(Claim) = "claim.rejected", "ClaimRejectedEvent", "A claim was rejected.";
     AuthRegistered(SecurityChange) = "auth.registered", "AuthRegisteredEvent", "Somebody registered, with a tenant of their own.";
     AuthSignedIn(SecurityChange) = "auth.signed_in", "AuthSignedInEvent", "A user signed in.";
     AuthSignedOut(SecurityChange) = "auth.signed_out", "AuthSignedOutEvent", "A user signed out.";
     AuthPasswordChanged(SecurityChange) = "auth.password_changed", "AuthPasswordChangedEvent", "A user changed the password.";
     AuthTokenReused(SecurityChange) = "auth.token_reused", "AuthTokenReusedEvent", "A refresh token came back that was used before; its session was ended.";
     AuthSessionRevoked(SecurityChange) = "auth.session_revoked", "AuthSessionRevokedEvent", "A session was ended by its user.";
+    AuthIdentityLinked(SecurityChange) = "auth.identity_linked", "AuthIdentityLinkedEvent", "An account at a provider was linked to a user.";
+    AuthIdentityUnlinked(SecurityChange) = "auth.identity_unlinked", "AuthIdentityUnlinkedEvent", "An account at a provider was unlinked from a user.";
     KeyCreated(SecurityChange) = "key.created", "KeyCreatedEvent", "An API key was made.";
     KeyRotated(SecurityChange) = "key.rotated", "KeyRotatedEvent", "An API key got a new secret.";
     KeyRevoked(SecurityChange) = "key.revoked", "KeyRevokedEvent", "An API key was revoked.";
@@ -122,6 +141,8 @@ facts! {
     ServiceTokenRevoked(SecurityChange) = "service_token.revoked", "ServiceTokenRevokedEvent", "A service token was revoked.";
     RoleChanged(SecurityChange) = "role.changed", "RoleChangedEvent", "A role of the tenant was made or changed.";
     UserRolesChanged(SecurityChange) = "user.roles_changed", "UserRolesChangedEvent", "A user was given other roles.";
+    UserInvited(SecurityChange) = "user.invited", "UserInvitedEvent", "Somebody was invited to the tenant.";
+    UserRemoved(SecurityChange) = "user.removed", "UserRemovedEvent", "A user was taken out of the tenant.";
     TenantCreated(SecurityChange) = "tenant.created", "TenantCreatedEvent", "The tenant made another tenant.";
     TenantUpdated(SecurityChange) = "tenant.updated", "TenantUpdatedEvent", "A tenant was changed.";
     ServiceChanged(ConfigChange) = "service.changed", "ServiceChangedEvent", "A service of the data plane was made, changed or removed. For the tenant of those who run the gateway.";
@@ -149,6 +170,10 @@ impl<'a> Fact<'a> {
             AuditType::ServiceTokenRevoked => Self::ServiceTokenRevoked(change),
             AuditType::RoleChanged => Self::RoleChanged(change),
             AuditType::UserRolesChanged => Self::UserRolesChanged(change),
+            AuditType::UserInvited => Self::UserInvited(change),
+            AuditType::UserRemoved => Self::UserRemoved(change),
+            AuditType::IdentityLinked => Self::AuthIdentityLinked(change),
+            AuditType::IdentityUnlinked => Self::AuthIdentityUnlinked(change),
             AuditType::TenantCreated => Self::TenantCreated(change),
             AuditType::TenantUpdated => Self::TenantUpdated(change),
             _ => return None,

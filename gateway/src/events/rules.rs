@@ -31,8 +31,10 @@ const RESERVED: [&str; 22] = [
 ];
 
 /// What only some see: the permission that shows it, and the areas.
-const GUARDED: [(&str, &[&str]); 2] = [
+const GUARDED: [(&str, &[&str]); 4] = [
     ("audit:read", &["auth", "key", "service_token", "role", "user", "tenant"]),
+    ("claims:read", &["claim"]),
+    ("medcards:read", &["medcard"]),
     ("config:read", &["service", "route", "limit", "config", "breaker"]),
 ];
 

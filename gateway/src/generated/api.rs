@@ -1072,6 +1072,131 @@ pub trait PaymentsApi<C, E>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Success<::waypost_types::Payment>, E>> + Send;
 }
 
+/// Medical cards - who is covered, up to how much, and until when.
+pub trait MedcardsApi<C, E>: Send + Sync + 'static {
+    /// Issue a medical card
+    ///
+    /// `POST /v1/medcards`
+    ///
+    /// Issues an active card to a holder: claims can be submitted on it until it is suspended, revoked, or past `valid_until`, and are covered up to
+    /// `coverage_limit` in all.
+    ///
+    /// Refused with 422 `validation_failed` for a currency that ISO 4217 does not list, and for a `valid_until` that is not in the future.
+    fn medcards_issue(
+        &self,
+        context: C,
+        body: ::waypost_types::IssueMedcard,
+    ) -> impl Future<Output = Result<Created<::waypost_types::Medcard>, E>> + Send;
+    /// List medical cards
+    ///
+    /// `GET /v1/medcards`
+    ///
+    /// Lists the cards of the caller's tenant, newest first.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list under the same filters.
+    fn medcards_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::MedcardsListParams,
+    ) -> impl Future<Output = Result<Success<::waypost_types::MedcardPage>, E>> + Send;
+    /// Get a medical card
+    ///
+    /// `GET /v1/medcards/{medcard_id}`
+    ///
+    /// Reads one card as it stands now, with what was covered on it so far.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such card.
+    fn medcards_get(
+        &self,
+        context: C,
+        medcard_id: String,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Medcard>, E>> + Send;
+    /// Change a medical card's status
+    ///
+    /// `POST /v1/medcards/{medcard_id}/status`
+    ///
+    /// Suspends a card, makes a suspended one active again, or revokes it for good. To ask for the status that it has changes nothing. Claims that were
+    /// submitted before are decided as they stand.
+    ///
+    /// Refused with 409 `medcard_revoked` if the card was revoked.
+    fn medcards_update_status(
+        &self,
+        context: C,
+        medcard_id: String,
+        body: ::waypost_types::UpdateMedcardStatus,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Medcard>, E>> + Send;
+}
+
+/// What a treatment cost and a card is asked to cover; approved, with a payout to a wallet, or rejected.
+pub trait ClaimsApi<C, E>: Send + Sync + 'static {
+    /// Submit a claim
+    ///
+    /// `POST /v1/claims`
+    ///
+    /// Asks for the cost of a treatment to be covered by a card. The claim waits for `claims_approve` or `claims_reject`. With `payout_wallet_id`, what is
+    /// approved is credited to that wallet.
+    ///
+    /// Refused with 404 `not_found` if there is no such card or wallet; with 409 `medcard_not_active` if the card is suspended or revoked; with 409
+    /// `medcard_expired` if it is past its `valid_until`; and with 422 `currency_mismatch` if the wallet holds another currency than the card covers.
+    fn claims_submit(
+        &self,
+        context: C,
+        body: ::waypost_types::SubmitClaim,
+    ) -> impl Future<Output = Result<Created<::waypost_types::Claim>, E>> + Send;
+    /// List claims
+    ///
+    /// `GET /v1/claims`
+    ///
+    /// Lists the claims of the caller's tenant, newest first.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list under the same filters.
+    fn claims_list(
+        &self,
+        context: C,
+        params: ::waypost_types::params::ClaimsListParams,
+    ) -> impl Future<Output = Result<Success<::waypost_types::ClaimPage>, E>> + Send;
+    /// Get a claim
+    ///
+    /// `GET /v1/claims/{claim_id}`
+    ///
+    /// Reads one claim as it stands now.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such claim.
+    fn claims_get(
+        &self,
+        context: C,
+        claim_id: String,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Claim>, E>> + Send;
+    /// Approve a claim
+    ///
+    /// `POST /v1/claims/{claim_id}/approve`
+    ///
+    /// Covers the claim, all of it or less, and counts it against the card's coverage. If the claim names a wallet, the approved amount is credited to it in
+    /// the same step. It can be done once. A card that was suspended, or has expired since, does not matter: the claim was made while it was good.
+    ///
+    /// Refused with 409 `claim_decided` if the claim is not `submitted`; with 409 `wallet_closed` if the wallet was closed meanwhile; with 422
+    /// `amount_exceeds_claimed`; with 422 `coverage_exceeded` if the card has less coverage left; and with 422 `balance_limit`.
+    fn claims_approve(
+        &self,
+        context: C,
+        claim_id: String,
+        body: ::waypost_types::ApproveClaim,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Claim>, E>> + Send;
+    /// Reject a claim
+    ///
+    /// `POST /v1/claims/{claim_id}/reject`
+    ///
+    /// Refuses to cover the claim, with a reason that its submitter sees. It can be done once.
+    ///
+    /// Refused with 409 `claim_decided` if the claim is not `submitted`.
+    fn claims_reject(
+        &self,
+        context: C,
+        claim_id: String,
+        body: ::waypost_types::RejectClaim,
+    ) -> impl Future<Output = Result<Success<::waypost_types::Claim>, E>> + Send;
+}
+
 /// What happened - told in the transaction that did it, kept, listed, and streamed; the platform's events and the tenant's own.
 pub trait EventsApi<C, E>: Send + Sync + 'static {
     /// Publish an event
@@ -1591,6 +1716,12 @@ pub trait Api<
     > + PaymentsApi<
         C,
         E,
+    > + MedcardsApi<
+        C,
+        E,
+    > + ClaimsApi<
+        C,
+        E,
     > + EventsApi<
         C,
         E,
@@ -1616,8 +1747,8 @@ where
     T: SystemApi<C, E> + AuthApi<C, E> + SessionsApi<C, E> + ApiKeysApi<C, E>
         + ServiceTokensApi<C, E> + UsersApi<C, E> + RolesApi<C, E> + PermissionsApi<C, E>
         + TenantsApi<C, E> + AuditApi<C, E> + OauthClientsApi<C, E> + OauthApi<C, E>
-        + WalletsApi<C, E> + TransactionsApi<C, E> + PaymentsApi<C, E> + EventsApi<C, E>
-        + ServicesApi<C, E> + RoutesApi<C, E> + BreakersApi<C, E> + RateLimitsApi<C, E>
-        + VersionsApi<C, E> + ConfigApi<C, E> + AnalyticsApi<C, E> + Send + Sync
-        + 'static,
+        + WalletsApi<C, E> + TransactionsApi<C, E> + PaymentsApi<C, E>
+        + MedcardsApi<C, E> + ClaimsApi<C, E> + EventsApi<C, E> + ServicesApi<C, E>
+        + RoutesApi<C, E> + BreakersApi<C, E> + RateLimitsApi<C, E> + VersionsApi<C, E>
+        + ConfigApi<C, E> + AnalyticsApi<C, E> + Send + Sync + 'static,
 {}

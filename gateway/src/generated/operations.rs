@@ -3044,9 +3044,387 @@ pub static PAYMENTS_REFUND: Operation = Operation {
     deprecated: None,
 };
 
+/// `POST /v1/medcards`: Issue a medical card
+pub static MEDCARDS_ISSUE: Operation = Operation {
+    index: 79usize,
+    id: "medcards_issue",
+    resource: "medcards",
+    method: "POST",
+    path: "/v1/medcards",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Json,
+    status: 201u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("medcards:write"),
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/medcards`: List medical cards
+pub static MEDCARDS_LIST: Operation = Operation {
+    index: 80usize,
+    id: "medcards_list",
+    resource: "medcards",
+    method: "GET",
+    path: "/v1/medcards",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            kind: Kind::Integer,
+            repeated: false,
+            default: Some("20"),
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "status",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: true,
+            default: None,
+        },
+        Parameter {
+            name: "holder_reference",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "created_after",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "created_before",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("medcards:read"),
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/medcards/{medcard_id}`: Get a medical card
+pub static MEDCARDS_GET: Operation = Operation {
+    index: 81usize,
+    id: "medcards_get",
+    resource: "medcards",
+    method: "GET",
+    path: "/v1/medcards/{medcard_id}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "medcard_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("medcards:read"),
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /v1/medcards/{medcard_id}/status`: Change a medical card's status
+pub static MEDCARDS_UPDATE_STATUS: Operation = Operation {
+    index: 82usize,
+    id: "medcards_update_status",
+    resource: "medcards",
+    method: "POST",
+    path: "/v1/medcards/{medcard_id}/status",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "medcard_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::Json,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("medcards:write"),
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /v1/claims`: Submit a claim
+pub static CLAIMS_SUBMIT: Operation = Operation {
+    index: 83usize,
+    id: "claims_submit",
+    resource: "claims",
+    method: "POST",
+    path: "/v1/claims",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Json,
+    status: 201u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("claims:write"),
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/claims`: List claims
+pub static CLAIMS_LIST: Operation = Operation {
+    index: 84usize,
+    id: "claims_list",
+    resource: "claims",
+    method: "GET",
+    path: "/v1/claims",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            kind: Kind::Integer,
+            repeated: false,
+            default: Some("20"),
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "status",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: true,
+            default: None,
+        },
+        Parameter {
+            name: "medcard_id",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "created_after",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+        Parameter {
+            name: "created_before",
+            location: Location::Query,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("claims:read"),
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `GET /v1/claims/{claim_id}`: Get a claim
+pub static CLAIMS_GET: Operation = Operation {
+    index: 85usize,
+    id: "claims_get",
+    resource: "claims",
+    method: "GET",
+    path: "/v1/claims/{claim_id}",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "claim_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::None,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("claims:read"),
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
+    retry: Retry::Safe,
+    rate_cost: 1u32,
+    idempotency_key: false,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /v1/claims/{claim_id}/approve`: Approve a claim
+pub static CLAIMS_APPROVE: Operation = Operation {
+    index: 86usize,
+    id: "claims_approve",
+    resource: "claims",
+    method: "POST",
+    path: "/v1/claims/{claim_id}/approve",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "claim_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::Json,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("claims:decide"),
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /v1/claims/{claim_id}/reject`: Reject a claim
+pub static CLAIMS_REJECT: Operation = Operation {
+    index: 87usize,
+    id: "claims_reject",
+    resource: "claims",
+    method: "POST",
+    path: "/v1/claims/{claim_id}/reject",
+    aliases: &[],
+    parameters: &[
+        Parameter {
+            name: "claim_id",
+            location: Location::Path,
+            kind: Kind::String,
+            repeated: false,
+            default: None,
+        },
+    ],
+    body: Body::Json,
+    status: 200u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("claims:decide"),
+    security: &[
+        &[Scheme::Bearer],
+        &[Scheme::OAuth2],
+        &[Scheme::Header("X-API-Key")],
+        &[Scheme::Bearer],
+    ],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
 /// `POST /v1/events`: Publish an event
 pub static EVENTS_PUBLISH: Operation = Operation {
-    index: 79usize,
+    index: 88usize,
     id: "events_publish",
     resource: "events",
     method: "POST",
@@ -3069,7 +3447,7 @@ pub static EVENTS_PUBLISH: Operation = Operation {
 
 /// `GET /v1/events`: List events
 pub static EVENTS_LIST: Operation = Operation {
-    index: 80usize,
+    index: 89usize,
     id: "events_list",
     resource: "events",
     method: "GET",
@@ -3135,7 +3513,7 @@ pub static EVENTS_LIST: Operation = Operation {
 
 /// `GET /v1/events/types`: List event types
 pub static EVENTS_TYPES: Operation = Operation {
-    index: 81usize,
+    index: 90usize,
     id: "events_types",
     resource: "events",
     method: "GET",
@@ -3158,7 +3536,7 @@ pub static EVENTS_TYPES: Operation = Operation {
 
 /// `GET /v1/events/stream`: Stream events
 pub static EVENTS_STREAM: Operation = Operation {
-    index: 82usize,
+    index: 91usize,
     id: "events_stream",
     resource: "events",
     method: "GET",
@@ -3210,7 +3588,7 @@ pub static EVENTS_STREAM: Operation = Operation {
 
 /// `POST /v1/events/prune`: Remove old events
 pub static EVENTS_PRUNE: Operation = Operation {
-    index: 83usize,
+    index: 92usize,
     id: "events_prune",
     resource: "events",
     method: "POST",
@@ -3233,7 +3611,7 @@ pub static EVENTS_PRUNE: Operation = Operation {
 
 /// `GET /v1/events/{event_id}`: Get an event
 pub static EVENTS_GET: Operation = Operation {
-    index: 84usize,
+    index: 93usize,
     id: "events_get",
     resource: "events",
     method: "GET",
@@ -3264,7 +3642,7 @@ pub static EVENTS_GET: Operation = Operation {
 
 /// `POST /v1/services`: Add a service
 pub static SERVICES_CREATE: Operation = Operation {
-    index: 85usize,
+    index: 94usize,
     id: "services_create",
     resource: "services",
     method: "POST",
@@ -3292,7 +3670,7 @@ pub static SERVICES_CREATE: Operation = Operation {
 
 /// `GET /v1/services`: List services
 pub static SERVICES_LIST: Operation = Operation {
-    index: 86usize,
+    index: 95usize,
     id: "services_list",
     resource: "services",
     method: "GET",
@@ -3335,7 +3713,7 @@ pub static SERVICES_LIST: Operation = Operation {
 
 /// `GET /v1/services/{service_name}`: Get a service
 pub static SERVICES_GET: Operation = Operation {
-    index: 87usize,
+    index: 96usize,
     id: "services_get",
     resource: "services",
     method: "GET",
@@ -3371,7 +3749,7 @@ pub static SERVICES_GET: Operation = Operation {
 
 /// `PATCH /v1/services/{service_name}`: Change a service
 pub static SERVICES_UPDATE: Operation = Operation {
-    index: 88usize,
+    index: 97usize,
     id: "services_update",
     resource: "services",
     method: "PATCH",
@@ -3407,7 +3785,7 @@ pub static SERVICES_UPDATE: Operation = Operation {
 
 /// `DELETE /v1/services/{service_name}`: Take a service away
 pub static SERVICES_DELETE: Operation = Operation {
-    index: 89usize,
+    index: 98usize,
     id: "services_delete",
     resource: "services",
     method: "DELETE",
@@ -3443,7 +3821,7 @@ pub static SERVICES_DELETE: Operation = Operation {
 
 /// `GET /v1/services/{service_name}/health`: The health of a service
 pub static SERVICES_HEALTH: Operation = Operation {
-    index: 90usize,
+    index: 99usize,
     id: "services_health",
     resource: "services",
     method: "GET",
@@ -3479,7 +3857,7 @@ pub static SERVICES_HEALTH: Operation = Operation {
 
 /// `POST /v1/routes`: Add a route
 pub static ROUTES_CREATE: Operation = Operation {
-    index: 91usize,
+    index: 100usize,
     id: "routes_create",
     resource: "routes",
     method: "POST",
@@ -3507,7 +3885,7 @@ pub static ROUTES_CREATE: Operation = Operation {
 
 /// `GET /v1/routes`: List routes
 pub static ROUTES_LIST: Operation = Operation {
-    index: 92usize,
+    index: 101usize,
     id: "routes_list",
     resource: "routes",
     method: "GET",
@@ -3550,7 +3928,7 @@ pub static ROUTES_LIST: Operation = Operation {
 
 /// `GET /v1/routes/{route_name}`: Get a route
 pub static ROUTES_GET: Operation = Operation {
-    index: 93usize,
+    index: 102usize,
     id: "routes_get",
     resource: "routes",
     method: "GET",
@@ -3586,7 +3964,7 @@ pub static ROUTES_GET: Operation = Operation {
 
 /// `PATCH /v1/routes/{route_name}`: Change a route
 pub static ROUTES_UPDATE: Operation = Operation {
-    index: 94usize,
+    index: 103usize,
     id: "routes_update",
     resource: "routes",
     method: "PATCH",
@@ -3622,7 +4000,7 @@ pub static ROUTES_UPDATE: Operation = Operation {
 
 /// `DELETE /v1/routes/{route_name}`: Take a route away
 pub static ROUTES_DELETE: Operation = Operation {
-    index: 95usize,
+    index: 104usize,
     id: "routes_delete",
     resource: "routes",
     method: "DELETE",
@@ -3658,7 +4036,7 @@ pub static ROUTES_DELETE: Operation = Operation {
 
 /// `POST /v1/route_match`: Ask which route a request would take
 pub static ROUTES_MATCH: Operation = Operation {
-    index: 96usize,
+    index: 105usize,
     id: "routes_match",
     resource: "routes",
     method: "POST",
@@ -3686,7 +4064,7 @@ pub static ROUTES_MATCH: Operation = Operation {
 
 /// `GET /v1/breakers`: List breakers
 pub static BREAKERS_LIST: Operation = Operation {
-    index: 97usize,
+    index: 106usize,
     id: "breakers_list",
     resource: "breakers",
     method: "GET",
@@ -3729,7 +4107,7 @@ pub static BREAKERS_LIST: Operation = Operation {
 
 /// `GET /v1/breakers/{breaker_name}`: Get a breaker
 pub static BREAKERS_GET: Operation = Operation {
-    index: 98usize,
+    index: 107usize,
     id: "breakers_get",
     resource: "breakers",
     method: "GET",
@@ -3765,7 +4143,7 @@ pub static BREAKERS_GET: Operation = Operation {
 
 /// `POST /v1/breakers/{breaker_name}/reset`: Close a breaker by hand
 pub static BREAKERS_RESET: Operation = Operation {
-    index: 99usize,
+    index: 108usize,
     id: "breakers_reset",
     resource: "breakers",
     method: "POST",
@@ -3801,7 +4179,7 @@ pub static BREAKERS_RESET: Operation = Operation {
 
 /// `POST /v1/breakers/{breaker_name}/open`: Open a breaker by hand
 pub static BREAKERS_OPEN: Operation = Operation {
-    index: 100usize,
+    index: 109usize,
     id: "breakers_open",
     resource: "breakers",
     method: "POST",
@@ -3837,7 +4215,7 @@ pub static BREAKERS_OPEN: Operation = Operation {
 
 /// `GET /v1/rate_limits/tiers`: List the tiers
 pub static RATE_LIMITS_TIERS: Operation = Operation {
-    index: 101usize,
+    index: 110usize,
     id: "rate_limits_tiers",
     resource: "rate_limits",
     method: "GET",
@@ -3865,7 +4243,7 @@ pub static RATE_LIMITS_TIERS: Operation = Operation {
 
 /// `PUT /v1/rate_limits/tiers/{tier_name}`: Set how often a tier may call
 pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
-    index: 102usize,
+    index: 111usize,
     id: "rate_limits_put_tier",
     resource: "rate_limits",
     method: "PUT",
@@ -3901,7 +4279,7 @@ pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
 
 /// `GET /v1/rate_limits/usage`: What a caller used of its tier
 pub static RATE_LIMITS_USAGE: Operation = Operation {
-    index: 103usize,
+    index: 112usize,
     id: "rate_limits_usage",
     resource: "rate_limits",
     method: "GET",
@@ -3944,7 +4322,7 @@ pub static RATE_LIMITS_USAGE: Operation = Operation {
 
 /// `GET /v1/versions`: List API versions
 pub static VERSIONS_LIST: Operation = Operation {
-    index: 104usize,
+    index: 113usize,
     id: "versions_list",
     resource: "versions",
     method: "GET",
@@ -3987,7 +4365,7 @@ pub static VERSIONS_LIST: Operation = Operation {
 
 /// `GET /v1/config`: Get the configuration
 pub static CONFIG_GET: Operation = Operation {
-    index: 105usize,
+    index: 114usize,
     id: "config_get",
     resource: "config",
     method: "GET",
@@ -4015,7 +4393,7 @@ pub static CONFIG_GET: Operation = Operation {
 
 /// `PUT /v1/config`: Replace what was made through the API
 pub static CONFIG_APPLY: Operation = Operation {
-    index: 106usize,
+    index: 115usize,
     id: "config_apply",
     resource: "config",
     method: "PUT",
@@ -4043,7 +4421,7 @@ pub static CONFIG_APPLY: Operation = Operation {
 
 /// `POST /v1/config/validate`: Check a configuration
 pub static CONFIG_VALIDATE: Operation = Operation {
-    index: 107usize,
+    index: 116usize,
     id: "config_validate",
     resource: "config",
     method: "POST",
@@ -4071,7 +4449,7 @@ pub static CONFIG_VALIDATE: Operation = Operation {
 
 /// `GET /v1/analytics/overview`: All requests of a time
 pub static ANALYTICS_OVERVIEW: Operation = Operation {
-    index: 108usize,
+    index: 117usize,
     id: "analytics_overview",
     resource: "analytics",
     method: "GET",
@@ -4114,7 +4492,7 @@ pub static ANALYTICS_OVERVIEW: Operation = Operation {
 
 /// `GET /v1/analytics/endpoints`: The most popular routes
 pub static ANALYTICS_ENDPOINTS: Operation = Operation {
-    index: 109usize,
+    index: 118usize,
     id: "analytics_endpoints",
     resource: "analytics",
     method: "GET",
@@ -4164,7 +4542,7 @@ pub static ANALYTICS_ENDPOINTS: Operation = Operation {
 
 /// `GET /v1/analytics/errors`: The most frequent errors
 pub static ANALYTICS_ERRORS: Operation = Operation {
-    index: 110usize,
+    index: 119usize,
     id: "analytics_errors",
     resource: "analytics",
     method: "GET",
@@ -4214,7 +4592,7 @@ pub static ANALYTICS_ERRORS: Operation = Operation {
 
 /// `GET /v1/analytics/series`: Requests over time
 pub static ANALYTICS_SERIES: Operation = Operation {
-    index: 111usize,
+    index: 120usize,
     id: "analytics_series",
     resource: "analytics",
     method: "GET",
@@ -4271,7 +4649,7 @@ pub static ANALYTICS_SERIES: Operation = Operation {
 
 /// `GET /v1/analytics/consumers`: The busiest callers
 pub static ANALYTICS_CONSUMERS: Operation = Operation {
-    index: 112usize,
+    index: 121usize,
     id: "analytics_consumers",
     resource: "analytics",
     method: "GET",
@@ -4400,6 +4778,15 @@ pub static OPERATIONS: &[&Operation] = &[
     &PAYMENTS_CAPTURE,
     &PAYMENTS_CANCEL,
     &PAYMENTS_REFUND,
+    &MEDCARDS_ISSUE,
+    &MEDCARDS_LIST,
+    &MEDCARDS_GET,
+    &MEDCARDS_UPDATE_STATUS,
+    &CLAIMS_SUBMIT,
+    &CLAIMS_LIST,
+    &CLAIMS_GET,
+    &CLAIMS_APPROVE,
+    &CLAIMS_REJECT,
     &EVENTS_PUBLISH,
     &EVENTS_LIST,
     &EVENTS_TYPES,

@@ -1445,6 +1445,171 @@ where
         );
     routes
         .add(
+            &operations::MEDCARDS_ISSUE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .medcards_issue(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::MEDCARDS_ISSUE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::MEDCARDS_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .medcards_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::MEDCARDS_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::MEDCARDS_GET,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let medcard_id = input.path();
+                        let outcome = api
+                            .medcards_get(context, medcard_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::MEDCARDS_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::MEDCARDS_UPDATE_STATUS,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let medcard_id = input.path();
+                        let body = input.body()?;
+                        let outcome = api
+                            .medcards_update_status(context, medcard_id, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::MEDCARDS_UPDATE_STATUS)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::CLAIMS_SUBMIT,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .claims_submit(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::CLAIMS_SUBMIT)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::CLAIMS_LIST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let params = input.parameters()?;
+                        let outcome = api
+                            .claims_list(context, params)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::CLAIMS_LIST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::CLAIMS_GET,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let claim_id = input.path();
+                        let outcome = api
+                            .claims_get(context, claim_id)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::CLAIMS_GET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::CLAIMS_APPROVE,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let claim_id = input.path();
+                        let body = input.body()?;
+                        let outcome = api
+                            .claims_approve(context, claim_id, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::CLAIMS_APPROVE)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::CLAIMS_REJECT,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let claim_id = input.path();
+                        let body = input.body()?;
+                        let outcome = api
+                            .claims_reject(context, claim_id, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::CLAIMS_REJECT)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
             &operations::EVENTS_PUBLISH,
             {
                 let api = Arc::clone(&api);

@@ -3,3 +3,5 @@
 mod handler;
 mod rules;
 pub(crate) mod storage;
+
+pub(crate) use rules::listed_currency;

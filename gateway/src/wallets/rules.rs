@@ -4,7 +4,7 @@ use crate::http::{Error, FieldError};
 use crate::ledger::{Refusal, Wallet, WalletStatus};
 
 /// Refuses a code that ISO 4217 does not list.
-pub(super) fn listed_currency(code: &str) -> Result<(), Error> {
+pub(crate) fn listed_currency(code: &str) -> Result<(), Error> {
     if iso_currency::Currency::from_code(code).is_some() {
         return Ok(());
     }

@@ -221,7 +221,7 @@ impl<'a> World<'a> {
                 None => match text.split_once('_').map(|(prefix, rest)| (prefix, rest.len())) {
                     Some((
                         prefix @ ("wal" | "txn" | "pay" | "ses" | "key" | "usr" | "ten" | "stk" | "ocl"
-                        | "idn" | "evt"),
+                        | "idn" | "evt" | "med" | "clm"),
                         32,
                     )) => {
                         let real = self.make(prefix).await;
@@ -274,6 +274,14 @@ impl<'a> World<'a> {
                     "capture_method": method,
                 });
                 user.post("/v1/payments").json(payment).send().await.expect(201).string("/id")
+            }
+            ("med", _) => {
+                let card = json!({ "holder_name": "Ada", "plan": "basic", "currency": "EUR", "coverage_limit": 500_000 });
+                user.post("/v1/medcards").json(card).send().await.expect(201).string("/id")
+            }
+            ("clm", _) => {
+                let claim = json!({ "medcard_id": Box::pin(self.make("med")).await, "amount": 12_000 });
+                user.post("/v1/claims").json(claim).send().await.expect(201).string("/id")
             }
             ("ses", _) => User::login(user.app, &user.email, PASSWORD).await.session_id,
             ("key", _) => {

@@ -34,6 +34,7 @@ mod ledger_concurrency;
 mod ledger_lists;
 mod ledger_random;
 mod ledger_rules;
+mod medcards;
 mod oauth_clients;
 mod oauth_grants;
 mod oauth_refusals;

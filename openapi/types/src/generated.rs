@@ -1675,6 +1675,617 @@ impl RefundPayment {
     }
 }
 
+/// Identifies a medical card - `med_` and a UUIDv7 in 32 hexadecimal digits.
+pub type MedcardId = String;
+
+/// Whether a medical card can be used.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum MedcardStatus {
+    /// Claims can be submitted on it, until `valid_until`.
+    Active,
+    /// No claims can be submitted until it is active again.
+    Suspended,
+    /// No claims can be submitted ever again. Final.
+    Revoked,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl MedcardStatus {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[Self::Active, Self::Suspended, Self::Revoked];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "active" => Some(Self::Active),
+            "suspended" => Some(Self::Suspended),
+            "revoked" => Some(Self::Revoked),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for MedcardStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for MedcardStatus {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for MedcardStatus {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for MedcardStatus {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for MedcardStatus {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for MedcardStatus {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// A medical card, up to whose coverage the costs of treatments are taken over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Medcard {
+    /// Identifies a medical card - `med_` and a UUIDv7 in 32 hexadecimal digits.
+    pub id: MedcardId,
+    /// Whether a medical card can be used.
+    pub status: MedcardStatus,
+    /// Whose card it is, for people.
+    pub holder_name: String,
+    /// What the tenant knows the holder by. Absent if it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder_reference: Option<String>,
+    /// The tenant's name for what is covered.
+    pub plan: String,
+    /// An ISO 4217 currency code, in capitals. A wallet holds one currency for life.
+    pub currency: Currency,
+    /// What is covered over all claims, in minor units.
+    pub coverage_limit: i64,
+    /// What was approved over all claims so far, in minor units. Never more than `coverage_limit`.
+    pub covered_amount: i64,
+    /// Until when claims can be submitted. Absent if it has no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<String>,
+    /// The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
+    /// When it was issued.
+    pub created_at: String,
+    /// When it last changed.
+    pub updated_at: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Medcard {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        id: impl Into<MedcardId>,
+        status: MedcardStatus,
+        holder_name: impl Into<String>,
+        plan: impl Into<String>,
+        currency: impl Into<Currency>,
+        coverage_limit: i64,
+        covered_amount: i64,
+        created_at: impl Into<String>,
+        updated_at: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            status,
+            holder_name: holder_name.into(),
+            holder_reference: Default::default(),
+            plan: plan.into(),
+            currency: currency.into(),
+            coverage_limit,
+            covered_amount,
+            valid_until: Default::default(),
+            metadata: Default::default(),
+            created_at: created_at.into(),
+            updated_at: updated_at.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `holder_reference`.
+    #[must_use]
+    pub fn with_holder_reference(mut self, holder_reference: impl Into<String>) -> Self {
+        self.holder_reference = Some(holder_reference.into());
+        self
+    }
+    /// Sets `valid_until`.
+    #[must_use]
+    pub fn with_valid_until(mut self, valid_until: impl Into<String>) -> Self {
+        self.valid_until = Some(valid_until.into());
+        self
+    }
+    /// Sets `metadata`.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: impl Into<Metadata>) -> Self {
+        self.metadata = Some(metadata.into());
+        self
+    }
+}
+
+/// One page of cards, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct MedcardPage {
+    /// The cards of this page.
+    pub data: Vec<Medcard>,
+    /// Pass it as `cursor` to get the next page. Null on the last page.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl MedcardPage {
+    /// With what is required; the rest is absent.
+    pub fn new(data: Vec<Medcard>, next_cursor: Option<String>, has_more: bool) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A card to issue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct IssueMedcard {
+    /// Whose card it is, for people.
+    pub holder_name: String,
+    /// What the tenant knows the holder by, such as a number of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder_reference: Option<String>,
+    /// The tenant's name for what is covered.
+    pub plan: String,
+    /// The currency of the coverage and of all claims on it.
+    pub currency: Currency,
+    /// What is covered over all claims, in minor units of `currency`.
+    pub coverage_limit: i64,
+    /// Until when claims can be submitted; in the future. Without it the card has no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<String>,
+    /// The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
+}
+
+impl IssueMedcard {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        holder_name: impl Into<String>,
+        plan: impl Into<String>,
+        currency: impl Into<Currency>,
+        coverage_limit: i64,
+    ) -> Self {
+        Self {
+            holder_name: holder_name.into(),
+            holder_reference: Default::default(),
+            plan: plan.into(),
+            currency: currency.into(),
+            coverage_limit,
+            valid_until: Default::default(),
+            metadata: Default::default(),
+        }
+    }
+    /// Sets `holder_reference`.
+    #[must_use]
+    pub fn with_holder_reference(mut self, holder_reference: impl Into<String>) -> Self {
+        self.holder_reference = Some(holder_reference.into());
+        self
+    }
+    /// Sets `valid_until`.
+    #[must_use]
+    pub fn with_valid_until(mut self, valid_until: impl Into<String>) -> Self {
+        self.valid_until = Some(valid_until.into());
+        self
+    }
+    /// Sets `metadata`.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: impl Into<Metadata>) -> Self {
+        self.metadata = Some(metadata.into());
+        self
+    }
+}
+
+/// The status that a card is to have, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UpdateMedcardStatus {
+    /// Whether a medical card can be used.
+    pub status: MedcardStatus,
+    /// A line for people, kept with the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl UpdateMedcardStatus {
+    /// With what is required; the rest is absent.
+    pub fn new(status: MedcardStatus) -> Self {
+        Self {
+            status,
+            reason: Default::default(),
+        }
+    }
+    /// Sets `reason`.
+    #[must_use]
+    pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+}
+
+/// Identifies a claim - `clm_` and a UUIDv7 in 32 hexadecimal digits.
+pub type ClaimId = String;
+
+/// How far a claim has come.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ClaimStatus {
+    /// It waits for a decision.
+    Submitted,
+    /// The approved amount is covered; it was paid out if the claim names a wallet. Final.
+    Approved,
+    /// Nothing is covered. Final.
+    Rejected,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl ClaimStatus {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[Self::Submitted, Self::Approved, Self::Rejected];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Submitted => "submitted",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "submitted" => Some(Self::Submitted),
+            "approved" => Some(Self::Approved),
+            "rejected" => Some(Self::Rejected),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for ClaimStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for ClaimStatus {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for ClaimStatus {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for ClaimStatus {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for ClaimStatus {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ClaimStatus {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// What a treatment cost, and what of it a card covers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Identifies a claim - `clm_` and a UUIDv7 in 32 hexadecimal digits.
+    pub id: ClaimId,
+    /// How far a claim has come.
+    pub status: ClaimStatus,
+    /// The card that is asked to cover it.
+    pub medcard_id: MedcardId,
+    /// What is claimed, in minor units.
+    pub amount: i64,
+    /// What is covered, in minor units; zero until the claim is approved. Never more than `amount`.
+    pub approved_amount: i64,
+    /// An ISO 4217 currency code, in capitals. A wallet holds one currency for life.
+    pub currency: Currency,
+    /// Who treated, for people. Absent if the claim did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_name: Option<String>,
+    /// What was done, for people. Absent if the claim did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The wallet that gets what is approved. Absent if it is paid elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payout_wallet_id: Option<WalletId>,
+    /// The credit of the payout. Absent until then, and if there is no wallet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction_id: Option<TransactionId>,
+    /// Why it was decided so. Absent until then, and if nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision_reason: Option<String>,
+    /// When it was approved or rejected. Absent until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<String>,
+    /// The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
+    /// When it was submitted.
+    pub created_at: String,
+    /// When it last changed.
+    pub updated_at: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Claim {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        id: impl Into<ClaimId>,
+        status: ClaimStatus,
+        medcard_id: impl Into<MedcardId>,
+        amount: i64,
+        approved_amount: i64,
+        currency: impl Into<Currency>,
+        created_at: impl Into<String>,
+        updated_at: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            status,
+            medcard_id: medcard_id.into(),
+            amount,
+            approved_amount,
+            currency: currency.into(),
+            provider_name: Default::default(),
+            description: Default::default(),
+            payout_wallet_id: Default::default(),
+            transaction_id: Default::default(),
+            decision_reason: Default::default(),
+            decided_at: Default::default(),
+            metadata: Default::default(),
+            created_at: created_at.into(),
+            updated_at: updated_at.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `provider_name`.
+    #[must_use]
+    pub fn with_provider_name(mut self, provider_name: impl Into<String>) -> Self {
+        self.provider_name = Some(provider_name.into());
+        self
+    }
+    /// Sets `description`.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+    /// Sets `payout_wallet_id`.
+    #[must_use]
+    pub fn with_payout_wallet_id(
+        mut self,
+        payout_wallet_id: impl Into<WalletId>,
+    ) -> Self {
+        self.payout_wallet_id = Some(payout_wallet_id.into());
+        self
+    }
+    /// Sets `transaction_id`.
+    #[must_use]
+    pub fn with_transaction_id(
+        mut self,
+        transaction_id: impl Into<TransactionId>,
+    ) -> Self {
+        self.transaction_id = Some(transaction_id.into());
+        self
+    }
+    /// Sets `decision_reason`.
+    #[must_use]
+    pub fn with_decision_reason(mut self, decision_reason: impl Into<String>) -> Self {
+        self.decision_reason = Some(decision_reason.into());
+        self
+    }
+    /// Sets `decided_at`.
+    #[must_use]
+    pub fn with_decided_at(mut self, decided_at: impl Into<String>) -> Self {
+        self.decided_at = Some(decided_at.into());
+        self
+    }
+    /// Sets `metadata`.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: impl Into<Metadata>) -> Self {
+        self.metadata = Some(metadata.into());
+        self
+    }
+}
+
+/// One page of claims, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ClaimPage {
+    /// The claims of this page.
+    pub data: Vec<Claim>,
+    /// Pass it as `cursor` to get the next page. Null on the last page.
+    pub next_cursor: Option<String>,
+    /// Whether there is a next page.
+    pub has_more: bool,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ClaimPage {
+    /// With what is required; the rest is absent.
+    pub fn new(data: Vec<Claim>, next_cursor: Option<String>, has_more: bool) -> Self {
+        Self {
+            data,
+            next_cursor,
+            has_more,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A claim to submit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct SubmitClaim {
+    /// The card that is asked to cover it.
+    pub medcard_id: MedcardId,
+    /// What is claimed, in minor units of the card's currency.
+    pub amount: i64,
+    /// Who treated, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_name: Option<String>,
+    /// What was done, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// A wallet of the card's currency that gets what is approved. Without it the tenant pays by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payout_wallet_id: Option<WalletId>,
+    /// The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
+}
+
+impl SubmitClaim {
+    /// With what is required; the rest is absent.
+    pub fn new(medcard_id: impl Into<MedcardId>, amount: i64) -> Self {
+        Self {
+            medcard_id: medcard_id.into(),
+            amount,
+            provider_name: Default::default(),
+            description: Default::default(),
+            payout_wallet_id: Default::default(),
+            metadata: Default::default(),
+        }
+    }
+    /// Sets `provider_name`.
+    #[must_use]
+    pub fn with_provider_name(mut self, provider_name: impl Into<String>) -> Self {
+        self.provider_name = Some(provider_name.into());
+        self
+    }
+    /// Sets `description`.
+    #[must_use]
+    pub fn with_description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+    /// Sets `payout_wallet_id`.
+    #[must_use]
+    pub fn with_payout_wallet_id(
+        mut self,
+        payout_wallet_id: impl Into<WalletId>,
+    ) -> Self {
+        self.payout_wallet_id = Some(payout_wallet_id.into());
+        self
+    }
+    /// Sets `metadata`.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: impl Into<Metadata>) -> Self {
+        self.metadata = Some(metadata.into());
+        self
+    }
+}
+
+/// How much of a claim to cover, and why. May be empty.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ApproveClaim {
+    /// How much to cover, in minor units. All that is claimed unless told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<i64>,
+    /// A line for people, shown on the claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl ApproveClaim {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            amount: Default::default(),
+            reason: Default::default(),
+        }
+    }
+    /// Sets `amount`.
+    #[must_use]
+    pub fn with_amount(mut self, amount: impl Into<i64>) -> Self {
+        self.amount = Some(amount.into());
+        self
+    }
+    /// Sets `reason`.
+    #[must_use]
+    pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+}
+
+/// Why a claim is not covered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RejectClaim {
+    /// A line for people, shown on the claim.
+    pub reason: String,
+}
+
+impl RejectClaim {
+    /// With what is required; the rest is absent.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
+}
+
 /// Identifies a user - `usr_` and a UUIDv7 in 32 hexadecimal digits.
 pub type UserId = String;
 
@@ -5170,6 +5781,16 @@ pub enum Event {
     PaymentCanceled(PaymentCanceledEvent),
     /// `type: payment.refunded`.
     PaymentRefunded(PaymentRefundedEvent),
+    /// `type: medcard.issued`.
+    MedcardIssued(MedcardIssuedEvent),
+    /// `type: medcard.status_changed`.
+    MedcardStatusChanged(MedcardStatusChangedEvent),
+    /// `type: claim.submitted`.
+    ClaimSubmitted(ClaimSubmittedEvent),
+    /// `type: claim.approved`.
+    ClaimApproved(ClaimApprovedEvent),
+    /// `type: claim.rejected`.
+    ClaimRejected(ClaimRejectedEvent),
     /// `type: auth.registered`.
     AuthRegistered(AuthRegisteredEvent),
     /// `type: auth.signed_in`.
@@ -5182,6 +5803,10 @@ pub enum Event {
     AuthTokenReused(AuthTokenReusedEvent),
     /// `type: auth.session_revoked`.
     AuthSessionRevoked(AuthSessionRevokedEvent),
+    /// `type: auth.identity_linked`.
+    AuthIdentityLinked(AuthIdentityLinkedEvent),
+    /// `type: auth.identity_unlinked`.
+    AuthIdentityUnlinked(AuthIdentityUnlinkedEvent),
     /// `type: key.created`.
     KeyCreated(KeyCreatedEvent),
     /// `type: key.rotated`.
@@ -5196,6 +5821,10 @@ pub enum Event {
     RoleChanged(RoleChangedEvent),
     /// `type: user.roles_changed`.
     UserRolesChanged(UserRolesChangedEvent),
+    /// `type: user.invited`.
+    UserInvited(UserInvitedEvent),
+    /// `type: user.removed`.
+    UserRemoved(UserRemovedEvent),
     /// `type: tenant.created`.
     TenantCreated(TenantCreatedEvent),
     /// `type: tenant.updated`.
@@ -5231,12 +5860,19 @@ impl Event {
             Self::PaymentCaptured(_) => Some("payment.captured"),
             Self::PaymentCanceled(_) => Some("payment.canceled"),
             Self::PaymentRefunded(_) => Some("payment.refunded"),
+            Self::MedcardIssued(_) => Some("medcard.issued"),
+            Self::MedcardStatusChanged(_) => Some("medcard.status_changed"),
+            Self::ClaimSubmitted(_) => Some("claim.submitted"),
+            Self::ClaimApproved(_) => Some("claim.approved"),
+            Self::ClaimRejected(_) => Some("claim.rejected"),
             Self::AuthRegistered(_) => Some("auth.registered"),
             Self::AuthSignedIn(_) => Some("auth.signed_in"),
             Self::AuthSignedOut(_) => Some("auth.signed_out"),
             Self::AuthPasswordChanged(_) => Some("auth.password_changed"),
             Self::AuthTokenReused(_) => Some("auth.token_reused"),
             Self::AuthSessionRevoked(_) => Some("auth.session_revoked"),
+            Self::AuthIdentityLinked(_) => Some("auth.identity_linked"),
+            Self::AuthIdentityUnlinked(_) => Some("auth.identity_unlinked"),
             Self::KeyCreated(_) => Some("key.created"),
             Self::KeyRotated(_) => Some("key.rotated"),
             Self::KeyRevoked(_) => Some("key.revoked"),
@@ -5244,6 +5880,8 @@ impl Event {
             Self::ServiceTokenRevoked(_) => Some("service_token.revoked"),
             Self::RoleChanged(_) => Some("role.changed"),
             Self::UserRolesChanged(_) => Some("user.roles_changed"),
+            Self::UserInvited(_) => Some("user.invited"),
+            Self::UserRemoved(_) => Some("user.removed"),
             Self::TenantCreated(_) => Some("tenant.created"),
             Self::TenantUpdated(_) => Some("tenant.updated"),
             Self::ServiceChanged(_) => Some("service.changed"),
@@ -5323,6 +5961,36 @@ impl From<PaymentRefundedEvent> for Event {
     }
 }
 
+impl From<MedcardIssuedEvent> for Event {
+    fn from(value: MedcardIssuedEvent) -> Self {
+        Self::MedcardIssued(value)
+    }
+}
+
+impl From<MedcardStatusChangedEvent> for Event {
+    fn from(value: MedcardStatusChangedEvent) -> Self {
+        Self::MedcardStatusChanged(value)
+    }
+}
+
+impl From<ClaimSubmittedEvent> for Event {
+    fn from(value: ClaimSubmittedEvent) -> Self {
+        Self::ClaimSubmitted(value)
+    }
+}
+
+impl From<ClaimApprovedEvent> for Event {
+    fn from(value: ClaimApprovedEvent) -> Self {
+        Self::ClaimApproved(value)
+    }
+}
+
+impl From<ClaimRejectedEvent> for Event {
+    fn from(value: ClaimRejectedEvent) -> Self {
+        Self::ClaimRejected(value)
+    }
+}
+
 impl From<AuthRegisteredEvent> for Event {
     fn from(value: AuthRegisteredEvent) -> Self {
         Self::AuthRegistered(value)
@@ -5356,6 +6024,18 @@ impl From<AuthTokenReusedEvent> for Event {
 impl From<AuthSessionRevokedEvent> for Event {
     fn from(value: AuthSessionRevokedEvent) -> Self {
         Self::AuthSessionRevoked(value)
+    }
+}
+
+impl From<AuthIdentityLinkedEvent> for Event {
+    fn from(value: AuthIdentityLinkedEvent) -> Self {
+        Self::AuthIdentityLinked(value)
+    }
+}
+
+impl From<AuthIdentityUnlinkedEvent> for Event {
+    fn from(value: AuthIdentityUnlinkedEvent) -> Self {
+        Self::AuthIdentityUnlinked(value)
     }
 }
 
@@ -5398,6 +6078,18 @@ impl From<RoleChangedEvent> for Event {
 impl From<UserRolesChangedEvent> for Event {
     fn from(value: UserRolesChangedEvent) -> Self {
         Self::UserRolesChanged(value)
+    }
+}
+
+impl From<UserInvitedEvent> for Event {
+    fn from(value: UserInvitedEvent) -> Self {
+        Self::UserInvited(value)
+    }
+}
+
+impl From<UserRemovedEvent> for Event {
+    fn from(value: UserRemovedEvent) -> Self {
+        Self::UserRemoved(value)
     }
 }
 
@@ -5476,6 +6168,16 @@ impl Serialize for Event {
             PaymentCanceled(&'a PaymentCanceledEvent),
             #[serde(rename = "payment.refunded")]
             PaymentRefunded(&'a PaymentRefundedEvent),
+            #[serde(rename = "medcard.issued")]
+            MedcardIssued(&'a MedcardIssuedEvent),
+            #[serde(rename = "medcard.status_changed")]
+            MedcardStatusChanged(&'a MedcardStatusChangedEvent),
+            #[serde(rename = "claim.submitted")]
+            ClaimSubmitted(&'a ClaimSubmittedEvent),
+            #[serde(rename = "claim.approved")]
+            ClaimApproved(&'a ClaimApprovedEvent),
+            #[serde(rename = "claim.rejected")]
+            ClaimRejected(&'a ClaimRejectedEvent),
             #[serde(rename = "auth.registered")]
             AuthRegistered(&'a AuthRegisteredEvent),
             #[serde(rename = "auth.signed_in")]
@@ -5488,6 +6190,10 @@ impl Serialize for Event {
             AuthTokenReused(&'a AuthTokenReusedEvent),
             #[serde(rename = "auth.session_revoked")]
             AuthSessionRevoked(&'a AuthSessionRevokedEvent),
+            #[serde(rename = "auth.identity_linked")]
+            AuthIdentityLinked(&'a AuthIdentityLinkedEvent),
+            #[serde(rename = "auth.identity_unlinked")]
+            AuthIdentityUnlinked(&'a AuthIdentityUnlinkedEvent),
             #[serde(rename = "key.created")]
             KeyCreated(&'a KeyCreatedEvent),
             #[serde(rename = "key.rotated")]
@@ -5502,6 +6208,10 @@ impl Serialize for Event {
             RoleChanged(&'a RoleChangedEvent),
             #[serde(rename = "user.roles_changed")]
             UserRolesChanged(&'a UserRolesChangedEvent),
+            #[serde(rename = "user.invited")]
+            UserInvited(&'a UserInvitedEvent),
+            #[serde(rename = "user.removed")]
+            UserRemoved(&'a UserRemovedEvent),
             #[serde(rename = "tenant.created")]
             TenantCreated(&'a TenantCreatedEvent),
             #[serde(rename = "tenant.updated")]
@@ -5553,6 +6263,21 @@ impl Serialize for Event {
             Self::PaymentRefunded(value) => {
                 Tagged::PaymentRefunded(value).serialize(serializer)
             }
+            Self::MedcardIssued(value) => {
+                Tagged::MedcardIssued(value).serialize(serializer)
+            }
+            Self::MedcardStatusChanged(value) => {
+                Tagged::MedcardStatusChanged(value).serialize(serializer)
+            }
+            Self::ClaimSubmitted(value) => {
+                Tagged::ClaimSubmitted(value).serialize(serializer)
+            }
+            Self::ClaimApproved(value) => {
+                Tagged::ClaimApproved(value).serialize(serializer)
+            }
+            Self::ClaimRejected(value) => {
+                Tagged::ClaimRejected(value).serialize(serializer)
+            }
             Self::AuthRegistered(value) => {
                 Tagged::AuthRegistered(value).serialize(serializer)
             }
@@ -5571,6 +6296,12 @@ impl Serialize for Event {
             Self::AuthSessionRevoked(value) => {
                 Tagged::AuthSessionRevoked(value).serialize(serializer)
             }
+            Self::AuthIdentityLinked(value) => {
+                Tagged::AuthIdentityLinked(value).serialize(serializer)
+            }
+            Self::AuthIdentityUnlinked(value) => {
+                Tagged::AuthIdentityUnlinked(value).serialize(serializer)
+            }
             Self::KeyCreated(value) => Tagged::KeyCreated(value).serialize(serializer),
             Self::KeyRotated(value) => Tagged::KeyRotated(value).serialize(serializer),
             Self::KeyRevoked(value) => Tagged::KeyRevoked(value).serialize(serializer),
@@ -5584,6 +6315,8 @@ impl Serialize for Event {
             Self::UserRolesChanged(value) => {
                 Tagged::UserRolesChanged(value).serialize(serializer)
             }
+            Self::UserInvited(value) => Tagged::UserInvited(value).serialize(serializer),
+            Self::UserRemoved(value) => Tagged::UserRemoved(value).serialize(serializer),
             Self::TenantCreated(value) => {
                 Tagged::TenantCreated(value).serialize(serializer)
             }
@@ -5627,15 +6360,19 @@ impl<'de> Deserialize<'de> for Event {
             Some("wallet.debited") | Some("wallet.transferred") | Some("wallet.frozen") |
             Some("wallet.unfrozen") | Some("wallet.closed") | Some("payment.created") |
             Some("payment.captured") | Some("payment.canceled") |
-            Some("payment.refunded") | Some("auth.registered") | Some("auth.signed_in") |
-            Some("auth.signed_out") | Some("auth.password_changed") |
-            Some("auth.token_reused") | Some("auth.session_revoked") |
-            Some("key.created") | Some("key.rotated") | Some("key.revoked") |
-            Some("service_token.created") | Some("service_token.revoked") |
-            Some("role.changed") | Some("user.roles_changed") | Some("tenant.created") |
-            Some("tenant.updated") | Some("service.changed") | Some("route.changed") |
-            Some("limit.changed") | Some("config.changed") | Some("breaker.opened") |
-            Some("breaker.reset")
+            Some("payment.refunded") | Some("medcard.issued") |
+            Some("medcard.status_changed") | Some("claim.submitted") |
+            Some("claim.approved") | Some("claim.rejected") | Some("auth.registered") |
+            Some("auth.signed_in") | Some("auth.signed_out") |
+            Some("auth.password_changed") | Some("auth.token_reused") |
+            Some("auth.session_revoked") | Some("auth.identity_linked") |
+            Some("auth.identity_unlinked") | Some("key.created") | Some("key.rotated") |
+            Some("key.revoked") | Some("service_token.created") |
+            Some("service_token.revoked") | Some("role.changed") |
+            Some("user.roles_changed") | Some("user.invited") | Some("user.removed") |
+            Some("tenant.created") | Some("tenant.updated") | Some("service.changed") |
+            Some("route.changed") | Some("limit.changed") | Some("config.changed") |
+            Some("breaker.opened") | Some("breaker.reset")
         );
         if known && let Some(object) = value.as_object_mut() {
             object.remove("type");
@@ -5696,6 +6433,31 @@ impl<'de> Deserialize<'de> for Event {
                     .map(Self::PaymentRefunded)
                     .map_err(serde::de::Error::custom)
             }
+            Some("medcard.issued") => {
+                serde_json::from_value(value)
+                    .map(Self::MedcardIssued)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("medcard.status_changed") => {
+                serde_json::from_value(value)
+                    .map(Self::MedcardStatusChanged)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("claim.submitted") => {
+                serde_json::from_value(value)
+                    .map(Self::ClaimSubmitted)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("claim.approved") => {
+                serde_json::from_value(value)
+                    .map(Self::ClaimApproved)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("claim.rejected") => {
+                serde_json::from_value(value)
+                    .map(Self::ClaimRejected)
+                    .map_err(serde::de::Error::custom)
+            }
             Some("auth.registered") => {
                 serde_json::from_value(value)
                     .map(Self::AuthRegistered)
@@ -5724,6 +6486,16 @@ impl<'de> Deserialize<'de> for Event {
             Some("auth.session_revoked") => {
                 serde_json::from_value(value)
                     .map(Self::AuthSessionRevoked)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("auth.identity_linked") => {
+                serde_json::from_value(value)
+                    .map(Self::AuthIdentityLinked)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("auth.identity_unlinked") => {
+                serde_json::from_value(value)
+                    .map(Self::AuthIdentityUnlinked)
                     .map_err(serde::de::Error::custom)
             }
             Some("key.created") => {
@@ -5759,6 +6531,16 @@ impl<'de> Deserialize<'de> for Event {
             Some("user.roles_changed") => {
                 serde_json::from_value(value)
                     .map(Self::UserRolesChanged)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("user.invited") => {
+                serde_json::from_value(value)
+                    .map(Self::UserInvited)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("user.removed") => {
+                serde_json::from_value(value)
+                    .map(Self::UserRemoved)
                     .map_err(serde::de::Error::custom)
             }
             Some("tenant.created") => {
@@ -6422,6 +7204,286 @@ impl PaymentRefundedEvent {
     }
 }
 
+/// A medical card was issued.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MedcardIssuedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// A medical card, up to whose coverage the costs of treatments are taken over.
+    pub data: Medcard,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl MedcardIssuedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Medcard,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A medical card was suspended, made active again, or revoked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MedcardStatusChangedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// A medical card, up to whose coverage the costs of treatments are taken over.
+    pub data: Medcard,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl MedcardStatusChangedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Medcard,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A claim was submitted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClaimSubmittedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What a treatment cost, and what of it a card covers.
+    pub data: Claim,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ClaimSubmittedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Claim,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A claim was approved, and paid out if it names a wallet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClaimApprovedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What a treatment cost, and what of it a card covers.
+    pub data: Claim,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ClaimApprovedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Claim,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A claim was rejected.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClaimRejectedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What a treatment cost, and what of it a card covers.
+    pub data: Claim,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ClaimRejectedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: Claim,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
 /// Somebody registered, with a tenant of their own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct AuthRegisteredEvent {
@@ -6728,6 +7790,118 @@ pub struct AuthSessionRevokedEvent {
 }
 
 impl AuthSessionRevokedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// An account at a provider was linked to a user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AuthIdentityLinkedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AuthIdentityLinkedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// An account at a provider was unlinked from a user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct AuthIdentityUnlinkedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AuthIdentityUnlinkedEvent {
     /// With what is required; the rest is absent.
     pub fn new(
         specversion: impl Into<EventSpecVersion>,
@@ -7120,6 +8294,118 @@ pub struct UserRolesChangedEvent {
 }
 
 impl UserRolesChangedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// Somebody was invited to the tenant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct UserInvitedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl UserInvitedEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        specversion: impl Into<EventSpecVersion>,
+        id: impl Into<EventId>,
+        source: impl Into<EventSource>,
+        subject: impl Into<EventSubject>,
+        time: impl Into<EventTime>,
+        datacontenttype: impl Into<EventContentType>,
+        data: SecurityChange,
+    ) -> Self {
+        Self {
+            specversion: specversion.into(),
+            id: id.into(),
+            source: source.into(),
+            subject: subject.into(),
+            time: time.into(),
+            datacontenttype: datacontenttype.into(),
+            actorid: Default::default(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `actorid`.
+    #[must_use]
+    pub fn with_actorid(mut self, actorid: impl Into<UserId>) -> Self {
+        self.actorid = Some(actorid.into());
+        self
+    }
+}
+
+/// A user was taken out of the tenant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct UserRemovedEvent {
+    /// The version of CloudEvents that the event follows: `1.0`.
+    pub specversion: EventSpecVersion,
+    /// Identifies an event. Later events of a tenant have greater ones.
+    pub id: EventId,
+    /// Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+    pub source: EventSource,
+    /// What it is about: an identifier, or a name.
+    pub subject: EventSubject,
+    /// When it happened.
+    pub time: EventTime,
+    /// The media type of `data`: `application/json`.
+    pub datacontenttype: EventContentType,
+    /// The user who did it. Absent if nobody was signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actorid: Option<UserId>,
+    /// What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+    pub data: SecurityChange,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl UserRemovedEvent {
     /// With what is required; the rest is absent.
     pub fn new(
         specversion: impl Into<EventSpecVersion>,

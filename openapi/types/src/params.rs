@@ -684,6 +684,130 @@ impl PaymentsListParams {
     }
 }
 
+/// Parameters of `medcards_list`: List medical cards
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct MedcardsListParams {
+    /// How many items a page has at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+    /// The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Only cards of this status; give it several times for several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<super::MedcardStatus>,
+    /// Only cards of the holder whom the tenant knows by this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder_reference: Option<String>,
+    /// Only what was made at this time or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_after: Option<String>,
+    /// Only what was made before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_before: Option<String>,
+}
+
+impl MedcardsListParams {
+    /// Sets `limit`.
+    #[must_use]
+    pub fn with_limit(mut self, limit: impl Into<i64>) -> Self {
+        self.limit = Some(limit.into());
+        self
+    }
+    /// Sets `cursor`.
+    #[must_use]
+    pub fn with_cursor(mut self, cursor: impl Into<String>) -> Self {
+        self.cursor = Some(cursor.into());
+        self
+    }
+    /// Sets `status`.
+    #[must_use]
+    pub fn with_status(mut self, status: impl Into<Vec<super::MedcardStatus>>) -> Self {
+        self.status = status.into();
+        self
+    }
+    /// Sets `holder_reference`.
+    #[must_use]
+    pub fn with_holder_reference(mut self, holder_reference: impl Into<String>) -> Self {
+        self.holder_reference = Some(holder_reference.into());
+        self
+    }
+    /// Sets `created_after`.
+    #[must_use]
+    pub fn with_created_after(mut self, created_after: impl Into<String>) -> Self {
+        self.created_after = Some(created_after.into());
+        self
+    }
+    /// Sets `created_before`.
+    #[must_use]
+    pub fn with_created_before(mut self, created_before: impl Into<String>) -> Self {
+        self.created_before = Some(created_before.into());
+        self
+    }
+}
+
+/// Parameters of `claims_list`: List claims
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ClaimsListParams {
+    /// How many items a page has at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+    /// The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Only claims of this status; give it several times for several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<super::ClaimStatus>,
+    /// Only claims on this card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub medcard_id: Option<super::MedcardId>,
+    /// Only what was made at this time or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_after: Option<String>,
+    /// Only what was made before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_before: Option<String>,
+}
+
+impl ClaimsListParams {
+    /// Sets `limit`.
+    #[must_use]
+    pub fn with_limit(mut self, limit: impl Into<i64>) -> Self {
+        self.limit = Some(limit.into());
+        self
+    }
+    /// Sets `cursor`.
+    #[must_use]
+    pub fn with_cursor(mut self, cursor: impl Into<String>) -> Self {
+        self.cursor = Some(cursor.into());
+        self
+    }
+    /// Sets `status`.
+    #[must_use]
+    pub fn with_status(mut self, status: impl Into<Vec<super::ClaimStatus>>) -> Self {
+        self.status = status.into();
+        self
+    }
+    /// Sets `medcard_id`.
+    #[must_use]
+    pub fn with_medcard_id(mut self, medcard_id: impl Into<super::MedcardId>) -> Self {
+        self.medcard_id = Some(medcard_id.into());
+        self
+    }
+    /// Sets `created_after`.
+    #[must_use]
+    pub fn with_created_after(mut self, created_after: impl Into<String>) -> Self {
+        self.created_after = Some(created_after.into());
+        self
+    }
+    /// Sets `created_before`.
+    #[must_use]
+    pub fn with_created_before(mut self, created_before: impl Into<String>) -> Self {
+        self.created_before = Some(created_before.into());
+        self
+    }
+}
+
 /// Parameters of `events_list`: List events
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct EventsListParams {

@@ -3982,6 +3982,538 @@ Arguments:
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
+    /**List medical cards
+
+Lists the cards of the caller's tenant, newest first.
+
+Refused with 422 `validation_failed` for a `cursor` that was not made by this list under the same filters.
+
+Sends a `GET` request to `/v1/medcards`
+
+Arguments:
+- `created_after`: Only what was made at this time or later.
+- `created_before`: Only what was made before this time.
+- `cursor`: The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+- `holder_reference`: Only cards of the holder whom the tenant knows by this.
+- `limit`: How many items a page has at most.
+- `status`: Only cards of this status; give it several times for several.
+*/
+    pub async fn medcards_list<'a>(
+        &'a self,
+        created_after: Option<&'a str>,
+        created_before: Option<&'a str>,
+        cursor: Option<&'a str>,
+        holder_reference: Option<&'a str>,
+        limit: Option<i64>,
+        status: Option<&'a ::std::vec::Vec<::waypost_types::MedcardStatus>>,
+    ) -> Result<
+        ResponseValue<::waypost_types::MedcardPage>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/medcards", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("created_after", &created_after))
+            .query(
+                &progenitor_client::QueryParam::new("created_before", &created_before),
+            )
+            .query(&progenitor_client::QueryParam::new("cursor", &cursor))
+            .query(
+                &progenitor_client::QueryParam::new(
+                    "holder_reference",
+                    &holder_reference,
+                ),
+            )
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .query(&progenitor_client::QueryParam::new("status", &status))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "medcards_list",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Issue a medical card
+
+Issues an active card to a holder: claims can be submitted on it until it is suspended, revoked, or past `valid_until`, and are covered up to
+`coverage_limit` in all.
+
+Refused with 422 `validation_failed` for a currency that ISO 4217 does not list, and for a `valid_until` that is not in the future.
+
+Sends a `POST` request to `/v1/medcards`
+
+*/
+    pub async fn medcards_issue<'a>(
+        &'a self,
+        body: &'a ::waypost_types::IssueMedcard,
+    ) -> Result<
+        ResponseValue<::waypost_types::Medcard>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/medcards", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "medcards_issue",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Get a medical card
+
+Reads one card as it stands now, with what was covered on it so far.
+
+Refused with 404 `not_found` if the caller's tenant has no such card.
+
+Sends a `GET` request to `/v1/medcards/{medcard_id}`
+
+Arguments:
+- `medcard_id`: The card.
+*/
+    pub async fn medcards_get<'a>(
+        &'a self,
+        medcard_id: &'a str,
+    ) -> Result<
+        ResponseValue<::waypost_types::Medcard>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!(
+            "{}/v1/medcards/{}", self.baseurl, path_segment(& medcard_id.to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "medcards_get",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Change a medical card's status
+
+Suspends a card, makes a suspended one active again, or revokes it for good. To ask for the status that it has changes nothing. Claims that were
+submitted before are decided as they stand.
+
+Refused with 409 `medcard_revoked` if the card was revoked.
+
+Sends a `POST` request to `/v1/medcards/{medcard_id}/status`
+
+Arguments:
+- `medcard_id`: The card.
+- `body`
+*/
+    pub async fn medcards_update_status<'a>(
+        &'a self,
+        medcard_id: &'a str,
+        body: &'a ::waypost_types::UpdateMedcardStatus,
+    ) -> Result<
+        ResponseValue<::waypost_types::Medcard>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!(
+            "{}/v1/medcards/{}/status", self.baseurl, path_segment(& medcard_id
+            .to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "medcards_update_status",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**List claims
+
+Lists the claims of the caller's tenant, newest first.
+
+Refused with 422 `validation_failed` for a `cursor` that was not made by this list under the same filters.
+
+Sends a `GET` request to `/v1/claims`
+
+Arguments:
+- `created_after`: Only what was made at this time or later.
+- `created_before`: Only what was made before this time.
+- `cursor`: The `next_cursor` of the page before; absent for the first page. Opaque, and only good with the filters it was made under (422 `validation_failed` otherwise).
+- `limit`: How many items a page has at most.
+- `medcard_id`: Only claims on this card.
+- `status`: Only claims of this status; give it several times for several.
+*/
+    pub async fn claims_list<'a>(
+        &'a self,
+        created_after: Option<&'a str>,
+        created_before: Option<&'a str>,
+        cursor: Option<&'a str>,
+        limit: Option<i64>,
+        medcard_id: Option<&'a str>,
+        status: Option<&'a ::std::vec::Vec<::waypost_types::ClaimStatus>>,
+    ) -> Result<
+        ResponseValue<::waypost_types::ClaimPage>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/claims", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&progenitor_client::QueryParam::new("created_after", &created_after))
+            .query(
+                &progenitor_client::QueryParam::new("created_before", &created_before),
+            )
+            .query(&progenitor_client::QueryParam::new("cursor", &cursor))
+            .query(&progenitor_client::QueryParam::new("limit", &limit))
+            .query(&progenitor_client::QueryParam::new("medcard_id", &medcard_id))
+            .query(&progenitor_client::QueryParam::new("status", &status))
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "claims_list",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Submit a claim
+
+Asks for the cost of a treatment to be covered by a card. The claim waits for `claims_approve` or `claims_reject`. With `payout_wallet_id`, what is
+approved is credited to that wallet.
+
+Refused with 404 `not_found` if there is no such card or wallet; with 409 `medcard_not_active` if the card is suspended or revoked; with 409
+`medcard_expired` if it is past its `valid_until`; and with 422 `currency_mismatch` if the wallet holds another currency than the card covers.
+
+Sends a `POST` request to `/v1/claims`
+
+*/
+    pub async fn claims_submit<'a>(
+        &'a self,
+        body: &'a ::waypost_types::SubmitClaim,
+    ) -> Result<ResponseValue<::waypost_types::Claim>, Error<::waypost_types::Problem>> {
+        let url = format!("{}/v1/claims", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "claims_submit",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Get a claim
+
+Reads one claim as it stands now.
+
+Refused with 404 `not_found` if the caller's tenant has no such claim.
+
+Sends a `GET` request to `/v1/claims/{claim_id}`
+
+Arguments:
+- `claim_id`: The claim.
+*/
+    pub async fn claims_get<'a>(
+        &'a self,
+        claim_id: &'a str,
+    ) -> Result<ResponseValue<::waypost_types::Claim>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/claims/{}", self.baseurl, path_segment(& claim_id.to_string()) ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "claims_get",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Approve a claim
+
+Covers the claim, all of it or less, and counts it against the card's coverage. If the claim names a wallet, the approved amount is credited to it in
+the same step. It can be done once. A card that was suspended, or has expired since, does not matter: the claim was made while it was good.
+
+Refused with 409 `claim_decided` if the claim is not `submitted`; with 409 `wallet_closed` if the wallet was closed meanwhile; with 422
+`amount_exceeds_claimed`; with 422 `coverage_exceeded` if the card has less coverage left; and with 422 `balance_limit`.
+
+Sends a `POST` request to `/v1/claims/{claim_id}/approve`
+
+Arguments:
+- `claim_id`: The claim.
+- `body`
+*/
+    pub async fn claims_approve<'a>(
+        &'a self,
+        claim_id: &'a str,
+        body: &'a ::waypost_types::ApproveClaim,
+    ) -> Result<ResponseValue<::waypost_types::Claim>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/claims/{}/approve", self.baseurl, path_segment(& claim_id.to_string())
+            ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "claims_approve",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Reject a claim
+
+Refuses to cover the claim, with a reason that its submitter sees. It can be done once.
+
+Refused with 409 `claim_decided` if the claim is not `submitted`.
+
+Sends a `POST` request to `/v1/claims/{claim_id}/reject`
+
+Arguments:
+- `claim_id`: The claim.
+- `body`
+*/
+    pub async fn claims_reject<'a>(
+        &'a self,
+        claim_id: &'a str,
+        body: &'a ::waypost_types::RejectClaim,
+    ) -> Result<ResponseValue<::waypost_types::Claim>, Error<::waypost_types::Problem>> {
+        let url = format!(
+            "{}/v1/claims/{}/reject", self.baseurl, path_segment(& claim_id.to_string())
+            ?,
+        );
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "claims_reject",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
     /**List events
 
 Lists what happened in the caller's tenant, newest first: the platform's events and the tenant's own. Of each it is the event as it is streamed. Events of

@@ -511,6 +511,135 @@ pub static BREAKERS_RESET: Operation = Operation {
     status: 200,
 };
 
+/// `POST /v1/claims/{claim_id}/approve`: Approve a claim
+pub static CLAIMS_APPROVE: Operation = Operation {
+    id: "claims_approve",
+    method: "POST",
+    path: "/v1/claims/{claim_id}/approve",
+    parameters: &[
+        Parameter {
+            name: "claim_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/claims/{claim_id}`: Get a claim
+pub static CLAIMS_GET: Operation = Operation {
+    id: "claims_get",
+    method: "GET",
+    path: "/v1/claims/{claim_id}",
+    parameters: &[
+        Parameter {
+            name: "claim_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/claims`: List claims
+pub static CLAIMS_LIST: Operation = Operation {
+    id: "claims_list",
+    method: "GET",
+    path: "/v1/claims",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "status",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "medcard_id",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "created_after",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "created_before",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /v1/claims/{claim_id}/reject`: Reject a claim
+pub static CLAIMS_REJECT: Operation = Operation {
+    id: "claims_reject",
+    method: "POST",
+    path: "/v1/claims/{claim_id}/reject",
+    parameters: &[
+        Parameter {
+            name: "claim_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /v1/claims`: Submit a claim
+pub static CLAIMS_SUBMIT: Operation = Operation {
+    id: "claims_submit",
+    method: "POST",
+    path: "/v1/claims",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 201,
+};
+
 /// `PUT /v1/config`: Replace what was made through the API
 pub static CONFIG_APPLY: Operation = Operation {
     id: "config_apply",
@@ -703,6 +832,114 @@ pub static EVENTS_TYPES: Operation = Operation {
     body: Body::None,
     idempotency_key: false,
     retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `GET /v1/medcards/{medcard_id}`: Get a medical card
+pub static MEDCARDS_GET: Operation = Operation {
+    id: "medcards_get",
+    method: "GET",
+    path: "/v1/medcards/{medcard_id}",
+    parameters: &[
+        Parameter {
+            name: "medcard_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /v1/medcards`: Issue a medical card
+pub static MEDCARDS_ISSUE: Operation = Operation {
+    id: "medcards_issue",
+    method: "POST",
+    path: "/v1/medcards",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 201,
+};
+
+/// `GET /v1/medcards`: List medical cards
+pub static MEDCARDS_LIST: Operation = Operation {
+    id: "medcards_list",
+    method: "GET",
+    path: "/v1/medcards",
+    parameters: &[
+        Parameter {
+            name: "limit",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "cursor",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "status",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "holder_reference",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "created_after",
+            location: Location::Query,
+            required: false,
+        },
+        Parameter {
+            name: "created_before",
+            location: Location::Query,
+            required: false,
+        },
+    ],
+    body: Body::None,
+    idempotency_key: false,
+    retry: Retry::Safe,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: Some(Paginate {
+        items: "data",
+        cursor: "cursor",
+        next_cursor: "next_cursor",
+        has_more: "has_more",
+    }),
+    result: ResultKind::Json,
+    status: 200,
+};
+
+/// `POST /v1/medcards/{medcard_id}/status`: Change a medical card's status
+pub static MEDCARDS_UPDATE_STATUS: Operation = Operation {
+    id: "medcards_update_status",
+    method: "POST",
+    path: "/v1/medcards/{medcard_id}/status",
+    parameters: &[
+        Parameter {
+            name: "medcard_id",
+            location: Location::Path,
+            required: true,
+        },
+    ],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
     security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
     paginate: None,
     result: ResultKind::Json,
@@ -2353,6 +2590,11 @@ pub static OPERATIONS: &[&Operation] = &[
     &BREAKERS_LIST,
     &BREAKERS_OPEN,
     &BREAKERS_RESET,
+    &CLAIMS_APPROVE,
+    &CLAIMS_GET,
+    &CLAIMS_LIST,
+    &CLAIMS_REJECT,
+    &CLAIMS_SUBMIT,
     &CONFIG_APPLY,
     &CONFIG_GET,
     &CONFIG_VALIDATE,
@@ -2362,6 +2604,10 @@ pub static OPERATIONS: &[&Operation] = &[
     &EVENTS_PUBLISH,
     &EVENTS_STREAM,
     &EVENTS_TYPES,
+    &MEDCARDS_GET,
+    &MEDCARDS_ISSUE,
+    &MEDCARDS_LIST,
+    &MEDCARDS_UPDATE_STATUS,
     &OAUTH_CLIENTS_CREATE,
     &OAUTH_CLIENTS_DELETE,
     &OAUTH_CLIENTS_GET,

@@ -70,6 +70,14 @@ impl Client {
     pub fn payments(&self) -> Payments<'_> {
         Payments { client: self }
     }
+    /// Medical cards - who is covered, up to how much, and until when.
+    pub fn medcards(&self) -> Medcards<'_> {
+        Medcards { client: self }
+    }
+    /// What a treatment cost and a card is asked to cover; approved, with a payout to a wallet, or rejected.
+    pub fn claims(&self) -> Claims<'_> {
+        Claims { client: self }
+    }
     /// What happened - told in the transaction that did it, kept, listed, and streamed; the platform's events and the tenant's own.
     pub fn events(&self) -> Events<'_> {
         Events { client: self }
@@ -3297,6 +3305,455 @@ impl Payments<'_> {
     }
 }
 
+/// Medical cards - who is covered, up to how much, and until when.
+#[derive(Debug, Clone, Copy)]
+pub struct Medcards<'c> {
+    client: &'c Client,
+}
+
+impl Medcards<'_> {
+    /// Issue a medical card.
+    ///
+    /// Issues an active card to a holder: claims can be submitted on it until it is suspended, revoked, or past `valid_until`, and are covered up to
+    /// `coverage_limit` in all.
+    ///
+    /// Refused with 422 `validation_failed` for a currency that ISO 4217 does not list, and for a `valid_until` that is not in the future.
+    ///
+    /// `POST /v1/medcards` · needs `medcards:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `medcards:write`. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::IssueMedcard::new("Ada Kovač", "family-plus", "EUR", 500000)
+    ///     .with_holder_reference("EMP-1042")
+    ///     .with_valid_until("2030-12-31T23:59:59Z")
+    ///     .with_metadata([("department".to_owned(), "logistics".to_owned())]);
+    /// let medcard = client.medcards().issue(&body).await?;
+    /// println!("{medcard:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn issue(&self, body: &types::IssueMedcard) -> Call<types::Medcard> {
+        Call::new(self.client, &operations::MEDCARDS_ISSUE, Arguments::new().json(body))
+    }
+    /// List medical cards.
+    ///
+    /// Lists the cards of the caller's tenant, newest first.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list under the same filters.
+    ///
+    /// `GET /v1/medcards` · needs `medcards:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `medcards:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::MedcardsListParams::default()
+    ///     .with_limit(20)
+    ///     .with_status(vec![types::MedcardStatus::Active]);
+    /// let mut medcards = client.medcards().list(&params).items();
+    /// while let Some(medcard) = medcards.next().await {
+    ///     let medcard = medcard?;
+    ///     println!("{medcard:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::MedcardsListParams,
+    ) -> ListCall<types::MedcardPage, types::Medcard> {
+        ListCall::new(
+            self.client,
+            &operations::MEDCARDS_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref())
+                .query_all("status", &params.status)
+                .query("holder_reference", params.holder_reference.as_ref())
+                .query("created_after", params.created_after.as_ref())
+                .query("created_before", params.created_before.as_ref()),
+        )
+    }
+    /// Get a medical card.
+    ///
+    /// Reads one card as it stands now, with what was covered on it so far.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such card.
+    ///
+    /// `GET /v1/medcards/{medcard_id}` · needs `medcards:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `medcards:read`. |
+    /// | 404 | `not_found` | There is no such card, or it belongs to another tenant. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let medcard = client.medcards().get("med_01a202806b0070a1b2c3d4e5f6a7b8c9").await?;
+    /// println!("{medcard:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self, medcard_id: &str) -> Call<types::Medcard> {
+        Call::new(
+            self.client,
+            &operations::MEDCARDS_GET,
+            Arguments::new().path("medcard_id", medcard_id),
+        )
+    }
+    /// Change a medical card's status.
+    ///
+    /// Suspends a card, makes a suspended one active again, or revokes it for good. To ask for the status that it has changes nothing. Claims that were
+    /// submitted before are decided as they stand.
+    ///
+    /// Refused with 409 `medcard_revoked` if the card was revoked.
+    ///
+    /// `POST /v1/medcards/{medcard_id}/status` · needs `medcards:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `medcards:write`. |
+    /// | 404 | `not_found` | There is no such card, or it belongs to another tenant. |
+    /// | 409 | `medcard_revoked` | The card was revoked, which is final. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::UpdateMedcardStatus::new(types::MedcardStatus::Suspended)
+    ///     .with_reason("The card was lost.");
+    /// let medcard = client
+    ///     .medcards()
+    ///     .update_status("med_01a202806b0070a1b2c3d4e5f6a7b8c9", &body)
+    ///     .await?;
+    /// println!("{medcard:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn update_status(
+        &self,
+        medcard_id: &str,
+        body: &types::UpdateMedcardStatus,
+    ) -> Call<types::Medcard> {
+        Call::new(
+            self.client,
+            &operations::MEDCARDS_UPDATE_STATUS,
+            Arguments::new().path("medcard_id", medcard_id).json(body),
+        )
+    }
+}
+
+/// What a treatment cost and a card is asked to cover; approved, with a payout to a wallet, or rejected.
+#[derive(Debug, Clone, Copy)]
+pub struct Claims<'c> {
+    client: &'c Client,
+}
+
+impl Claims<'_> {
+    /// Submit a claim.
+    ///
+    /// Asks for the cost of a treatment to be covered by a card. The claim waits for `claims_approve` or `claims_reject`. With `payout_wallet_id`, what is
+    /// approved is credited to that wallet.
+    ///
+    /// Refused with 404 `not_found` if there is no such card or wallet; with 409 `medcard_not_active` if the card is suspended or revoked; with 409
+    /// `medcard_expired` if it is past its `valid_until`; and with 422 `currency_mismatch` if the wallet holds another currency than the card covers.
+    ///
+    /// `POST /v1/claims` · needs `claims:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `claims:write`. |
+    /// | 404 | `not_found` | There is no such card or wallet, or it belongs to another tenant. |
+    /// | 409 | `medcard_not_active` | The card is suspended or revoked. |
+    /// | 409 | `medcard_expired` | The card is past its `valid_until`. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `currency_mismatch` | The wallet holds another currency than the card. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::SubmitClaim::new("med_01a202806b0070a1b2c3d4e5f6a7b8c9", 12000)
+    ///     .with_provider_name("City Dental")
+    ///     .with_description("Two fillings")
+    ///     .with_payout_wallet_id("wal_01a2027bd6807002a76a5b76a8f7af1f");
+    /// let claim = client.claims().submit(&body).await?;
+    /// println!("{claim:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn submit(&self, body: &types::SubmitClaim) -> Call<types::Claim> {
+        Call::new(self.client, &operations::CLAIMS_SUBMIT, Arguments::new().json(body))
+    }
+    /// List claims.
+    ///
+    /// Lists the claims of the caller's tenant, newest first.
+    ///
+    /// Refused with 422 `validation_failed` for a `cursor` that was not made by this list under the same filters.
+    ///
+    /// `GET /v1/claims` · needs `claims:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `claims:read`. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let params = types::params::ClaimsListParams::default()
+    ///     .with_limit(20)
+    ///     .with_status(vec![types::ClaimStatus::Submitted]);
+    /// let mut claims = client.claims().list(&params).items();
+    /// while let Some(claim) = claims.next().await {
+    ///     let claim = claim?;
+    ///     println!("{claim:#?}");
+    /// }
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn list(
+        &self,
+        params: &types::params::ClaimsListParams,
+    ) -> ListCall<types::ClaimPage, types::Claim> {
+        ListCall::new(
+            self.client,
+            &operations::CLAIMS_LIST,
+            Arguments::new()
+                .query("limit", params.limit.as_ref())
+                .query("cursor", params.cursor.as_ref())
+                .query_all("status", &params.status)
+                .query("medcard_id", params.medcard_id.as_ref())
+                .query("created_after", params.created_after.as_ref())
+                .query("created_before", params.created_before.as_ref()),
+        )
+    }
+    /// Get a claim.
+    ///
+    /// Reads one claim as it stands now.
+    ///
+    /// Refused with 404 `not_found` if the caller's tenant has no such claim.
+    ///
+    /// `GET /v1/claims/{claim_id}` · needs `claims:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `claims:read`. |
+    /// | 404 | `not_found` | There is no such claim, or it belongs to another tenant. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let claim = client.claims().get("clm_01a202807c1171b2a3c4d5e6f708192a").await?;
+    /// println!("{claim:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn get(&self, claim_id: &str) -> Call<types::Claim> {
+        Call::new(
+            self.client,
+            &operations::CLAIMS_GET,
+            Arguments::new().path("claim_id", claim_id),
+        )
+    }
+    /// Approve a claim.
+    ///
+    /// Covers the claim, all of it or less, and counts it against the card's coverage. If the claim names a wallet, the approved amount is credited to it in
+    /// the same step. It can be done once. A card that was suspended, or has expired since, does not matter: the claim was made while it was good.
+    ///
+    /// Refused with 409 `claim_decided` if the claim is not `submitted`; with 409 `wallet_closed` if the wallet was closed meanwhile; with 422
+    /// `amount_exceeds_claimed`; with 422 `coverage_exceeded` if the card has less coverage left; and with 422 `balance_limit`.
+    ///
+    /// `POST /v1/claims/{claim_id}/approve` · needs `claims:decide` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `claims:decide`. |
+    /// | 404 | `not_found` | There is no such claim, or it belongs to another tenant. |
+    /// | 409 | `claim_decided` | The claim was approved or rejected before. |
+    /// | 409 | `wallet_closed` | The wallet for the payout is closed. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `amount_exceeds_claimed` | The amount is more than what was claimed. |
+    /// | 422 | `coverage_exceeded` | The amount is more than what is left of the card's coverage. |
+    /// | 422 | `balance_limit` | The wallet's balance would grow above 9,007,199,254,740,991 minor units. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::ApproveClaim::new()
+    ///     .with_amount(9000)
+    ///     .with_reason("Covered at 75 %.");
+    /// let claim = client
+    ///     .claims()
+    ///     .approve("clm_01a202807c1171b2a3c4d5e6f708192a", &body)
+    ///     .await?;
+    /// println!("{claim:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn approve(
+        &self,
+        claim_id: &str,
+        body: &types::ApproveClaim,
+    ) -> Call<types::Claim> {
+        Call::new(
+            self.client,
+            &operations::CLAIMS_APPROVE,
+            Arguments::new().path("claim_id", claim_id).json(body),
+        )
+    }
+    /// Reject a claim.
+    ///
+    /// Refuses to cover the claim, with a reason that its submitter sees. It can be done once.
+    ///
+    /// Refused with 409 `claim_decided` if the claim is not `submitted`.
+    ///
+    /// `POST /v1/claims/{claim_id}/reject` · needs `claims:decide` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `claims:decide`. |
+    /// | 404 | `not_found` | There is no such claim, or it belongs to another tenant. |
+    /// | 409 | `claim_decided` | The claim was approved or rejected before. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::RejectClaim::new("The treatment is not part of the plan.");
+    /// let claim = client
+    ///     .claims()
+    ///     .reject("clm_01a202807c1171b2a3c4d5e6f708192a", &body)
+    ///     .await?;
+    /// println!("{claim:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn reject(
+        &self,
+        claim_id: &str,
+        body: &types::RejectClaim,
+    ) -> Call<types::Claim> {
+        Call::new(
+            self.client,
+            &operations::CLAIMS_REJECT,
+            Arguments::new().path("claim_id", claim_id).json(body),
+        )
+    }
+}
+
 /// What happened - told in the transaction that did it, kept, listed, and streamed; the platform's events and the tenant's own.
 #[derive(Debug, Clone, Copy)]
 pub struct Events<'c> {
@@ -5052,6 +5509,38 @@ impl Paged for types::PaymentPage {
         &self.data
     }
     fn into_items(self) -> Vec<types::Payment> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::MedcardPage {
+    type Item = types::Medcard;
+    fn items(&self) -> &[types::Medcard] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::Medcard> {
+        self.data
+    }
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+    fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl Paged for types::ClaimPage {
+    type Item = types::Claim;
+    fn items(&self) -> &[types::Claim] {
+        &self.data
+    }
+    fn into_items(self) -> Vec<types::Claim> {
         self.data
     }
     fn next_cursor(&self) -> Option<&str> {

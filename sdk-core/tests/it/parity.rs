@@ -219,6 +219,37 @@ async fn typed(id: &str, c: &Client, p: &ProgenitorClient, e: &Examples, options
         "payments_refund" => {
             both!(c.payments().refund(e.id(), &e.body()), p.payments_refund(e.id(), &e.body()))
         }
+        "medcards_issue" => both!(c.medcards().issue(&e.body()), p.medcards_issue(&e.body())),
+        "medcards_list" => both!(
+            c.medcards().list(&e.params()),
+            p.medcards_list(
+                e.text("created_after"),
+                e.text("created_before"),
+                e.text("cursor"),
+                e.text("holder_reference"),
+                e.number("limit"),
+                e.value("status").as_ref()
+            )
+        ),
+        "medcards_get" => both!(c.medcards().get(e.id()), p.medcards_get(e.id())),
+        "medcards_update_status" => {
+            both!(c.medcards().update_status(e.id(), &e.body()), p.medcards_update_status(e.id(), &e.body()))
+        }
+        "claims_submit" => both!(c.claims().submit(&e.body()), p.claims_submit(&e.body())),
+        "claims_list" => both!(
+            c.claims().list(&e.params()),
+            p.claims_list(
+                e.text("created_after"),
+                e.text("created_before"),
+                e.text("cursor"),
+                e.number("limit"),
+                e.text("medcard_id"),
+                e.value("status").as_ref()
+            )
+        ),
+        "claims_get" => both!(c.claims().get(e.id()), p.claims_get(e.id())),
+        "claims_approve" => both!(c.claims().approve(e.id(), &e.body()), p.claims_approve(e.id(), &e.body())),
+        "claims_reject" => both!(c.claims().reject(e.id(), &e.body()), p.claims_reject(e.id(), &e.body())),
         "events_publish" => both!(c.events().publish(&e.body()), p.events_publish(&e.body())),
         "events_list" => both!(
             c.events().list(&e.params()),

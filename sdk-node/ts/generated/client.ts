@@ -22,6 +22,8 @@ import { Oauth } from "./resources/oauth.js";
 import { Wallets } from "./resources/wallets.js";
 import { Transactions } from "./resources/transactions.js";
 import { Payments } from "./resources/payments.js";
+import { Medcards } from "./resources/medcards.js";
+import { Claims } from "./resources/claims.js";
 import { Events } from "./resources/events.js";
 import { Services } from "./resources/services.js";
 import { Routes } from "./resources/routes.js";
@@ -49,6 +51,8 @@ export abstract class Resources {
   #wallets: Wallets | undefined;
   #transactions: Transactions | undefined;
   #payments: Payments | undefined;
+  #medcards: Medcards | undefined;
+  #claims: Claims | undefined;
   #events: Events | undefined;
   #services: Services | undefined;
   #routes: Routes | undefined;
@@ -140,6 +144,16 @@ export abstract class Resources {
   /** Money held in a payer's wallet first, then captured for a destination, released, or given back. */
   get payments(): Payments {
     return (this.#payments ??= new Payments(this.#caller));
+  }
+
+  /** Medical cards - who is covered, up to how much, and until when. */
+  get medcards(): Medcards {
+    return (this.#medcards ??= new Medcards(this.#caller));
+  }
+
+  /** What a treatment cost and a card is asked to cover; approved, with a payout to a wallet, or rejected. */
+  get claims(): Claims {
+    return (this.#claims ??= new Claims(this.#caller));
   }
 
   /**

@@ -22,6 +22,8 @@ export * from "./resources/oauth.js";
 export * from "./resources/wallets.js";
 export * from "./resources/transactions.js";
 export * from "./resources/payments.js";
+export * from "./resources/medcards.js";
+export * from "./resources/claims.js";
 export * from "./resources/events.js";
 export * from "./resources/services.js";
 export * from "./resources/routes.js";

@@ -1060,6 +1060,424 @@ export interface RefundPayment {
 }
 
 /**
+ * Identifies a medical card - `med_` and a UUIDv7 in 32 hexadecimal digits.
+ *
+ * 36 characters. Pattern `^med_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+ *
+ * @example "med_01a202806b0070a1b2c3d4e5f6a7b8c9"
+ */
+export type MedcardId = string;
+
+/**
+ * Whether a medical card can be used.
+ *
+ * - `active`: Claims can be submitted on it, until `valid_until`.
+ * - `suspended`: No claims can be submitted until it is active again.
+ * - `revoked`: No claims can be submitted ever again. Final.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type MedcardStatus = "active" | "suspended" | "revoked" | (string & {});
+
+/** The values of {@link MedcardStatus} that this version knows. */
+export const MedcardStatus = {
+  /** Claims can be submitted on it, until `valid_until`. */
+  Active: "active",
+  /** No claims can be submitted until it is active again. */
+  Suspended: "suspended",
+  /** No claims can be submitted ever again. Final. */
+  Revoked: "revoked",
+} as const;
+
+/**
+ * A medical card, up to whose coverage the costs of treatments are taken over.
+ *
+ * Properties that this version does not know are kept; `Open<Medcard>` has them in its type.
+ */
+export interface Medcard {
+  /**
+   * Identifies a medical card - `med_` and a UUIDv7 in 32 hexadecimal digits.
+   *
+   * 36 characters. Pattern `^med_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "med_01a202806b0070a1b2c3d4e5f6a7b8c9"
+   */
+  id: MedcardId;
+  /** Whether a medical card can be used. */
+  status: MedcardStatus;
+  /**
+   * Whose card it is, for people.
+   *
+   * 1 to 100 characters.
+   */
+  holder_name: string;
+  /**
+   * What the tenant knows the holder by. Absent if it did not say.
+   *
+   * 1 to 100 characters.
+   */
+  holder_reference?: string;
+  /**
+   * The tenant's name for what is covered.
+   *
+   * 1 to 100 characters.
+   */
+  plan: string;
+  /**
+   * An ISO 4217 currency code, in capitals. A wallet holds one currency for life.
+   *
+   * 3 characters. Pattern `^[A-Z]{3}$`.
+   *
+   * @example "EUR"
+   */
+  currency: Currency;
+  /**
+   * What is covered over all claims, in minor units.
+   *
+   * Integer, 1 to 9000000000000.
+   */
+  coverage_limit: number;
+  /**
+   * What was approved over all claims so far, in minor units. Never more than `coverage_limit`.
+   *
+   * Integer, 0 to 9000000000000.
+   */
+  covered_amount: number;
+  /**
+   * Until when claims can be submitted. Absent if it has no end.
+   *
+   * RFC 3339 date and time.
+   */
+  valid_until?: string;
+  /**
+   * The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
+   *
+   * @example { order: "A-1042" }
+   */
+  metadata?: Metadata;
+  /**
+   * When it was issued.
+   *
+   * RFC 3339 date and time.
+   */
+  created_at: string;
+  /**
+   * When it last changed.
+   *
+   * RFC 3339 date and time.
+   */
+  updated_at: string;
+}
+
+/**
+ * One page of cards, newest first.
+ *
+ * Properties that this version does not know are kept; `Open<MedcardPage>` has them in its type.
+ */
+export interface MedcardPage {
+  /**
+   * The cards of this page.
+   *
+   * At most 100 items.
+   */
+  data: Medcard[];
+  /**
+   * Pass it as `cursor` to get the next page. Null on the last page.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/** A card to issue. */
+export interface IssueMedcard {
+  /**
+   * Whose card it is, for people.
+   *
+   * 1 to 100 characters.
+   */
+  holder_name: string;
+  /**
+   * What the tenant knows the holder by, such as a number of its own.
+   *
+   * 1 to 100 characters.
+   */
+  holder_reference?: string;
+  /**
+   * The tenant's name for what is covered.
+   *
+   * 1 to 100 characters.
+   */
+  plan: string;
+  /**
+   * The currency of the coverage and of all claims on it.
+   *
+   * 3 characters. Pattern `^[A-Z]{3}$`.
+   *
+   * @example "EUR"
+   */
+  currency: Currency;
+  /**
+   * What is covered over all claims, in minor units of `currency`.
+   *
+   * Integer, 1 to 9000000000000.
+   */
+  coverage_limit: number;
+  /**
+   * Until when claims can be submitted; in the future. Without it the card has no end.
+   *
+   * RFC 3339 date and time.
+   */
+  valid_until?: string;
+  /**
+   * The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
+   *
+   * @example { order: "A-1042" }
+   */
+  metadata?: Metadata;
+}
+
+/** The status that a card is to have, and why. */
+export interface UpdateMedcardStatus {
+  /** Whether a medical card can be used. */
+  status: MedcardStatus;
+  /**
+   * A line for people, kept with the change.
+   *
+   * 1 to 500 characters.
+   */
+  reason?: string;
+}
+
+/**
+ * Identifies a claim - `clm_` and a UUIDv7 in 32 hexadecimal digits.
+ *
+ * 36 characters. Pattern `^clm_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+ *
+ * @example "clm_01a202807c1171b2a3c4d5e6f708192a"
+ */
+export type ClaimId = string;
+
+/**
+ * How far a claim has come.
+ *
+ * - `submitted`: It waits for a decision.
+ * - `approved`: The approved amount is covered; it was paid out if the claim names a wallet. Final.
+ * - `rejected`: Nothing is covered. Final.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type ClaimStatus = "submitted" | "approved" | "rejected" | (string & {});
+
+/** The values of {@link ClaimStatus} that this version knows. */
+export const ClaimStatus = {
+  /** It waits for a decision. */
+  Submitted: "submitted",
+  /** The approved amount is covered; it was paid out if the claim names a wallet. Final. */
+  Approved: "approved",
+  /** Nothing is covered. Final. */
+  Rejected: "rejected",
+} as const;
+
+/**
+ * What a treatment cost, and what of it a card covers.
+ *
+ * Properties that this version does not know are kept; `Open<Claim>` has them in its type.
+ */
+export interface Claim {
+  /**
+   * Identifies a claim - `clm_` and a UUIDv7 in 32 hexadecimal digits.
+   *
+   * 36 characters. Pattern `^clm_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "clm_01a202807c1171b2a3c4d5e6f708192a"
+   */
+  id: ClaimId;
+  /** How far a claim has come. */
+  status: ClaimStatus;
+  /**
+   * The card that is asked to cover it.
+   *
+   * 36 characters. Pattern `^med_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "med_01a202806b0070a1b2c3d4e5f6a7b8c9"
+   */
+  medcard_id: MedcardId;
+  /**
+   * What is claimed, in minor units.
+   *
+   * Integer, 1 to 9000000000000.
+   */
+  amount: number;
+  /**
+   * What is covered, in minor units; zero until the claim is approved. Never more than `amount`.
+   *
+   * Integer, 0 to 9000000000000.
+   */
+  approved_amount: number;
+  /**
+   * An ISO 4217 currency code, in capitals. A wallet holds one currency for life.
+   *
+   * 3 characters. Pattern `^[A-Z]{3}$`.
+   *
+   * @example "EUR"
+   */
+  currency: Currency;
+  /**
+   * Who treated, for people. Absent if the claim did not say.
+   *
+   * 1 to 100 characters.
+   */
+  provider_name?: string;
+  /**
+   * What was done, for people. Absent if the claim did not say.
+   *
+   * 1 to 500 characters.
+   */
+  description?: string;
+  /**
+   * The wallet that gets what is approved. Absent if it is paid elsewhere.
+   *
+   * 36 characters. Pattern `^wal_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  payout_wallet_id?: WalletId;
+  /**
+   * The credit of the payout. Absent until then, and if there is no wallet.
+   *
+   * 36 characters. Pattern `^txn_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "txn_01a2027cc0e072e792c03a9507ae265e"
+   */
+  transaction_id?: TransactionId;
+  /**
+   * Why it was decided so. Absent until then, and if nobody said.
+   *
+   * 1 to 500 characters.
+   */
+  decision_reason?: string;
+  /**
+   * When it was approved or rejected. Absent until then.
+   *
+   * RFC 3339 date and time.
+   */
+  decided_at?: string;
+  /**
+   * The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
+   *
+   * @example { order: "A-1042" }
+   */
+  metadata?: Metadata;
+  /**
+   * When it was submitted.
+   *
+   * RFC 3339 date and time.
+   */
+  created_at: string;
+  /**
+   * When it last changed.
+   *
+   * RFC 3339 date and time.
+   */
+  updated_at: string;
+}
+
+/**
+ * One page of claims, newest first.
+ *
+ * Properties that this version does not know are kept; `Open<ClaimPage>` has them in its type.
+ */
+export interface ClaimPage {
+  /**
+   * The claims of this page.
+   *
+   * At most 100 items.
+   */
+  data: Claim[];
+  /**
+   * Pass it as `cursor` to get the next page. Null on the last page.
+   *
+   * At most 512 characters.
+   */
+  next_cursor: string | null;
+  /** Whether there is a next page. */
+  has_more: boolean;
+}
+
+/** A claim to submit. */
+export interface SubmitClaim {
+  /**
+   * The card that is asked to cover it.
+   *
+   * 36 characters. Pattern `^med_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "med_01a202806b0070a1b2c3d4e5f6a7b8c9"
+   */
+  medcard_id: MedcardId;
+  /**
+   * What is claimed, in minor units of the card's currency.
+   *
+   * Integer, 1 to 9000000000000.
+   */
+  amount: number;
+  /**
+   * Who treated, for people.
+   *
+   * 1 to 100 characters.
+   */
+  provider_name?: string;
+  /**
+   * What was done, for people.
+   *
+   * 1 to 500 characters.
+   */
+  description?: string;
+  /**
+   * A wallet of the card's currency that gets what is approved. Without it the tenant pays by itself.
+   *
+   * 36 characters. Pattern `^wal_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  payout_wallet_id?: WalletId;
+  /**
+   * The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500 characters. Kept as given, never interpreted.
+   *
+   * @example { order: "A-1042" }
+   */
+  metadata?: Metadata;
+}
+
+/** How much of a claim to cover, and why. May be empty. */
+export interface ApproveClaim {
+  /**
+   * How much to cover, in minor units. All that is claimed unless told.
+   *
+   * Integer, 1 to 9000000000000.
+   */
+  amount?: number;
+  /**
+   * A line for people, shown on the claim.
+   *
+   * 1 to 500 characters.
+   */
+  reason?: string;
+}
+
+/** Why a claim is not covered. */
+export interface RejectClaim {
+  /**
+   * A line for people, shown on the claim.
+   *
+   * 1 to 500 characters.
+   */
+  reason: string;
+}
+
+/**
  * Identifies a user - `usr_` and a UUIDv7 in 32 hexadecimal digits.
  *
  * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
@@ -3128,7 +3546,7 @@ export interface EventPage {
  *
  * Compare `type` with a tag to narrow it; what is left then is a variant that this version does not know.
  */
-export type Event = WalletCreatedEvent | WalletCreditedEvent | WalletDebitedEvent | WalletTransferredEvent | WalletFrozenEvent | WalletUnfrozenEvent | WalletClosedEvent | PaymentCreatedEvent | PaymentCapturedEvent | PaymentCanceledEvent | PaymentRefundedEvent | AuthRegisteredEvent | AuthSignedInEvent | AuthSignedOutEvent | AuthPasswordChangedEvent | AuthTokenReusedEvent | AuthSessionRevokedEvent | KeyCreatedEvent | KeyRotatedEvent | KeyRevokedEvent | ServiceTokenCreatedEvent | ServiceTokenRevokedEvent | RoleChangedEvent | UserRolesChangedEvent | TenantCreatedEvent | TenantUpdatedEvent | ServiceChangedEvent | RouteChangedEvent | LimitChangedEvent | ConfigChangedEvent | BreakerOpenedEvent | BreakerResetEvent | UnknownEvent;
+export type Event = WalletCreatedEvent | WalletCreditedEvent | WalletDebitedEvent | WalletTransferredEvent | WalletFrozenEvent | WalletUnfrozenEvent | WalletClosedEvent | PaymentCreatedEvent | PaymentCapturedEvent | PaymentCanceledEvent | PaymentRefundedEvent | MedcardIssuedEvent | MedcardStatusChangedEvent | ClaimSubmittedEvent | ClaimApprovedEvent | ClaimRejectedEvent | AuthRegisteredEvent | AuthSignedInEvent | AuthSignedOutEvent | AuthPasswordChangedEvent | AuthTokenReusedEvent | AuthSessionRevokedEvent | AuthIdentityLinkedEvent | AuthIdentityUnlinkedEvent | KeyCreatedEvent | KeyRotatedEvent | KeyRevokedEvent | ServiceTokenCreatedEvent | ServiceTokenRevokedEvent | RoleChangedEvent | UserRolesChangedEvent | UserInvitedEvent | UserRemovedEvent | TenantCreatedEvent | TenantUpdatedEvent | ServiceChangedEvent | RouteChangedEvent | LimitChangedEvent | ConfigChangedEvent | BreakerOpenedEvent | BreakerResetEvent | UnknownEvent;
 
 /** A variant of {@link Event} that this version does not know, with all that it came with. */
 export interface UnknownEvent {
@@ -3886,6 +4304,346 @@ export interface PaymentRefundedEvent {
 }
 
 /**
+ * A medical card was issued.
+ *
+ * Properties that this version does not know are kept; `Open<MedcardIssuedEvent>` has them in its type.
+ */
+export interface MedcardIssuedEvent {
+  /** Tells the variants apart. */
+  type: "medcard.issued";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** A medical card, up to whose coverage the costs of treatments are taken over. */
+  data: Medcard;
+}
+
+/**
+ * A medical card was suspended, made active again, or revoked.
+ *
+ * Properties that this version does not know are kept; `Open<MedcardStatusChangedEvent>` has them in its type.
+ */
+export interface MedcardStatusChangedEvent {
+  /** Tells the variants apart. */
+  type: "medcard.status_changed";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** A medical card, up to whose coverage the costs of treatments are taken over. */
+  data: Medcard;
+}
+
+/**
+ * A claim was submitted.
+ *
+ * Properties that this version does not know are kept; `Open<ClaimSubmittedEvent>` has them in its type.
+ */
+export interface ClaimSubmittedEvent {
+  /** Tells the variants apart. */
+  type: "claim.submitted";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** What a treatment cost, and what of it a card covers. */
+  data: Claim;
+}
+
+/**
+ * A claim was approved, and paid out if it names a wallet.
+ *
+ * Properties that this version does not know are kept; `Open<ClaimApprovedEvent>` has them in its type.
+ */
+export interface ClaimApprovedEvent {
+  /** Tells the variants apart. */
+  type: "claim.approved";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** What a treatment cost, and what of it a card covers. */
+  data: Claim;
+}
+
+/**
+ * A claim was rejected.
+ *
+ * Properties that this version does not know are kept; `Open<ClaimRejectedEvent>` has them in its type.
+ */
+export interface ClaimRejectedEvent {
+  /** Tells the variants apart. */
+  type: "claim.rejected";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /** What a treatment cost, and what of it a card covers. */
+  data: Claim;
+}
+
+/**
  * Somebody registered, with a tenant of their own.
  *
  * Properties that this version does not know are kept; `Open<AuthRegisteredEvent>` has them in its type.
@@ -4243,6 +5001,146 @@ export interface AuthTokenReusedEvent {
 export interface AuthSessionRevokedEvent {
   /** Tells the variants apart. */
   type: "auth.session_revoked";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * An account at a provider was linked to a user.
+ *
+ * Properties that this version does not know are kept; `Open<AuthIdentityLinkedEvent>` has them in its type.
+ */
+export interface AuthIdentityLinkedEvent {
+  /** Tells the variants apart. */
+  type: "auth.identity_linked";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * An account at a provider was unlinked from a user.
+ *
+ * Properties that this version does not know are kept; `Open<AuthIdentityUnlinkedEvent>` has them in its type.
+ */
+export interface AuthIdentityUnlinkedEvent {
+  /** Tells the variants apart. */
+  type: "auth.identity_unlinked";
   /**
    * The version of CloudEvents that the event follows: `1.0`.
    *
@@ -4733,6 +5631,146 @@ export interface RoleChangedEvent {
 export interface UserRolesChangedEvent {
   /** Tells the variants apart. */
   type: "user.roles_changed";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * Somebody was invited to the tenant.
+ *
+ * Properties that this version does not know are kept; `Open<UserInvitedEvent>` has them in its type.
+ */
+export interface UserInvitedEvent {
+  /** Tells the variants apart. */
+  type: "user.invited";
+  /**
+   * The version of CloudEvents that the event follows: `1.0`.
+   *
+   * 3 characters. Pattern `^1\.0$`.
+   *
+   * @example "1.0"
+   */
+  specversion: EventSpecVersion;
+  /**
+   * Identifies an event. Later events of a tenant have greater ones.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  id: EventId;
+  /**
+   * Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the path of the tenant.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "/v1/tenants/ten_01a2027769b077d3af7203e8d568a5b0"
+   */
+  source: EventSource;
+  /**
+   * What it is about: an identifier, or a name.
+   *
+   * 1 to 200 characters.
+   *
+   * @example "wal_01a2027bd6807002a76a5b76a8f7af1f"
+   */
+  subject: EventSubject;
+  /**
+   * When it happened.
+   *
+   * RFC 3339 date and time.
+   *
+   * @example "2026-11-22T09:00:00.000000Z"
+   */
+  time: EventTime;
+  /**
+   * The media type of `data`: `application/json`.
+   *
+   * 16 characters. Pattern `^application/json$`.
+   *
+   * @example "application/json"
+   */
+  datacontenttype: EventContentType;
+  /**
+   * The user who did it. Absent if nobody was signed in.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  actorid?: UserId;
+  /**
+   * What was done to an account, a credential, a role or a tenant. It holds no secret: what there is to know besides, its resource tells.
+   */
+  data: SecurityChange;
+}
+
+/**
+ * A user was taken out of the tenant.
+ *
+ * Properties that this version does not know are kept; `Open<UserRemovedEvent>` has them in its type.
+ */
+export interface UserRemovedEvent {
+  /** Tells the variants apart. */
+  type: "user.removed";
   /**
    * The version of CloudEvents that the event follows: `1.0`.
    *

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Type
 from msgspec import UNSET, Meta, UnsetType
 
 from ..._model import Model, UnknownVariant
-from .shared import Breaker, Payment, Transaction, Transfer, UserId, Wallet
+from .shared import Breaker, Claim, Medcard, Payment, Transaction, Transfer, UserId, Wallet
 
 __all__ = [
+    "AuthIdentityLinkedEvent",
+    "AuthIdentityUnlinkedEvent",
     "AuthPasswordChangedEvent",
     "AuthRegisteredEvent",
     "AuthSessionRevokedEvent",
@@ -21,6 +23,9 @@ __all__ = [
     "AuthTokenReusedEvent",
     "BreakerOpenedEvent",
     "BreakerResetEvent",
+    "ClaimApprovedEvent",
+    "ClaimRejectedEvent",
+    "ClaimSubmittedEvent",
     "ConfigChange",
     "ConfigChangedEvent",
     "CustomEvent",
@@ -42,6 +47,8 @@ __all__ = [
     "KeyRevokedEvent",
     "KeyRotatedEvent",
     "LimitChangedEvent",
+    "MedcardIssuedEvent",
+    "MedcardStatusChangedEvent",
     "PaymentCanceledEvent",
     "PaymentCapturedEvent",
     "PaymentCreatedEvent",
@@ -57,6 +64,8 @@ __all__ = [
     "ServiceTokenRevokedEvent",
     "TenantCreatedEvent",
     "TenantUpdatedEvent",
+    "UserInvitedEvent",
+    "UserRemovedEvent",
     "UserRolesChangedEvent",
     "WalletClosedEvent",
     "WalletCreatedEvent",
@@ -641,6 +650,172 @@ class PaymentRefundedEvent(Model, kw_only=True, tag_field="type", tag="payment.r
     """Money of a payer's wallet on its way to a destination."""
 
 
+class MedcardIssuedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="medcard.issued"):
+    """A medical card was issued."""
+
+    type: ClassVar[Literal["medcard.issued"]] = "medcard.issued"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Medcard
+    """A medical card, up to whose coverage the costs of treatments are taken over."""
+
+
+class MedcardStatusChangedEvent(
+    Model,
+    kw_only=True,
+    gc=False,
+    tag_field="type",
+    tag="medcard.status_changed",
+):
+    """A medical card was suspended, made active again, or revoked."""
+
+    type: ClassVar[Literal["medcard.status_changed"]] = "medcard.status_changed"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Medcard
+    """A medical card, up to whose coverage the costs of treatments are taken over."""
+
+
+class ClaimSubmittedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="claim.submitted"):
+    """A claim was submitted."""
+
+    type: ClassVar[Literal["claim.submitted"]] = "claim.submitted"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Claim
+    """What a treatment cost, and what of it a card covers."""
+
+
+class ClaimApprovedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="claim.approved"):
+    """A claim was approved, and paid out if it names a wallet."""
+
+    type: ClassVar[Literal["claim.approved"]] = "claim.approved"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Claim
+    """What a treatment cost, and what of it a card covers."""
+
+
+class ClaimRejectedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="claim.rejected"):
+    """A claim was rejected."""
+
+    type: ClassVar[Literal["claim.rejected"]] = "claim.rejected"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Claim
+    """What a treatment cost, and what of it a card covers."""
+
+
 class AuthRegisteredEvent(Model, kw_only=True, gc=False, tag_field="type", tag="auth.registered"):
     """Somebody registered, with a tenant of their own."""
 
@@ -833,6 +1008,86 @@ class AuthSessionRevokedEvent(
     """A session was ended by its user."""
 
     type: ClassVar[Literal["auth.session_revoked"]] = "auth.session_revoked"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class AuthIdentityLinkedEvent(
+    Model,
+    kw_only=True,
+    gc=False,
+    tag_field="type",
+    tag="auth.identity_linked",
+):
+    """An account at a provider was linked to a user."""
+
+    type: ClassVar[Literal["auth.identity_linked"]] = "auth.identity_linked"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class AuthIdentityUnlinkedEvent(
+    Model,
+    kw_only=True,
+    gc=False,
+    tag_field="type",
+    tag="auth.identity_unlinked",
+):
+    """An account at a provider was unlinked from a user."""
+
+    type: ClassVar[Literal["auth.identity_unlinked"]] = "auth.identity_unlinked"
 
     specversion: EventSpecVersion
     """The version of CloudEvents that the event follows: `1.0`."""
@@ -1089,6 +1344,74 @@ class UserRolesChangedEvent(
     """A user was given other roles."""
 
     type: ClassVar[Literal["user.roles_changed"]] = "user.roles_changed"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class UserInvitedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="user.invited"):
+    """Somebody was invited to the tenant."""
+
+    type: ClassVar[Literal["user.invited"]] = "user.invited"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class UserRemovedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="user.removed"):
+    """A user was taken out of the tenant."""
+
+    type: ClassVar[Literal["user.removed"]] = "user.removed"
 
     specversion: EventSpecVersion
     """The version of CloudEvents that the event follows: `1.0`."""
@@ -1433,12 +1756,19 @@ if TYPE_CHECKING:
         PaymentCapturedEvent,
         PaymentCanceledEvent,
         PaymentRefundedEvent,
+        MedcardIssuedEvent,
+        MedcardStatusChangedEvent,
+        ClaimSubmittedEvent,
+        ClaimApprovedEvent,
+        ClaimRejectedEvent,
         AuthRegisteredEvent,
         AuthSignedInEvent,
         AuthSignedOutEvent,
         AuthPasswordChangedEvent,
         AuthTokenReusedEvent,
         AuthSessionRevokedEvent,
+        AuthIdentityLinkedEvent,
+        AuthIdentityUnlinkedEvent,
         KeyCreatedEvent,
         KeyRotatedEvent,
         KeyRevokedEvent,
@@ -1446,6 +1776,8 @@ if TYPE_CHECKING:
         ServiceTokenRevokedEvent,
         RoleChangedEvent,
         UserRolesChangedEvent,
+        UserInvitedEvent,
+        UserRemovedEvent,
         TenantCreatedEvent,
         TenantUpdatedEvent,
         ServiceChangedEvent,
@@ -1473,12 +1805,19 @@ else:
         PaymentCapturedEvent,
         PaymentCanceledEvent,
         PaymentRefundedEvent,
+        MedcardIssuedEvent,
+        MedcardStatusChangedEvent,
+        ClaimSubmittedEvent,
+        ClaimApprovedEvent,
+        ClaimRejectedEvent,
         AuthRegisteredEvent,
         AuthSignedInEvent,
         AuthSignedOutEvent,
         AuthPasswordChangedEvent,
         AuthTokenReusedEvent,
         AuthSessionRevokedEvent,
+        AuthIdentityLinkedEvent,
+        AuthIdentityUnlinkedEvent,
         KeyCreatedEvent,
         KeyRotatedEvent,
         KeyRevokedEvent,
@@ -1486,6 +1825,8 @@ else:
         ServiceTokenRevokedEvent,
         RoleChangedEvent,
         UserRolesChangedEvent,
+        UserInvitedEvent,
+        UserRemovedEvent,
         TenantCreatedEvent,
         TenantUpdatedEvent,
         ServiceChangedEvent,

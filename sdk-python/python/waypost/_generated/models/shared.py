@@ -18,6 +18,10 @@ __all__ = [
     "BrowserSignOut",
     "CaptureMethod",
     "CaptureMethodValue",
+    "Claim",
+    "ClaimId",
+    "ClaimStatus",
+    "ClaimStatusValue",
     "ConfigSource",
     "ConfigSourceValue",
     "Currency",
@@ -25,6 +29,10 @@ __all__ = [
     "ExternalDestination",
     "FieldError",
     "IdempotencyKey",
+    "Medcard",
+    "MedcardId",
+    "MedcardStatus",
+    "MedcardStatusValue",
     "Metadata",
     "OAuthDecision",
     "OAuthDeviceDecision",
@@ -149,6 +157,36 @@ class PaymentDestinationType:
     """Somebody outside, such as a merchant's bank account."""
 
 
+class MedcardStatus:
+    """Whether a medical card can be used. A newer server may send other values; they are the text
+    that came.
+    """
+
+    ACTIVE: Final = "active"
+    """Claims can be submitted on it, until `valid_until`."""
+
+    SUSPENDED: Final = "suspended"
+    """No claims can be submitted until it is active again."""
+
+    REVOKED: Final = "revoked"
+    """No claims can be submitted ever again. Final."""
+
+
+class ClaimStatus:
+    """How far a claim has come. A newer server may send other values; they are the text that
+    came.
+    """
+
+    SUBMITTED: Final = "submitted"
+    """It waits for a decision."""
+
+    APPROVED: Final = "approved"
+    """The approved amount is covered; it was paid out if the claim names a wallet. Final."""
+
+    REJECTED: Final = "rejected"
+    """Nothing is covered. Final."""
+
+
 class Role:
     """A user's standing in the tenant; it decides the permissions. A newer server may send other
     values; they are the text that came.
@@ -251,6 +289,10 @@ if TYPE_CHECKING:
     """A value of `CaptureMethod`, or one that this version does not know."""
     PaymentDestinationTypeValue: TypeAlias = Literal["wallet", "external"] | str
     """A value of `PaymentDestinationType`, or one that this version does not know."""
+    MedcardStatusValue: TypeAlias = Literal["active", "suspended", "revoked"] | str
+    """A value of `MedcardStatus`, or one that this version does not know."""
+    ClaimStatusValue: TypeAlias = Literal["submitted", "approved", "rejected"] | str
+    """A value of `ClaimStatus`, or one that this version does not know."""
     RoleValue: TypeAlias = Literal["admin", "manager", "user", "service"] | str
     """A value of `Role`, or one that this version does not know."""
     TierValue: TypeAlias = Literal["free", "basic", "premium", "enterprise", "admin"] | str
@@ -267,6 +309,8 @@ else:
     PaymentStatusValue = str
     CaptureMethodValue = str
     PaymentDestinationTypeValue = str
+    MedcardStatusValue = str
+    ClaimStatusValue = str
     RoleValue = str
     TierValue = str
     TokenTypeValue = str
@@ -514,6 +558,103 @@ class Payment(Model, kw_only=True):
     """When it last changed. RFC 3339."""
 
 
+class Medcard(Model, kw_only=True, gc=False):
+    """A medical card, up to whose coverage the costs of treatments are taken over."""
+
+    id: MedcardId
+    """Identifies a medical card - `med_` and a UUIDv7 in 32 hexadecimal digits."""
+
+    status: MedcardStatusValue
+    """Whether a medical card can be used."""
+
+    holder_name: str
+    """Whose card it is, for people. 1 to 100 characters."""
+
+    holder_reference: str | UnsetType = UNSET
+    """What the tenant knows the holder by. Absent if it did not say. 1 to 100 characters."""
+
+    plan: str
+    """The tenant's name for what is covered. 1 to 100 characters."""
+
+    currency: Currency
+    """An ISO 4217 currency code, in capitals. A wallet holds one currency for life."""
+
+    coverage_limit: int
+    """What is covered over all claims, in minor units. 1 to 9000000000000."""
+
+    covered_amount: int
+    """What was approved over all claims so far, in minor units. Never more than `coverage_limit`. 0
+    to 9000000000000.
+    """
+
+    valid_until: str | UnsetType = UNSET
+    """Until when claims can be submitted. Absent if it has no end. RFC 3339."""
+
+    metadata: Metadata | UnsetType = UNSET
+    """The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500
+    characters. Kept as given, never interpreted.
+    """
+
+    created_at: str
+    """When it was issued. RFC 3339."""
+
+    updated_at: str
+    """When it last changed. RFC 3339."""
+
+
+class Claim(Model, kw_only=True, gc=False):
+    """What a treatment cost, and what of it a card covers."""
+
+    id: ClaimId
+    """Identifies a claim - `clm_` and a UUIDv7 in 32 hexadecimal digits."""
+
+    status: ClaimStatusValue
+    """How far a claim has come."""
+
+    medcard_id: MedcardId
+    """The card that is asked to cover it."""
+
+    amount: int
+    """What is claimed, in minor units. 1 to 9000000000000."""
+
+    approved_amount: int
+    """What is covered, in minor units; zero until the claim is approved. Never more than `amount`.
+    0 to 9000000000000.
+    """
+
+    currency: Currency
+    """An ISO 4217 currency code, in capitals. A wallet holds one currency for life."""
+
+    provider_name: str | UnsetType = UNSET
+    """Who treated, for people. Absent if the claim did not say. 1 to 100 characters."""
+
+    description: str | UnsetType = UNSET
+    """What was done, for people. Absent if the claim did not say. 1 to 500 characters."""
+
+    payout_wallet_id: WalletId | UnsetType = UNSET
+    """The wallet that gets what is approved. Absent if it is paid elsewhere."""
+
+    transaction_id: TransactionId | UnsetType = UNSET
+    """The credit of the payout. Absent until then, and if there is no wallet."""
+
+    decision_reason: str | UnsetType = UNSET
+    """Why it was decided so. Absent until then, and if nobody said. 1 to 500 characters."""
+
+    decided_at: str | UnsetType = UNSET
+    """When it was approved or rejected. Absent until then. RFC 3339."""
+
+    metadata: Metadata | UnsetType = UNSET
+    """The caller's own notes - up to 20 names of 1 to 64 characters, each with a text of up to 500
+    characters. Kept as given, never interpreted.
+    """
+
+    created_at: str
+    """When it was submitted. RFC 3339."""
+
+    updated_at: str
+    """When it last changed. RFC 3339."""
+
+
 class User(Model, kw_only=True, gc=False):
     """A person with an account."""
 
@@ -724,6 +865,16 @@ if TYPE_CHECKING:
     """
 else:
     PaymentDestination = WalletDestination | ExternalDestination
+
+MedcardId: TypeAlias = str
+"""Identifies a medical card - `med_` and a UUIDv7 in 32 hexadecimal digits. 36 characters; matches
+`^med_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+"""
+
+ClaimId: TypeAlias = str
+"""Identifies a claim - `clm_` and a UUIDv7 in 32 hexadecimal digits. 36 characters; matches
+`^clm_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+"""
 
 UserId: TypeAlias = str
 """Identifies a user - `usr_` and a UUIDv7 in 32 hexadecimal digits. 36 characters; matches

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from .audit import AsyncAudit, Audit
     from .auth import AsyncAuth, Auth
     from .breakers import AsyncBreakers, Breakers
+    from .claims import AsyncClaims, Claims
     from .config import AsyncConfig, Config
     from .events import AsyncEvents, Events
+    from .medcards import AsyncMedcards, Medcards
     from .oauth import AsyncOauth, Oauth
     from .oauth_clients import AsyncOauthClients, OauthClients
     from .payments import AsyncPayments, Payments
@@ -162,6 +164,22 @@ class Resources:
         from .payments import Payments
 
         return Payments(self._caller)
+
+    @lazy
+    def medcards(self) -> Medcards:
+        """Medical cards - who is covered, up to how much, and until when."""
+        from .medcards import Medcards
+
+        return Medcards(self._caller)
+
+    @lazy
+    def claims(self) -> Claims:
+        """What a treatment cost and a card is asked to cover; approved, with a payout to a wallet,
+        or rejected.
+        """
+        from .claims import Claims
+
+        return Claims(self._caller)
 
     @lazy
     def events(self) -> Events:
@@ -353,6 +371,22 @@ class AsyncResources:
         from .payments import AsyncPayments
 
         return AsyncPayments(self._caller)
+
+    @lazy
+    def medcards(self) -> AsyncMedcards:
+        """Medical cards - who is covered, up to how much, and until when."""
+        from .medcards import AsyncMedcards
+
+        return AsyncMedcards(self._caller)
+
+    @lazy
+    def claims(self) -> AsyncClaims:
+        """What a treatment cost and a card is asked to cover; approved, with a payout to a wallet,
+        or rejected.
+        """
+        from .claims import AsyncClaims
+
+        return AsyncClaims(self._caller)
 
     @lazy
     def events(self) -> AsyncEvents:
