@@ -19,6 +19,7 @@ use crate::generated::OPERATIONS;
 use crate::http::{Caller, Error};
 use crate::oauth::{KeyError, OAuth};
 use crate::outbound::Outbound;
+use crate::realtime::Hub;
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::{Store, StoreError, System};
 use crate::system::Probes;
@@ -30,6 +31,9 @@ const FLUSH: Duration = Duration::from_secs(10);
 /// How often other processes' changes of the data plane's configuration are looked for.
 const FOLLOW: Duration = Duration::from_secs(2);
 
+/// How long sockets have to say goodbye when the gateway closes.
+const GOODBYE: Duration = Duration::from_secs(5);
+
 /// How often what has expired is removed.
 const PRUNE: Duration = Duration::from_secs(15 * 60);
 
@@ -39,6 +43,7 @@ pub struct Gateway {
     pub(crate) config: Arc<Config>,
     pub(crate) store: Store,
     pub(crate) events: Arc<Bus>,
+    pub(crate) realtime: Hub,
     pub(crate) secrets: Secrets,
     pub(crate) auth: Auth,
     pub(crate) api_key_usage: Usage,
@@ -99,6 +104,7 @@ impl Gateway {
             secrets,
             store,
             events,
+            realtime: Hub::default(),
             api_key_usage: Usage::default(),
             refusals: Noted::default(),
             metrics: Metrics::new(OPERATIONS.iter().map(|operation| operation.id)),
@@ -184,10 +190,11 @@ impl Gateway {
         let _shown = self.serving.address.set(address);
     }
 
-    /// Says in health reports that the gateway is about to stop, so that balancers send no more, and ends streams of events.
+    /// Says in health reports that the gateway is about to stop, so that balancers send no more, and ends streams of events and WebSockets.
     pub fn draining(&self) {
         self.serving.draining.store(true, Ordering::Relaxed);
         self.events.close();
+        self.realtime.close();
     }
 
     /// Tells of events, writes what is kept in memory and removes what has expired, for as long as it is polled.
@@ -255,6 +262,9 @@ impl Gateway {
 
     /// Writes what is kept in memory and closes the database. Call it when no request is in flight any more.
     pub async fn close(&self) {
+        // A socket that is open would be cut off.
+        self.realtime.close();
+        self.realtime.closed(GOODBYE).await;
         if let Err(error) = self.flush().await {
             tracing::warn!(%error, "the last uses of API keys, or the last refusals, could not be written");
         }

@@ -34,6 +34,7 @@ mod oauth_clients;
 mod payments;
 mod permissions;
 mod rate_limits;
+mod realtime;
 mod roles;
 mod routes;
 mod service_tokens;

@@ -93,6 +93,11 @@ impl Known {
         Some(Hit { identity: Arc::clone(&entry.identity), note })
     }
 
+    /// How many changes of credentials this process knows of. One that was counted is asked of the database from here on.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
     /// To be called before the database is asked.
     pub(crate) fn begin(&self) -> Began {
         Began(self.changes.load(Ordering::Acquire))

@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::secrets::Secrets;
 use crate::secrets::password::{PasswordError, Passwords};
 
-pub(crate) use authenticate::authenticate;
+pub(crate) use authenticate::{authenticate, identity_of};
 use known::Known;
 pub(crate) use tokens::{AccessTokens, TokenError};
 

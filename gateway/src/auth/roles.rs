@@ -65,7 +65,8 @@ const PLATFORM: [&str; 5] = ["analytics:", "breakers:", "config:", "routes:", "s
 /// Whether a permission is about the whole platform and not about one tenant. Only those who run the gateway may use it, whatever their roles say: a
 /// tenant's admin may do everything in the tenant.
 pub(crate) fn is_platform(permission: &str) -> bool {
-    permission == "rate_limits:write" || PLATFORM.iter().any(|area| permission.starts_with(area))
+    ["rate_limits:write", "realtime:write"].contains(&permission)
+        || PLATFORM.iter().any(|area| permission.starts_with(area))
 }
 
 /// The place of a tier in the order; `None` for one that this version does not know.
@@ -128,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_is_every_tenants_is_for_the_platform_alone() {
-        for platform in ["services:read", "config:write", "rate_limits:write"] {
+        for platform in ["services:read", "config:write", "rate_limits:write", "realtime:write"] {
             assert!(is_platform(platform), "{platform}");
         }
         for own in ["rate_limits:read", "service_tokens:write", "wallets:read", "roles:write"] {

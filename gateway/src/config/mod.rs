@@ -63,6 +63,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// What is kept of what happened.
     pub events: EventsConfig,
+    /// WebSockets.
+    pub realtime: RealtimeConfig,
     /// How often a caller may call, by tier.
     pub rate_limits: RateLimitsConfig,
     /// Pages of other origins.
@@ -279,6 +281,18 @@ pub struct EventsConfig {
     pub heartbeat: Duration,
 }
 
+/// `[realtime]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RealtimeConfig {
+    /// How often a WebSocket is pinged. One that was silent for two heartbeats is ended.
+    pub heartbeat: Duration,
+    /// WebSockets of one tenant at this gateway.
+    pub sockets_per_tenant: u32,
+    /// WebSockets of one address at this gateway.
+    pub sockets_per_address: u32,
+}
+
 /// `[rate_limits]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -388,6 +402,11 @@ impl Default for Config {
             events: EventsConfig {
                 retention: Duration::from_secs(30 * 86_400),
                 heartbeat: Duration::from_secs(10),
+            },
+            realtime: RealtimeConfig {
+                heartbeat: Duration::from_secs(25),
+                sockets_per_tenant: 10_000,
+                sockets_per_address: 1_000,
             },
             rate_limits: RateLimitsConfig {
                 enabled: true,

@@ -245,6 +245,27 @@ pub(super) static SETTINGS: &[Setting] = &[
         SECOND,
         HOUR
     ),
+    span!(
+        "realtime.heartbeat",
+        "How often a WebSocket is pinged. One that was silent for two heartbeats is ended.",
+        realtime.heartbeat,
+        SECOND,
+        HOUR
+    ),
+    number!(
+        "realtime.sockets_per_tenant",
+        "WebSockets of one tenant at this gateway.",
+        realtime.sockets_per_tenant,
+        1,
+        1_000_000
+    ),
+    number!(
+        "realtime.sockets_per_address",
+        "WebSockets of one address at this gateway.",
+        realtime.sockets_per_address,
+        1,
+        1_000_000
+    ),
     setting!("rate_limits.enabled", "Keep rate limits.", rate_limits.enabled, boolean, |value: &bool| {
         Some(value.to_string())
     }),

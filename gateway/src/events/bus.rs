@@ -89,7 +89,7 @@ struct Waiters {
 }
 
 /// A place among those who wait for events of a tenant; given back when it is dropped.
-pub(super) struct Waiter {
+pub(crate) struct Waiter {
     bus: Arc<Bus>,
     tenant_id: String,
     wake: watch::Receiver<()>,
@@ -140,7 +140,7 @@ impl Bus {
     }
 
     /// A place among the tenant's waiters, of which there may be `most`.
-    pub(super) fn wait(self: &Arc<Self>, tenant_id: &str, most: usize) -> Option<Waiter> {
+    pub(crate) fn wait(self: &Arc<Self>, tenant_id: &str, most: usize) -> Option<Waiter> {
         let mut tenants = locked(&self.tenants);
         let waiters = tenants
             .entry(tenant_id.to_owned())
@@ -237,7 +237,7 @@ async fn told(handler: &dyn Handler, notice: &Notice, pauses: [Duration; 2]) {
 
 impl Waiter {
     /// Ready when there may be something new of the tenant, or when the gateway is about to stop.
-    pub(super) async fn woken(&mut self) {
+    pub(crate) async fn woken(&mut self) {
         let Self { wake, closing, .. } = self;
         // Neither is closed while somebody waits.
         tokio::select! {
@@ -247,7 +247,7 @@ impl Waiter {
     }
 
     /// Whether the gateway is about to stop.
-    pub(super) fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         *self.closing.borrow()
     }
 }

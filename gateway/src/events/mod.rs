@@ -12,14 +12,18 @@ mod document;
 mod fact;
 mod handler;
 mod rules;
-mod storage;
+pub(crate) mod storage;
 mod stream;
 
 use crate::http::{Caller, Context};
 use crate::store::WriteTx;
 
 pub use bus::Bus;
+pub(crate) use bus::Waiter;
+pub(crate) use document::Stored;
 pub(crate) use fact::Fact;
+pub(crate) use rules::{Filter, hidden, is_pattern};
+pub(crate) use storage::{Order, Span};
 
 /// Tells what the transaction does. It is seen when the transaction is committed, and never if it is not.
 pub(crate) async fn record(tx: &mut WriteTx, context: &Context, fact: Fact<'_>) -> Result<(), sqlx::Error> {

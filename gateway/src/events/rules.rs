@@ -48,24 +48,50 @@ pub(super) fn is_reserved(kind: &str) -> bool {
 }
 
 /// Areas whose events the caller does not see.
-pub(super) fn hidden(identity: &Identity) -> Vec<&'static str> {
+pub(crate) fn hidden(identity: &Identity) -> Vec<&'static str> {
     let guarded = GUARDED.iter().filter(|(permission, _)| !identity.may(permission));
     guarded.flat_map(|(_, areas)| areas.iter().copied()).collect()
 }
 
+/// Whether this is a type, or a pattern of types: `*`, or words with `.*` at their end. What the contract says of the parameter `type`, for what comes
+/// another way.
+pub(crate) fn is_pattern(text: &str) -> bool {
+    let words = match text.strip_suffix(".*") {
+        Some(words) => words,
+        None if text == "*" => return true,
+        None => text,
+    };
+    let is_word = |word: &str| {
+        !word.is_empty()
+            && word.chars().all(|each| each.is_ascii_alphanumeric() || each == '_' || each == '-')
+    };
+    text.len() <= 102 && words.split('.').all(is_word)
+}
+
 /// Which events are wanted, of those that the reader may see.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     /// Any of these; all if there is none.
-    pub(super) patterns: Vec<String>,
-    pub(super) subject: Option<String>,
-    pub(super) hidden: Vec<&'static str>,
+    pub(crate) patterns: Vec<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) hidden: Vec<&'static str>,
 }
 
 impl Filter {
     /// Whether the reader sees events of this type.
     pub(super) fn shows(&self, kind: &str) -> bool {
         !self.hidden.contains(&area(kind))
+    }
+
+    /// Whether the reader wants an event and may see it: what [`Filter::narrow`] lets through, of an event that is at hand.
+    pub(crate) fn takes(&self, kind: &str, subject: Option<&str>) -> bool {
+        let wanted = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(above) => kind.starts_with(above),
+            None => kind == pattern,
+        };
+        (self.patterns.is_empty() || self.patterns.iter().any(wanted))
+            && self.subject.as_deref().is_none_or(|wanted| subject == Some(wanted))
+            && self.shows(kind)
     }
 
     /// Adds ` AND …` to a query over `e`.
@@ -134,6 +160,33 @@ mod tests {
         assert_eq!(sql(&filter(&["wallet.created", "*"])), "");
         assert_eq!(sql(&filter(&["wallet.created"])), " AND (e.type = ?)");
         assert_eq!(sql(&filter(&["wallet.*", "a.b"])), " AND ((e.type >= ? AND e.type < ?) OR e.type = ?)");
+    }
+
+    #[test]
+    fn an_event_at_hand_is_taken_as_a_query_would() {
+        let filter = Filter {
+            patterns: vec!["wallet.*".to_owned(), "a.b".to_owned()],
+            subject: Some("s".to_owned()),
+            hidden: vec!["auth"],
+        };
+        assert!(filter.takes("wallet.created", Some("s")) && filter.takes("a.b", Some("s")));
+        for (kind, subject) in
+            [("wallet.created", None), ("wallets.x", Some("s")), ("a.b.c", Some("s")), ("a.b", Some("t"))]
+        {
+            assert!(!filter.takes(kind, subject), "{kind}");
+        }
+        let all = Filter { hidden: vec!["auth"], ..Filter::default() };
+        assert!(all.takes("x.y", None) && !all.takes("auth.signed_in", None));
+    }
+
+    #[test]
+    fn patterns_are_types_and_what_is_below_words() {
+        for good in ["*", "wallet", "wallet.*", "wallet.created", "com.example.Order-v2.*", "a_b.c"] {
+            assert!(is_pattern(good), "{good}");
+        }
+        for bad in ["", "*.created", "wallet.", ".a", "wallet.*.x", "a b.c", "wallet*"] {
+            assert!(!is_pattern(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -71,24 +71,24 @@ pub(super) async fn find_origin(
 
 /// Which part of a tenant's events: ids between two bounds.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Span {
+pub(crate) struct Span {
     /// Behind this one.
-    pub(super) after: Option<String>,
+    pub(crate) after: Option<String>,
     /// This one or later.
-    pub(super) from: Option<String>,
+    pub(crate) from: Option<String>,
     /// Before this one.
-    pub(super) before: Option<String>,
+    pub(crate) before: Option<String>,
 }
 
 /// In which order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(crate) enum Order {
     Newest,
     Oldest,
 }
 
 /// The tenant's events in a span, up to `limit`.
-pub(super) async fn list(
+pub(crate) async fn list(
     tenant: TenantReader<'_>,
     filter: &Filter,
     span: &Span,
@@ -114,7 +114,7 @@ pub(super) async fn list(
 }
 
 /// The id of the tenant's newest event.
-pub(super) async fn newest(tenant: TenantReader<'_>) -> Result<Option<String>, sqlx::Error> {
+pub(crate) async fn newest(tenant: TenantReader<'_>) -> Result<Option<String>, sqlx::Error> {
     let query = tenant.query(sql!("SELECT id FROM events WHERE tenant_id = $1 ORDER BY id DESC LIMIT 1"));
     Ok(query.fetch_optional_as::<(String,)>().await?.map(|(id,)| id))
 }

@@ -1280,6 +1280,44 @@ pub trait EventsApi<C, E>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Success<::waypost_types::Event>, E>> + Send;
 }
 
+/// WebSockets - events and broadcasts pushed to whoever is connected.
+pub trait RealtimeApi<C, E>: Send + Sync + 'static {
+    /// Get a ticket for a WebSocket
+    ///
+    /// `POST /v1/ws/tickets`
+    ///
+    /// Makes a ticket that opens one WebSocket (`/v1/ws?ticket=...`) within 30 seconds, for pages of browsers, which cannot send credentials with a handshake. It is
+    /// used up by the first socket. The socket may see what the credential that asked for the ticket may see, and ends when that is revoked or expires.
+    fn realtime_ticket(
+        &self,
+        context: C,
+    ) -> impl Future<
+        Output = Result<Created<::waypost_types::RealtimeTicket>, E>,
+    > + Send;
+    /// Broadcast to the tenant's WebSockets
+    ///
+    /// `POST /v1/ws/broadcasts`
+    ///
+    /// Sends a message to every WebSocket of the caller's tenant, at every gateway, whatever it subscribed to. A broadcast is for those who are there: it is no event, is not
+    /// resumed, and comes once. Refused with 422 `validation_failed` for `data` of more than 64 KiB.
+    fn realtime_broadcast(
+        &self,
+        context: C,
+        body: ::waypost_types::SendBroadcast,
+    ) -> impl Future<Output = Result<Created<::waypost_types::Broadcast>, E>> + Send;
+    /// Broadcast to every WebSocket
+    ///
+    /// `POST /v1/ws/server_broadcasts`
+    ///
+    /// Sends a message to every WebSocket of every tenant, at every gateway, such as a notice of maintenance. It is for those who run the gateway. Otherwise it is as
+    /// `realtime_broadcast`. Refused with 422 `validation_failed` for `data` of more than 64 KiB.
+    fn realtime_broadcast_all(
+        &self,
+        context: C,
+        body: ::waypost_types::SendBroadcast,
+    ) -> impl Future<Output = Result<Created<::waypost_types::Broadcast>, E>> + Send;
+}
+
 /// What the data plane forwards requests to, each with its targets, how they are balanced and how they are.
 pub trait ServicesApi<C, E>: Send + Sync + 'static {
     /// Add a service
@@ -1725,6 +1763,9 @@ pub trait Api<
     > + EventsApi<
         C,
         E,
+    > + RealtimeApi<
+        C,
+        E,
     > + ServicesApi<
         C,
         E,
@@ -1748,7 +1789,8 @@ where
         + ServiceTokensApi<C, E> + UsersApi<C, E> + RolesApi<C, E> + PermissionsApi<C, E>
         + TenantsApi<C, E> + AuditApi<C, E> + OauthClientsApi<C, E> + OauthApi<C, E>
         + WalletsApi<C, E> + TransactionsApi<C, E> + PaymentsApi<C, E>
-        + MedcardsApi<C, E> + ClaimsApi<C, E> + EventsApi<C, E> + ServicesApi<C, E>
-        + RoutesApi<C, E> + BreakersApi<C, E> + RateLimitsApi<C, E> + VersionsApi<C, E>
-        + ConfigApi<C, E> + AnalyticsApi<C, E> + Send + Sync + 'static,
+        + MedcardsApi<C, E> + ClaimsApi<C, E> + EventsApi<C, E> + RealtimeApi<C, E>
+        + ServicesApi<C, E> + RoutesApi<C, E> + BreakersApi<C, E> + RateLimitsApi<C, E>
+        + VersionsApi<C, E> + ConfigApi<C, E> + AnalyticsApi<C, E> + Send + Sync
+        + 'static,
 {}

@@ -3640,9 +3640,78 @@ pub static EVENTS_GET: Operation = Operation {
     deprecated: None,
 };
 
+/// `POST /v1/ws/tickets`: Get a ticket for a WebSocket
+pub static REALTIME_TICKET: Operation = Operation {
+    index: 94usize,
+    id: "realtime_ticket",
+    resource: "realtime",
+    method: "POST",
+    path: "/v1/ws/tickets",
+    aliases: &[],
+    parameters: &[],
+    body: Body::None,
+    status: 201u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("events:read"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /v1/ws/broadcasts`: Broadcast to the tenant's WebSockets
+pub static REALTIME_BROADCAST: Operation = Operation {
+    index: 95usize,
+    id: "realtime_broadcast",
+    resource: "realtime",
+    method: "POST",
+    path: "/v1/ws/broadcasts",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Json,
+    status: 201u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("events:write"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
+/// `POST /v1/ws/server_broadcasts`: Broadcast to every WebSocket
+pub static REALTIME_BROADCAST_ALL: Operation = Operation {
+    index: 96usize,
+    id: "realtime_broadcast_all",
+    resource: "realtime",
+    method: "POST",
+    path: "/v1/ws/server_broadcasts",
+    aliases: &[],
+    parameters: &[],
+    body: Body::Json,
+    status: 201u16,
+    produces: &["application/json"],
+    errors: "application/problem+json",
+    lenient: false,
+    permission: Some("realtime:write"),
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")], &[Scheme::Bearer]],
+    retry: Retry::Idempotent,
+    rate_cost: 1u32,
+    idempotency_key: true,
+    since: Some("0.1.0"),
+    deprecated: None,
+};
+
 /// `POST /v1/services`: Add a service
 pub static SERVICES_CREATE: Operation = Operation {
-    index: 94usize,
+    index: 97usize,
     id: "services_create",
     resource: "services",
     method: "POST",
@@ -3670,7 +3739,7 @@ pub static SERVICES_CREATE: Operation = Operation {
 
 /// `GET /v1/services`: List services
 pub static SERVICES_LIST: Operation = Operation {
-    index: 95usize,
+    index: 98usize,
     id: "services_list",
     resource: "services",
     method: "GET",
@@ -3713,7 +3782,7 @@ pub static SERVICES_LIST: Operation = Operation {
 
 /// `GET /v1/services/{service_name}`: Get a service
 pub static SERVICES_GET: Operation = Operation {
-    index: 96usize,
+    index: 99usize,
     id: "services_get",
     resource: "services",
     method: "GET",
@@ -3749,7 +3818,7 @@ pub static SERVICES_GET: Operation = Operation {
 
 /// `PATCH /v1/services/{service_name}`: Change a service
 pub static SERVICES_UPDATE: Operation = Operation {
-    index: 97usize,
+    index: 100usize,
     id: "services_update",
     resource: "services",
     method: "PATCH",
@@ -3785,7 +3854,7 @@ pub static SERVICES_UPDATE: Operation = Operation {
 
 /// `DELETE /v1/services/{service_name}`: Take a service away
 pub static SERVICES_DELETE: Operation = Operation {
-    index: 98usize,
+    index: 101usize,
     id: "services_delete",
     resource: "services",
     method: "DELETE",
@@ -3821,7 +3890,7 @@ pub static SERVICES_DELETE: Operation = Operation {
 
 /// `GET /v1/services/{service_name}/health`: The health of a service
 pub static SERVICES_HEALTH: Operation = Operation {
-    index: 99usize,
+    index: 102usize,
     id: "services_health",
     resource: "services",
     method: "GET",
@@ -3857,7 +3926,7 @@ pub static SERVICES_HEALTH: Operation = Operation {
 
 /// `POST /v1/routes`: Add a route
 pub static ROUTES_CREATE: Operation = Operation {
-    index: 100usize,
+    index: 103usize,
     id: "routes_create",
     resource: "routes",
     method: "POST",
@@ -3885,7 +3954,7 @@ pub static ROUTES_CREATE: Operation = Operation {
 
 /// `GET /v1/routes`: List routes
 pub static ROUTES_LIST: Operation = Operation {
-    index: 101usize,
+    index: 104usize,
     id: "routes_list",
     resource: "routes",
     method: "GET",
@@ -3928,7 +3997,7 @@ pub static ROUTES_LIST: Operation = Operation {
 
 /// `GET /v1/routes/{route_name}`: Get a route
 pub static ROUTES_GET: Operation = Operation {
-    index: 102usize,
+    index: 105usize,
     id: "routes_get",
     resource: "routes",
     method: "GET",
@@ -3964,7 +4033,7 @@ pub static ROUTES_GET: Operation = Operation {
 
 /// `PATCH /v1/routes/{route_name}`: Change a route
 pub static ROUTES_UPDATE: Operation = Operation {
-    index: 103usize,
+    index: 106usize,
     id: "routes_update",
     resource: "routes",
     method: "PATCH",
@@ -4000,7 +4069,7 @@ pub static ROUTES_UPDATE: Operation = Operation {
 
 /// `DELETE /v1/routes/{route_name}`: Take a route away
 pub static ROUTES_DELETE: Operation = Operation {
-    index: 104usize,
+    index: 107usize,
     id: "routes_delete",
     resource: "routes",
     method: "DELETE",
@@ -4036,7 +4105,7 @@ pub static ROUTES_DELETE: Operation = Operation {
 
 /// `POST /v1/route_match`: Ask which route a request would take
 pub static ROUTES_MATCH: Operation = Operation {
-    index: 105usize,
+    index: 108usize,
     id: "routes_match",
     resource: "routes",
     method: "POST",
@@ -4064,7 +4133,7 @@ pub static ROUTES_MATCH: Operation = Operation {
 
 /// `GET /v1/breakers`: List breakers
 pub static BREAKERS_LIST: Operation = Operation {
-    index: 106usize,
+    index: 109usize,
     id: "breakers_list",
     resource: "breakers",
     method: "GET",
@@ -4107,7 +4176,7 @@ pub static BREAKERS_LIST: Operation = Operation {
 
 /// `GET /v1/breakers/{breaker_name}`: Get a breaker
 pub static BREAKERS_GET: Operation = Operation {
-    index: 107usize,
+    index: 110usize,
     id: "breakers_get",
     resource: "breakers",
     method: "GET",
@@ -4143,7 +4212,7 @@ pub static BREAKERS_GET: Operation = Operation {
 
 /// `POST /v1/breakers/{breaker_name}/reset`: Close a breaker by hand
 pub static BREAKERS_RESET: Operation = Operation {
-    index: 108usize,
+    index: 111usize,
     id: "breakers_reset",
     resource: "breakers",
     method: "POST",
@@ -4179,7 +4248,7 @@ pub static BREAKERS_RESET: Operation = Operation {
 
 /// `POST /v1/breakers/{breaker_name}/open`: Open a breaker by hand
 pub static BREAKERS_OPEN: Operation = Operation {
-    index: 109usize,
+    index: 112usize,
     id: "breakers_open",
     resource: "breakers",
     method: "POST",
@@ -4215,7 +4284,7 @@ pub static BREAKERS_OPEN: Operation = Operation {
 
 /// `GET /v1/rate_limits/tiers`: List the tiers
 pub static RATE_LIMITS_TIERS: Operation = Operation {
-    index: 110usize,
+    index: 113usize,
     id: "rate_limits_tiers",
     resource: "rate_limits",
     method: "GET",
@@ -4243,7 +4312,7 @@ pub static RATE_LIMITS_TIERS: Operation = Operation {
 
 /// `PUT /v1/rate_limits/tiers/{tier_name}`: Set how often a tier may call
 pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
-    index: 111usize,
+    index: 114usize,
     id: "rate_limits_put_tier",
     resource: "rate_limits",
     method: "PUT",
@@ -4279,7 +4348,7 @@ pub static RATE_LIMITS_PUT_TIER: Operation = Operation {
 
 /// `GET /v1/rate_limits/usage`: What a caller used of its tier
 pub static RATE_LIMITS_USAGE: Operation = Operation {
-    index: 112usize,
+    index: 115usize,
     id: "rate_limits_usage",
     resource: "rate_limits",
     method: "GET",
@@ -4322,7 +4391,7 @@ pub static RATE_LIMITS_USAGE: Operation = Operation {
 
 /// `GET /v1/versions`: List API versions
 pub static VERSIONS_LIST: Operation = Operation {
-    index: 113usize,
+    index: 116usize,
     id: "versions_list",
     resource: "versions",
     method: "GET",
@@ -4365,7 +4434,7 @@ pub static VERSIONS_LIST: Operation = Operation {
 
 /// `GET /v1/config`: Get the configuration
 pub static CONFIG_GET: Operation = Operation {
-    index: 114usize,
+    index: 117usize,
     id: "config_get",
     resource: "config",
     method: "GET",
@@ -4393,7 +4462,7 @@ pub static CONFIG_GET: Operation = Operation {
 
 /// `PUT /v1/config`: Replace what was made through the API
 pub static CONFIG_APPLY: Operation = Operation {
-    index: 115usize,
+    index: 118usize,
     id: "config_apply",
     resource: "config",
     method: "PUT",
@@ -4421,7 +4490,7 @@ pub static CONFIG_APPLY: Operation = Operation {
 
 /// `POST /v1/config/validate`: Check a configuration
 pub static CONFIG_VALIDATE: Operation = Operation {
-    index: 116usize,
+    index: 119usize,
     id: "config_validate",
     resource: "config",
     method: "POST",
@@ -4449,7 +4518,7 @@ pub static CONFIG_VALIDATE: Operation = Operation {
 
 /// `GET /v1/analytics/overview`: All requests of a time
 pub static ANALYTICS_OVERVIEW: Operation = Operation {
-    index: 117usize,
+    index: 120usize,
     id: "analytics_overview",
     resource: "analytics",
     method: "GET",
@@ -4492,7 +4561,7 @@ pub static ANALYTICS_OVERVIEW: Operation = Operation {
 
 /// `GET /v1/analytics/endpoints`: The most popular routes
 pub static ANALYTICS_ENDPOINTS: Operation = Operation {
-    index: 118usize,
+    index: 121usize,
     id: "analytics_endpoints",
     resource: "analytics",
     method: "GET",
@@ -4542,7 +4611,7 @@ pub static ANALYTICS_ENDPOINTS: Operation = Operation {
 
 /// `GET /v1/analytics/errors`: The most frequent errors
 pub static ANALYTICS_ERRORS: Operation = Operation {
-    index: 119usize,
+    index: 122usize,
     id: "analytics_errors",
     resource: "analytics",
     method: "GET",
@@ -4592,7 +4661,7 @@ pub static ANALYTICS_ERRORS: Operation = Operation {
 
 /// `GET /v1/analytics/series`: Requests over time
 pub static ANALYTICS_SERIES: Operation = Operation {
-    index: 120usize,
+    index: 123usize,
     id: "analytics_series",
     resource: "analytics",
     method: "GET",
@@ -4649,7 +4718,7 @@ pub static ANALYTICS_SERIES: Operation = Operation {
 
 /// `GET /v1/analytics/consumers`: The busiest callers
 pub static ANALYTICS_CONSUMERS: Operation = Operation {
-    index: 121usize,
+    index: 124usize,
     id: "analytics_consumers",
     resource: "analytics",
     method: "GET",
@@ -4793,6 +4862,9 @@ pub static OPERATIONS: &[&Operation] = &[
     &EVENTS_STREAM,
     &EVENTS_PRUNE,
     &EVENTS_GET,
+    &REALTIME_TICKET,
+    &REALTIME_BROADCAST,
+    &REALTIME_BROADCAST_ALL,
     &SERVICES_CREATE,
     &SERVICES_LIST,
     &SERVICES_GET,

@@ -1717,6 +1717,59 @@ where
         );
     routes
         .add(
+            &operations::REALTIME_TICKET,
+            {
+                let api = Arc::clone(&api);
+                move |context, _input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let outcome = api
+                            .realtime_ticket(context)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::REALTIME_TICKET)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::REALTIME_BROADCAST,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .realtime_broadcast(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::REALTIME_BROADCAST)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
+            &operations::REALTIME_BROADCAST_ALL,
+            {
+                let api = Arc::clone(&api);
+                move |context, mut input| {
+                    let api = Arc::clone(&api);
+                    Box::pin(async move {
+                        let body = input.body()?;
+                        let outcome = api
+                            .realtime_broadcast_all(context, body)
+                            .await
+                            .map_err(Failure::Handler)?;
+                        Ok(outcome.answer(&operations::REALTIME_BROADCAST_ALL)?)
+                    })
+                }
+            },
+        );
+    routes
+        .add(
             &operations::SERVICES_CREATE,
             {
                 let api = Arc::clone(&api);

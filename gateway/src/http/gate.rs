@@ -26,6 +26,7 @@ use crate::generated::operation::Scheme;
 use crate::generated::{
     Answer, Call, Content, Failure, Gate, Input, OPERATIONS, Operation, Rejection, Unrouted,
 };
+use crate::realtime::upgrade;
 use crate::store::Recorded;
 
 /// Set on an answer that was given before.
@@ -39,6 +40,8 @@ pub(super) struct Pipeline {
     common: Common,
     /// The operations' ids, by `Operation::index`.
     endpoints: Vec<Arc<str>>,
+    /// What logs and analytics call upgrades to WebSockets.
+    sockets: Arc<str>,
 }
 
 /// What is known of a request when it arrives. The service puts it into the request's extensions.
@@ -98,6 +101,7 @@ impl Pipeline {
             hashes: Hashes::new(&gateway.secrets),
             common: Common::new(),
             endpoints: OPERATIONS.iter().map(|operation| Arc::from(operation.id)).collect(),
+            sockets: Arc::from("realtime_connect"),
             gateway,
         }
     }
@@ -178,6 +182,31 @@ impl Pipeline {
             return Err(Error::permission_denied(permission).into());
         }
         Ok(caller)
+    }
+
+    /// An upgrade to a WebSocket: counted and refused as an operation is, answered by whoever has the sockets.
+    pub(super) async fn socket(&self, request: Request) -> Response {
+        let (mut parts, _) = request.into_parts();
+        let arrival = arrival(&mut parts);
+        if let Some(visit) = &arrival.visit {
+            visit.asks_for(&self.sockets);
+        }
+        match self.open(&mut parts, &arrival).await {
+            Ok(response) => self.finish(response, &arrival, &Trail::default()),
+            Err(fault) => self.fault(fault, &parts, &arrival, &Trail::default()),
+        }
+    }
+
+    async fn open(&self, parts: &mut Parts, arrival: &Arrival) -> Result<Response, Fault> {
+        let caller = upgrade::caller(&self.gateway, &parts.headers, arrival.peer).await;
+        if let Some(visit) = &arrival.visit {
+            let counted = match &caller {
+                Ok(Caller::Known(identity)) => Some(counted(identity)),
+                Ok(Caller::Anonymous { .. }) | Err(_) => None,
+            };
+            visit.count(counted, 1).await?;
+        }
+        Ok(upgrade::upgrade(&self.gateway, parts, &caller?, arrival.peer).await?)
     }
 
     /// Notes for the audit trail that a call was denied.

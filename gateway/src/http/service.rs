@@ -12,6 +12,7 @@ use waypost_proxy::Visit;
 use super::gate::{Arrival, Pipeline};
 use crate::Gateway;
 use crate::generated::{self, SchemaError};
+use crate::realtime::upgrade;
 
 /// Answers requests. Cheap to clone.
 #[derive(Clone)]
@@ -52,6 +53,9 @@ impl Service {
     async fn walk(&self, mut request: Request<Body>, arrival: Arrival) -> Response {
         let _in_flight = self.gateway().metrics.request_started();
         request.extensions_mut().insert(arrival);
+        if request.uri().path() == upgrade::PATH && request.method() == http::Method::GET {
+            return self.pipeline.socket(request).await;
+        }
         self.router.clone().call(request).await.unwrap_or_else(|never| match never {})
     }
 }

@@ -41,6 +41,7 @@ mod oauth_refusals;
 mod oauth_rfc9700;
 mod oauth_sdk;
 mod oauth_sign_in;
+mod realtime;
 mod sdk_sign_in;
 mod support;
 mod system;

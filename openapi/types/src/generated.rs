@@ -5236,6 +5236,949 @@ impl JsonWebKey {
 /// Identifies an event. Later events of a tenant have greater ones.
 pub type EventId = String;
 
+/// Opens one WebSocket, once and soon.
+#[derive(Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RealtimeTicket {
+    /// The ticket, for the query parameter `ticket` or an `authenticate` message.
+    pub ticket: String,
+    /// Until when it can be used.
+    pub expires_at: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RealtimeTicket {
+    /// With what is required; the rest is absent.
+    pub fn new(ticket: impl Into<String>, expires_at: impl Into<String>) -> Self {
+        Self {
+            ticket: ticket.into(),
+            expires_at: expires_at.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+impl std::fmt::Debug for RealtimeTicket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RealtimeTicket")
+            .field("ticket", &format_args!("[redacted]"))
+            .field("expires_at", &self.expires_at)
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// A message for WebSockets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct SendBroadcast {
+    /// What it is about, for receivers to tell one kind from another.
+    pub topic: String,
+    /// What an event of the tenant's own tells, as any JSON object of up to 256 KiB.
+    pub data: EventData,
+}
+
+impl SendBroadcast {
+    /// With what is required; the rest is absent.
+    pub fn new(topic: impl Into<String>, data: EventData) -> Self {
+        Self { topic: topic.into(), data }
+    }
+}
+
+/// A broadcast that was sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Broadcast {
+    /// Identifies a broadcast.
+    pub id: BroadcastId,
+    /// Whom a broadcast is for.
+    pub scope: BroadcastScope,
+    /// What it is about.
+    pub topic: String,
+    /// When it was sent.
+    pub time: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Broadcast {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        id: impl Into<BroadcastId>,
+        scope: BroadcastScope,
+        topic: impl Into<String>,
+        time: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            scope,
+            topic: topic.into(),
+            time: time.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// Identifies a broadcast.
+pub type BroadcastId = String;
+
+/// Whom a broadcast is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum BroadcastScope {
+    /// Every WebSocket of one tenant.
+    Tenant,
+    /// Every WebSocket of every tenant.
+    Server,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl BroadcastScope {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[Self::Tenant, Self::Server];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Tenant => "tenant",
+            Self::Server => "server",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "tenant" => Some(Self::Tenant),
+            "server" => Some(Self::Server),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for BroadcastScope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for BroadcastScope {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for BroadcastScope {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for BroadcastScope {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for BroadcastScope {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for BroadcastScope {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// What a client says over a WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RealtimeClientMessageType {
+    /// Says who calls; first of all.
+    Authenticate,
+    /// Asks for events.
+    Subscribe,
+    /// Asks for no more of them.
+    Unsubscribe,
+    /// Asks for a `pong`.
+    Ping,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl RealtimeClientMessageType {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[
+        Self::Authenticate,
+        Self::Subscribe,
+        Self::Unsubscribe,
+        Self::Ping,
+    ];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Authenticate => "authenticate",
+            Self::Subscribe => "subscribe",
+            Self::Unsubscribe => "unsubscribe",
+            Self::Ping => "ping",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "authenticate" => Some(Self::Authenticate),
+            "subscribe" => Some(Self::Subscribe),
+            "unsubscribe" => Some(Self::Unsubscribe),
+            "ping" => Some(Self::Ping),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for RealtimeClientMessageType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for RealtimeClientMessageType {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for RealtimeClientMessageType {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for RealtimeClientMessageType {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for RealtimeClientMessageType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for RealtimeClientMessageType {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// What a client says over a WebSocket, told apart by `type`. Fields that are not listed are refused.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RealtimeClientMessage {
+    /// `type: authenticate`.
+    Authenticate(RealtimeAuthenticate),
+    /// `type: subscribe`.
+    Subscribe(RealtimeSubscribe),
+    /// `type: unsubscribe`.
+    Unsubscribe(RealtimeUnsubscribe),
+    /// `type: ping`.
+    Ping(RealtimePing),
+    /// A `type` that this version does not know, with everything beside it; it survives a round trip.
+    Unknown(serde_json::Value),
+}
+
+impl RealtimeClientMessage {
+    /// The value of `type`; none if an unknown value has no such string.
+    pub fn tag(&self) -> Option<&str> {
+        match self {
+            Self::Authenticate(_) => Some("authenticate"),
+            Self::Subscribe(_) => Some("subscribe"),
+            Self::Unsubscribe(_) => Some("unsubscribe"),
+            Self::Ping(_) => Some("ping"),
+            Self::Unknown(value) => value.get("type").and_then(serde_json::Value::as_str),
+        }
+    }
+}
+
+impl From<RealtimeAuthenticate> for RealtimeClientMessage {
+    fn from(value: RealtimeAuthenticate) -> Self {
+        Self::Authenticate(value)
+    }
+}
+
+impl From<RealtimeSubscribe> for RealtimeClientMessage {
+    fn from(value: RealtimeSubscribe) -> Self {
+        Self::Subscribe(value)
+    }
+}
+
+impl From<RealtimeUnsubscribe> for RealtimeClientMessage {
+    fn from(value: RealtimeUnsubscribe) -> Self {
+        Self::Unsubscribe(value)
+    }
+}
+
+impl From<RealtimePing> for RealtimeClientMessage {
+    fn from(value: RealtimePing) -> Self {
+        Self::Ping(value)
+    }
+}
+
+impl Serialize for RealtimeClientMessage {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(tag = "type")]
+        enum Tagged<'a> {
+            #[serde(rename = "authenticate")]
+            Authenticate(&'a RealtimeAuthenticate),
+            #[serde(rename = "subscribe")]
+            Subscribe(&'a RealtimeSubscribe),
+            #[serde(rename = "unsubscribe")]
+            Unsubscribe(&'a RealtimeUnsubscribe),
+            #[serde(rename = "ping")]
+            Ping(&'a RealtimePing),
+        }
+        match self {
+            Self::Authenticate(value) => {
+                Tagged::Authenticate(value).serialize(serializer)
+            }
+            Self::Subscribe(value) => Tagged::Subscribe(value).serialize(serializer),
+            Self::Unsubscribe(value) => Tagged::Unsubscribe(value).serialize(serializer),
+            Self::Ping(value) => Tagged::Ping(value).serialize(serializer),
+            Self::Unknown(value) => value.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for RealtimeClientMessage {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        let mut value = serde_json::Value::deserialize(deserializer)?;
+        let tag = value
+            .get("type")
+            .and_then(serde_json::Value::as_str)
+            .map(str::to_owned);
+        let known = matches!(
+            tag.as_deref(), Some("authenticate") | Some("subscribe") |
+            Some("unsubscribe") | Some("ping")
+        );
+        if known && let Some(object) = value.as_object_mut() {
+            object.remove("type");
+        }
+        match tag.as_deref() {
+            Some("authenticate") => {
+                serde_json::from_value(value)
+                    .map(Self::Authenticate)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("subscribe") => {
+                serde_json::from_value(value)
+                    .map(Self::Subscribe)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("unsubscribe") => {
+                serde_json::from_value(value)
+                    .map(Self::Unsubscribe)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("ping") => {
+                serde_json::from_value(value)
+                    .map(Self::Ping)
+                    .map_err(serde::de::Error::custom)
+            }
+            _ => Ok(Self::Unknown(value)),
+        }
+    }
+}
+
+/// Says who calls, where the handshake did not. Exactly one of the three is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RealtimeAuthenticate {
+    /// An access token or a service token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// An API key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<String>,
+    /// A ticket of `realtime_ticket`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RealtimeAuthenticate {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            token: Default::default(),
+            api_key: Default::default(),
+            ticket: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `token`.
+    #[must_use]
+    pub fn with_token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+    /// Sets `api_key`.
+    #[must_use]
+    pub fn with_api_key(mut self, api_key: impl Into<String>) -> Self {
+        self.api_key = Some(api_key.into());
+        self
+    }
+    /// Sets `ticket`.
+    #[must_use]
+    pub fn with_ticket(mut self, ticket: impl Into<String>) -> Self {
+        self.ticket = Some(ticket.into());
+        self
+    }
+}
+
+/// Asks for events. The answer is `subscribed`, behind what was missed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RealtimeSubscribe {
+    /// The subscription, in the words of the client. A socket has 32 at most.
+    pub id: String,
+    /// Only events of these types, or of every type below one; of all types where it is left out or empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub types: Option<Vec<EventTypePattern>>,
+    /// Only events about this, such as a wallet's identifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The event behind which to begin; with what comes next where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<EventId>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RealtimeSubscribe {
+    /// With what is required; the rest is absent.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            types: Default::default(),
+            subject: Default::default(),
+            after: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `types`.
+    #[must_use]
+    pub fn with_types(mut self, types: impl Into<Vec<EventTypePattern>>) -> Self {
+        self.types = Some(types.into());
+        self
+    }
+    /// Sets `subject`.
+    #[must_use]
+    pub fn with_subject(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+    /// Sets `after`.
+    #[must_use]
+    pub fn with_after(mut self, after: impl Into<EventId>) -> Self {
+        self.after = Some(after.into());
+        self
+    }
+}
+
+/// Asks for no more events of a subscription. The answer is `unsubscribed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RealtimeUnsubscribe {
+    /// The subscription.
+    pub id: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RealtimeUnsubscribe {
+    /// With what is required; the rest is absent.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// Asks for a `pong`, from where pings of the protocol cannot be sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RealtimePing {
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RealtimePing {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// What the gateway says over a WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RealtimeServerMessageType {
+    /// The caller is known.
+    Ready,
+    /// A subscription has begun.
+    Subscribed,
+    /// A subscription has ended.
+    Unsubscribed,
+    /// Something happened.
+    Event,
+    /// Somebody sent a message to all.
+    Broadcast,
+    /// The answer to `ping`.
+    Pong,
+    /// A message was refused.
+    Error,
+    /// A value that this version does not know; it survives a round trip.
+    Unknown(String),
+}
+
+impl RealtimeServerMessageType {
+    /// Every value that this version knows.
+    pub const ALL: &'static [Self] = &[
+        Self::Ready,
+        Self::Subscribed,
+        Self::Unsubscribed,
+        Self::Event,
+        Self::Broadcast,
+        Self::Pong,
+        Self::Error,
+    ];
+    /// As on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Ready => "ready",
+            Self::Subscribed => "subscribed",
+            Self::Unsubscribed => "unsubscribed",
+            Self::Event => "event",
+            Self::Broadcast => "broadcast",
+            Self::Pong => "pong",
+            Self::Error => "error",
+            Self::Unknown(value) => value,
+        }
+    }
+    fn known(value: &str) -> Option<Self> {
+        match value {
+            "ready" => Some(Self::Ready),
+            "subscribed" => Some(Self::Subscribed),
+            "unsubscribed" => Some(Self::Unsubscribed),
+            "event" => Some(Self::Event),
+            "broadcast" => Some(Self::Broadcast),
+            "pong" => Some(Self::Pong),
+            "error" => Some(Self::Error),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for RealtimeServerMessageType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for RealtimeServerMessageType {
+    fn from(value: &str) -> Self {
+        Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
+    }
+}
+
+impl From<String> for RealtimeServerMessageType {
+    fn from(value: String) -> Self {
+        Self::known(&value).unwrap_or(Self::Unknown(value))
+    }
+}
+
+impl std::str::FromStr for RealtimeServerMessageType {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value))
+    }
+}
+
+impl Serialize for RealtimeServerMessageType {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for RealtimeServerMessageType {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// What the gateway says over a WebSocket, told apart by `type`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RealtimeServerMessage {
+    /// `type: ready`.
+    Ready(RealtimeReady),
+    /// `type: subscribed`.
+    Subscribed(RealtimeSubscribed),
+    /// `type: unsubscribed`.
+    Unsubscribed(RealtimeUnsubscribed),
+    /// `type: event`.
+    Event(RealtimeEvent),
+    /// `type: broadcast`.
+    Broadcast(RealtimeBroadcast),
+    /// `type: pong`.
+    Pong(RealtimePong),
+    /// `type: error`.
+    Error(RealtimeError),
+    /// A `type` that this version does not know, with everything beside it; it survives a round trip.
+    Unknown(serde_json::Value),
+}
+
+impl RealtimeServerMessage {
+    /// The value of `type`; none if an unknown value has no such string.
+    pub fn tag(&self) -> Option<&str> {
+        match self {
+            Self::Ready(_) => Some("ready"),
+            Self::Subscribed(_) => Some("subscribed"),
+            Self::Unsubscribed(_) => Some("unsubscribed"),
+            Self::Event(_) => Some("event"),
+            Self::Broadcast(_) => Some("broadcast"),
+            Self::Pong(_) => Some("pong"),
+            Self::Error(_) => Some("error"),
+            Self::Unknown(value) => value.get("type").and_then(serde_json::Value::as_str),
+        }
+    }
+}
+
+impl From<RealtimeReady> for RealtimeServerMessage {
+    fn from(value: RealtimeReady) -> Self {
+        Self::Ready(value)
+    }
+}
+
+impl From<RealtimeSubscribed> for RealtimeServerMessage {
+    fn from(value: RealtimeSubscribed) -> Self {
+        Self::Subscribed(value)
+    }
+}
+
+impl From<RealtimeUnsubscribed> for RealtimeServerMessage {
+    fn from(value: RealtimeUnsubscribed) -> Self {
+        Self::Unsubscribed(value)
+    }
+}
+
+impl From<RealtimeEvent> for RealtimeServerMessage {
+    fn from(value: RealtimeEvent) -> Self {
+        Self::Event(value)
+    }
+}
+
+impl From<RealtimeBroadcast> for RealtimeServerMessage {
+    fn from(value: RealtimeBroadcast) -> Self {
+        Self::Broadcast(value)
+    }
+}
+
+impl From<RealtimePong> for RealtimeServerMessage {
+    fn from(value: RealtimePong) -> Self {
+        Self::Pong(value)
+    }
+}
+
+impl From<RealtimeError> for RealtimeServerMessage {
+    fn from(value: RealtimeError) -> Self {
+        Self::Error(value)
+    }
+}
+
+impl Serialize for RealtimeServerMessage {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(tag = "type")]
+        enum Tagged<'a> {
+            #[serde(rename = "ready")]
+            Ready(&'a RealtimeReady),
+            #[serde(rename = "subscribed")]
+            Subscribed(&'a RealtimeSubscribed),
+            #[serde(rename = "unsubscribed")]
+            Unsubscribed(&'a RealtimeUnsubscribed),
+            #[serde(rename = "event")]
+            Event(&'a RealtimeEvent),
+            #[serde(rename = "broadcast")]
+            Broadcast(&'a RealtimeBroadcast),
+            #[serde(rename = "pong")]
+            Pong(&'a RealtimePong),
+            #[serde(rename = "error")]
+            Error(&'a RealtimeError),
+        }
+        match self {
+            Self::Ready(value) => Tagged::Ready(value).serialize(serializer),
+            Self::Subscribed(value) => Tagged::Subscribed(value).serialize(serializer),
+            Self::Unsubscribed(value) => {
+                Tagged::Unsubscribed(value).serialize(serializer)
+            }
+            Self::Event(value) => Tagged::Event(value).serialize(serializer),
+            Self::Broadcast(value) => Tagged::Broadcast(value).serialize(serializer),
+            Self::Pong(value) => Tagged::Pong(value).serialize(serializer),
+            Self::Error(value) => Tagged::Error(value).serialize(serializer),
+            Self::Unknown(value) => value.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for RealtimeServerMessage {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        let mut value = serde_json::Value::deserialize(deserializer)?;
+        let tag = value
+            .get("type")
+            .and_then(serde_json::Value::as_str)
+            .map(str::to_owned);
+        let known = matches!(
+            tag.as_deref(), Some("ready") | Some("subscribed") | Some("unsubscribed") |
+            Some("event") | Some("broadcast") | Some("pong") | Some("error")
+        );
+        if known && let Some(object) = value.as_object_mut() {
+            object.remove("type");
+        }
+        match tag.as_deref() {
+            Some("ready") => {
+                serde_json::from_value(value)
+                    .map(Self::Ready)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("subscribed") => {
+                serde_json::from_value(value)
+                    .map(Self::Subscribed)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("unsubscribed") => {
+                serde_json::from_value(value)
+                    .map(Self::Unsubscribed)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("event") => {
+                serde_json::from_value(value)
+                    .map(Self::Event)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("broadcast") => {
+                serde_json::from_value(value)
+                    .map(Self::Broadcast)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("pong") => {
+                serde_json::from_value(value)
+                    .map(Self::Pong)
+                    .map_err(serde::de::Error::custom)
+            }
+            Some("error") => {
+                serde_json::from_value(value)
+                    .map(Self::Error)
+                    .map_err(serde::de::Error::custom)
+            }
+            _ => Ok(Self::Unknown(value)),
+        }
+    }
+}
+
+/// The caller is known. What is sent before it is of nobody.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RealtimeReady {
+    /// Identifies a tenant - `ten_` and a UUIDv7 in 32 hexadecimal digits.
+    pub tenant_id: TenantId,
+    /// Identifies a user - `usr_` and a UUIDv7 in 32 hexadecimal digits.
+    pub user_id: UserId,
+    /// How often the gateway pings, in seconds. A client that hears nothing for two of them connects again.
+    pub heartbeat_seconds: i64,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RealtimeReady {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        tenant_id: impl Into<TenantId>,
+        user_id: impl Into<UserId>,
+        heartbeat_seconds: i64,
+    ) -> Self {
+        Self {
+            tenant_id: tenant_id.into(),
+            user_id: user_id.into(),
+            heartbeat_seconds,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A subscription has begun: all that it missed was sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RealtimeSubscribed {
+    /// The subscription.
+    pub id: String,
+    /// Behind which event it goes on; null where the tenant has none.
+    pub cursor: Option<EventId>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RealtimeSubscribed {
+    /// With what is required; the rest is absent.
+    pub fn new(id: impl Into<String>, cursor: Option<EventId>) -> Self {
+        Self {
+            id: id.into(),
+            cursor,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A subscription has ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RealtimeUnsubscribed {
+    /// The subscription.
+    pub id: String,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RealtimeUnsubscribed {
+    /// With what is required; the rest is absent.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// Something happened that one of the subscriptions asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RealtimeEvent {
+    /// Something that happened, in the JSON format of CloudEvents 1.0, told apart by `type`. One of the tenant's own types is a `CustomEvent`.
+    pub event: Event,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RealtimeEvent {
+    /// With what is required; the rest is absent.
+    pub fn new(event: Event) -> Self {
+        Self {
+            event,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// Somebody sent a message to every WebSocket of the tenant, or of the server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RealtimeBroadcast {
+    /// Identifies a broadcast.
+    pub id: BroadcastId,
+    /// Whom a broadcast is for.
+    pub scope: BroadcastScope,
+    /// What it is about.
+    pub topic: String,
+    /// When it was sent.
+    pub time: String,
+    /// What an event of the tenant's own tells, as any JSON object of up to 256 KiB.
+    pub data: EventData,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RealtimeBroadcast {
+    /// With what is required; the rest is absent.
+    pub fn new(
+        id: impl Into<BroadcastId>,
+        scope: BroadcastScope,
+        topic: impl Into<String>,
+        time: impl Into<String>,
+        data: EventData,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            scope,
+            topic: topic.into(),
+            time: time.into(),
+            data,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// The answer to `ping`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RealtimePong {
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RealtimePong {
+    /// With nothing set.
+    pub fn new() -> Self {
+        Self {
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+/// A message was refused; the socket stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct RealtimeError {
+    /// What went wrong, for programs; one of `invalid_message`, `invalid_id`, `duplicate_id`, `invalid_filter`, `invalid_cursor`, `too_many_subscriptions`, `unknown_subscription`, `already_authenticated`.
+    pub code: String,
+    /// What went wrong, for people.
+    pub detail: String,
+    /// The subscription that the message was about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Fields that this version does not know; they survive a round trip.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RealtimeError {
+    /// With what is required; the rest is absent.
+    pub fn new(code: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            detail: detail.into(),
+            id: Default::default(),
+            extra: serde_json::Map::new(),
+        }
+    }
+    /// Sets `id`.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+}
+
 /// A type of events, all types below one (`wallet.*`), or all (`*`).
 pub type EventTypePattern = String;
 

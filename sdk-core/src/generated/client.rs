@@ -4855,6 +4855,157 @@ Arguments:
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
+    /**Get a ticket for a WebSocket
+
+Makes a ticket that opens one WebSocket (`/v1/ws?ticket=...`) within 30 seconds, for pages of browsers, which cannot send credentials with a handshake. It is
+used up by the first socket. The socket may see what the credential that asked for the ticket may see, and ends when that is revoked or expires.
+
+Sends a `POST` request to `/v1/ws/tickets`
+
+*/
+    pub async fn realtime_ticket<'a>(
+        &'a self,
+    ) -> Result<
+        ResponseValue<::waypost_types::RealtimeTicket>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/ws/tickets", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "realtime_ticket",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Broadcast to the tenant's WebSockets
+
+Sends a message to every WebSocket of the caller's tenant, at every gateway, whatever it subscribed to. A broadcast is for those who are there: it is no event, is not
+resumed, and comes once. Refused with 422 `validation_failed` for `data` of more than 64 KiB.
+
+Sends a `POST` request to `/v1/ws/broadcasts`
+
+*/
+    pub async fn realtime_broadcast<'a>(
+        &'a self,
+        body: &'a ::waypost_types::SendBroadcast,
+    ) -> Result<
+        ResponseValue<::waypost_types::Broadcast>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/ws/broadcasts", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "realtime_broadcast",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
+    /**Broadcast to every WebSocket
+
+Sends a message to every WebSocket of every tenant, at every gateway, such as a notice of maintenance. It is for those who run the gateway. Otherwise it is as
+`realtime_broadcast`. Refused with 422 `validation_failed` for `data` of more than 64 KiB.
+
+Sends a `POST` request to `/v1/ws/server_broadcasts`
+
+*/
+    pub async fn realtime_broadcast_all<'a>(
+        &'a self,
+        body: &'a ::waypost_types::SendBroadcast,
+    ) -> Result<
+        ResponseValue<::waypost_types::Broadcast>,
+        Error<::waypost_types::Problem>,
+    > {
+        let url = format!("{}/v1/ws/server_broadcasts", self.baseurl,);
+        let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+        header_map
+            .append(
+                ::reqwest::header::HeaderName::from_static("api-version"),
+                ::reqwest::header::HeaderValue::from_static(Self::api_version()),
+            );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .headers(header_map)
+            .build()?;
+        let info = OperationInfo {
+            operation_id: "realtime_broadcast_all",
+        };
+        self.pre(&mut request, &info).await?;
+        let result = self.exec(request, &info).await;
+        self.post(&result, &info).await?;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            400u16..=499u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            500u16..=599u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            _ => Err(Error::UnexpectedResponse(response)),
+        }
+    }
     /**List services
 
 Lists all services, those of the file and those that were made here, by name, each with the health and the connections of its targets as this node

@@ -1431,6 +1431,51 @@ pub static RATE_LIMITS_USAGE: Operation = Operation {
     status: 200,
 };
 
+/// `POST /v1/ws/broadcasts`: Broadcast to the tenant's WebSockets
+pub static REALTIME_BROADCAST: Operation = Operation {
+    id: "realtime_broadcast",
+    method: "POST",
+    path: "/v1/ws/broadcasts",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 201,
+};
+
+/// `POST /v1/ws/server_broadcasts`: Broadcast to every WebSocket
+pub static REALTIME_BROADCAST_ALL: Operation = Operation {
+    id: "realtime_broadcast_all",
+    method: "POST",
+    path: "/v1/ws/server_broadcasts",
+    parameters: &[],
+    body: Body::Json,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 201,
+};
+
+/// `POST /v1/ws/tickets`: Get a ticket for a WebSocket
+pub static REALTIME_TICKET: Operation = Operation {
+    id: "realtime_ticket",
+    method: "POST",
+    path: "/v1/ws/tickets",
+    parameters: &[],
+    body: Body::None,
+    idempotency_key: true,
+    retry: Retry::Idempotent,
+    security: &[&[Scheme::Bearer], &[Scheme::Header("X-API-Key")]],
+    paginate: None,
+    result: ResultKind::Json,
+    status: 201,
+};
+
 /// `GET /v1/roles/{role_name}`: Get a role
 pub static ROLES_GET: Operation = Operation {
     id: "roles_get",
@@ -2631,6 +2676,9 @@ pub static OPERATIONS: &[&Operation] = &[
     &RATE_LIMITS_PUT_TIER,
     &RATE_LIMITS_TIERS,
     &RATE_LIMITS_USAGE,
+    &REALTIME_BROADCAST,
+    &REALTIME_BROADCAST_ALL,
+    &REALTIME_TICKET,
     &ROLES_GET,
     &ROLES_LIST,
     &ROLES_PUT,

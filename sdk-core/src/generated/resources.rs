@@ -82,6 +82,10 @@ impl Client {
     pub fn events(&self) -> Events<'_> {
         Events { client: self }
     }
+    /// WebSockets - events and broadcasts pushed to whoever is connected.
+    pub fn realtime(&self) -> Realtime<'_> {
+        Realtime { client: self }
+    }
     /// What the data plane forwards requests to, each with its targets, how they are balanced and how they are.
     pub fn services(&self) -> Services<'_> {
         Services { client: self }
@@ -4027,6 +4031,139 @@ impl Events<'_> {
             self.client,
             &operations::EVENTS_GET,
             Arguments::new().path("event_id", event_id),
+        )
+    }
+}
+
+/// WebSockets - events and broadcasts pushed to whoever is connected.
+#[derive(Debug, Clone, Copy)]
+pub struct Realtime<'c> {
+    client: &'c Client,
+}
+
+impl Realtime<'_> {
+    /// Get a ticket for a WebSocket.
+    ///
+    /// Makes a ticket that opens one WebSocket (`/v1/ws?ticket=...`) within 30 seconds, for pages of browsers, which cannot send credentials with a handshake. It is
+    /// used up by the first socket. The socket may see what the credential that asked for the ticket may see, and ends when that is revoked or expires.
+    ///
+    /// `POST /v1/ws/tickets` · needs `events:read` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `events:read`. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::Client;
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let realtime_ticket = client.realtime().ticket().await?;
+    /// println!("{realtime_ticket:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn ticket(&self) -> Call<types::RealtimeTicket> {
+        Call::new(self.client, &operations::REALTIME_TICKET, Arguments::new())
+    }
+    /// Broadcast to the tenant's WebSockets.
+    ///
+    /// Sends a message to every WebSocket of the caller's tenant, at every gateway, whatever it subscribed to. A broadcast is for those who are there: it is no event, is not
+    /// resumed, and comes once. Refused with 422 `validation_failed` for `data` of more than 64 KiB.
+    ///
+    /// `POST /v1/ws/broadcasts` · needs `events:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `events:write`. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::SendBroadcast::new(
+    ///     "maintenance",
+    ///     std::collections::BTreeMap::from([
+    ///         ("begins_at".to_owned(), serde_json::json!("2026-11-22T22:00:00Z")),
+    ///     ]),
+    /// );
+    /// let broadcast = client.realtime().broadcast(&body).await?;
+    /// println!("{broadcast:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn broadcast(&self, body: &types::SendBroadcast) -> Call<types::Broadcast> {
+        Call::new(
+            self.client,
+            &operations::REALTIME_BROADCAST,
+            Arguments::new().json(body),
+        )
+    }
+    /// Broadcast to every WebSocket.
+    ///
+    /// Sends a message to every WebSocket of every tenant, at every gateway, such as a notice of maintenance. It is for those who run the gateway. Otherwise it is as
+    /// `realtime_broadcast`. Refused with 422 `validation_failed` for `data` of more than 64 KiB.
+    ///
+    /// `POST /v1/ws/server_broadcasts` · needs `realtime:write` · since 0.1.0
+    ///
+    /// # Errors
+    ///
+    /// | status | `code` | when |
+    /// | --- | --- | --- |
+    /// | 401 | `unauthenticated` | No credentials, or credentials that are expired, revoked or unknown. |
+    /// | 403 | `permission_denied` | The caller does not hold `realtime:write`. |
+    /// | 409 | `idempotency_in_flight` | A request with the same key is still being worked on. |
+    /// | 422 | `idempotency_key_reused` | The key was used before with another body. |
+    /// | 422 | `validation_failed` | A field or parameter is wrong; `errors` names each of them. |
+    /// | 429 | `rate_limited` | The caller's or the address's limit is spent; `Retry-After` says how long to wait. |
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # use waypost::{Client, types};
+    /// #
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), waypost::Error> {
+    /// #     let client = Client::from_env()?;
+    /// #
+    /// let body = types::SendBroadcast::new(
+    ///     "maintenance",
+    ///     std::collections::BTreeMap::from([
+    ///         ("begins_at".to_owned(), serde_json::json!("2026-11-22T22:00:00Z")),
+    ///     ]),
+    /// );
+    /// let broadcast = client.realtime().broadcast_all(&body).await?;
+    /// println!("{broadcast:#?}");
+    /// #     Ok(())
+    /// # }
+    /// ```
+    pub fn broadcast_all(&self, body: &types::SendBroadcast) -> Call<types::Broadcast> {
+        Call::new(
+            self.client,
+            &operations::REALTIME_BROADCAST_ALL,
+            Arguments::new().json(body),
         )
     }
 }

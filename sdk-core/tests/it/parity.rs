@@ -273,6 +273,11 @@ async fn typed(id: &str, c: &Client, p: &ProgenitorClient, e: &Examples, options
             )
         ),
         "events_prune" => both!(c.events().prune(&e.body()), p.events_prune(&e.body())),
+        "realtime_ticket" => both!(c.realtime().ticket(), p.realtime_ticket()),
+        "realtime_broadcast" => both!(c.realtime().broadcast(&e.body()), p.realtime_broadcast(&e.body())),
+        "realtime_broadcast_all" => {
+            both!(c.realtime().broadcast_all(&e.body()), p.realtime_broadcast_all(&e.body()))
+        }
         "events_get" => both!(c.events().get(e.id()), p.events_get(e.id())),
         "services_create" => both!(c.services().create(&e.body()), p.services_create(&e.body())),
         "services_list" => {

@@ -25,6 +25,7 @@ import { Payments } from "./resources/payments.js";
 import { Medcards } from "./resources/medcards.js";
 import { Claims } from "./resources/claims.js";
 import { Events } from "./resources/events.js";
+import { Realtime } from "./resources/realtime.js";
 import { Services } from "./resources/services.js";
 import { Routes } from "./resources/routes.js";
 import { Breakers } from "./resources/breakers.js";
@@ -54,6 +55,7 @@ export abstract class Resources {
   #medcards: Medcards | undefined;
   #claims: Claims | undefined;
   #events: Events | undefined;
+  #realtime: Realtime | undefined;
   #services: Services | undefined;
   #routes: Routes | undefined;
   #breakers: Breakers | undefined;
@@ -161,6 +163,11 @@ export abstract class Resources {
    */
   get events(): Events {
     return (this.#events ??= new Events(this.#caller));
+  }
+
+  /** WebSockets - events and broadcasts pushed to whoever is connected. */
+  get realtime(): Realtime {
+    return (this.#realtime ??= new Realtime(this.#caller));
   }
 
   /** What the data plane forwards requests to, each with its targets, how they are balanced and how they are. */

@@ -25,6 +25,7 @@ export * from "./resources/payments.js";
 export * from "./resources/medcards.js";
 export * from "./resources/claims.js";
 export * from "./resources/events.js";
+export * from "./resources/realtime.js";
 export * from "./resources/services.js";
 export * from "./resources/routes.js";
 export * from "./resources/breakers.js";

@@ -3147,6 +3147,418 @@ export interface JsonWebKey {
 export type EventId = string;
 
 /**
+ * Opens one WebSocket, once and soon.
+ *
+ * Properties that this version does not know are kept; `Open<RealtimeTicket>` has them in its type.
+ */
+export interface RealtimeTicket {
+  /**
+   * The ticket, for the query parameter `ticket` or an `authenticate` message.
+   *
+   * 40 to 100 characters.
+   *
+   * A secret: do not log it.
+   */
+  ticket: string;
+  /**
+   * Until when it can be used.
+   *
+   * RFC 3339 date and time.
+   */
+  expires_at: string;
+}
+
+/** A message for WebSockets. */
+export interface SendBroadcast {
+  /**
+   * What it is about, for receivers to tell one kind from another.
+   *
+   * 1 to 100 characters.
+   */
+  topic: string;
+  /** What an event of the tenant's own tells, as any JSON object of up to 256 KiB. */
+  data: EventData;
+}
+
+/**
+ * A broadcast that was sent.
+ *
+ * Properties that this version does not know are kept; `Open<Broadcast>` has them in its type.
+ */
+export interface Broadcast {
+  /**
+   * Identifies a broadcast.
+   *
+   * 36 characters. Pattern `^brc_[0-9a-f]{32}$`.
+   *
+   * @example "brc_01a20281198070b4a0c3d5e7f9b1c2d4"
+   */
+  id: BroadcastId;
+  /** Whom a broadcast is for. */
+  scope: BroadcastScope;
+  /**
+   * What it is about.
+   *
+   * 1 to 100 characters.
+   */
+  topic: string;
+  /**
+   * When it was sent.
+   *
+   * RFC 3339 date and time.
+   */
+  time: string;
+}
+
+/**
+ * Identifies a broadcast.
+ *
+ * 36 characters. Pattern `^brc_[0-9a-f]{32}$`.
+ *
+ * @example "brc_01a20281198070b4a0c3d5e7f9b1c2d4"
+ */
+export type BroadcastId = string;
+
+/**
+ * Whom a broadcast is for.
+ *
+ * - `tenant`: Every WebSocket of one tenant.
+ * - `server`: Every WebSocket of every tenant.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type BroadcastScope = "tenant" | "server" | (string & {});
+
+/** The values of {@link BroadcastScope} that this version knows. */
+export const BroadcastScope = {
+  /** Every WebSocket of one tenant. */
+  Tenant: "tenant",
+  /** Every WebSocket of every tenant. */
+  Server: "server",
+} as const;
+
+/**
+ * What a client says over a WebSocket.
+ *
+ * - `authenticate`: Says who calls; first of all.
+ * - `subscribe`: Asks for events.
+ * - `unsubscribe`: Asks for no more of them.
+ * - `ping`: Asks for a `pong`.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type RealtimeClientMessageType = "authenticate" | "subscribe" | "unsubscribe" | "ping" | (string & {});
+
+/** The values of {@link RealtimeClientMessageType} that this version knows. */
+export const RealtimeClientMessageType = {
+  /** Says who calls; first of all. */
+  Authenticate: "authenticate",
+  /** Asks for events. */
+  Subscribe: "subscribe",
+  /** Asks for no more of them. */
+  Unsubscribe: "unsubscribe",
+  /** Asks for a `pong`. */
+  Ping: "ping",
+} as const;
+
+/**
+ * What a client says over a WebSocket, told apart by `type`. Fields that are not listed are refused.
+ *
+ * Compare `type` with a tag to narrow it; what is left then is a variant that this version does not know.
+ *
+ * @example { type: "subscribe", id: "wallets", types: ["wallet.*"] }
+ */
+export type RealtimeClientMessage = RealtimeAuthenticate | RealtimeSubscribe | RealtimeUnsubscribe | RealtimePing | UnknownRealtimeClientMessage;
+
+/** A variant of {@link RealtimeClientMessage} that this version does not know, with all that it came with. */
+export interface UnknownRealtimeClientMessage {
+  /** Tells the variants apart. */
+  type: UnknownTag;
+  [property: string]: unknown;
+}
+
+/** Says who calls, where the handshake did not. Exactly one of the three is given. */
+export interface RealtimeAuthenticate {
+  /** Tells the variants apart. */
+  type: "authenticate";
+  /**
+   * An access token or a service token.
+   *
+   * 1 to 4096 characters.
+   */
+  token?: string;
+  /**
+   * An API key.
+   *
+   * 1 to 200 characters.
+   */
+  api_key?: string;
+  /**
+   * A ticket of `realtime.ticket`.
+   *
+   * 1 to 100 characters.
+   */
+  ticket?: string;
+}
+
+/** Asks for events. The answer is `subscribed`, behind what was missed. */
+export interface RealtimeSubscribe {
+  /** Tells the variants apart. */
+  type: "subscribe";
+  /**
+   * The subscription, in the words of the client. A socket has 32 at most.
+   *
+   * 1 to 64 characters.
+   */
+  id: string;
+  /**
+   * Only events of these types, or of every type below one; of all types where it is left out or empty.
+   *
+   * At most 20 items.
+   */
+  types?: EventTypePattern[];
+  /**
+   * Only events about this, such as a wallet's identifier.
+   *
+   * 1 to 200 characters.
+   */
+  subject?: string;
+  /**
+   * The event behind which to begin; with what comes next where it is left out.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  after?: EventId;
+}
+
+/** Asks for no more events of a subscription. The answer is `unsubscribed`. */
+export interface RealtimeUnsubscribe {
+  /** Tells the variants apart. */
+  type: "unsubscribe";
+  /**
+   * The subscription.
+   *
+   * 1 to 64 characters.
+   */
+  id: string;
+}
+
+/** Asks for a `pong`, from where pings of the protocol cannot be sent. */
+export interface RealtimePing {
+  /** Tells the variants apart. */
+  type: "ping";
+}
+
+/**
+ * What the gateway says over a WebSocket.
+ *
+ * - `ready`: The caller is known.
+ * - `subscribed`: A subscription has begun.
+ * - `unsubscribed`: A subscription has ended.
+ * - `event`: Something happened.
+ * - `broadcast`: Somebody sent a message to all.
+ * - `pong`: The answer to `ping`.
+ * - `error`: A message was refused.
+ *
+ * A later version may answer others: treat a value that you do not know as such.
+ */
+export type RealtimeServerMessageType = "ready" | "subscribed" | "unsubscribed" | "event" | "broadcast" | "pong" | "error" | (string & {});
+
+/** The values of {@link RealtimeServerMessageType} that this version knows. */
+export const RealtimeServerMessageType = {
+  /** The caller is known. */
+  Ready: "ready",
+  /** A subscription has begun. */
+  Subscribed: "subscribed",
+  /** A subscription has ended. */
+  Unsubscribed: "unsubscribed",
+  /** Something happened. */
+  Event: "event",
+  /** Somebody sent a message to all. */
+  Broadcast: "broadcast",
+  /** The answer to `ping`. */
+  Pong: "pong",
+  /** A message was refused. */
+  Error: "error",
+} as const;
+
+/**
+ * What the gateway says over a WebSocket, told apart by `type`.
+ *
+ * Compare `type` with a tag to narrow it; what is left then is a variant that this version does not know.
+ *
+ * @example { type: "subscribed", id: "wallets", cursor: "evt_01a2027bd680706e9d3b5f7a91c2e4d8" }
+ */
+export type RealtimeServerMessage = RealtimeReady | RealtimeSubscribed | RealtimeUnsubscribed | RealtimeEvent | RealtimeBroadcast | RealtimePong | RealtimeError | UnknownRealtimeServerMessage;
+
+/** A variant of {@link RealtimeServerMessage} that this version does not know, with all that it came with. */
+export interface UnknownRealtimeServerMessage {
+  /** Tells the variants apart. */
+  type: UnknownTag;
+  [property: string]: unknown;
+}
+
+/**
+ * The caller is known. What is sent before it is of nobody.
+ *
+ * Properties that this version does not know are kept; `Open<RealtimeReady>` has them in its type.
+ */
+export interface RealtimeReady {
+  /** Tells the variants apart. */
+  type: "ready";
+  /**
+   * Identifies a tenant - `ten_` and a UUIDv7 in 32 hexadecimal digits.
+   *
+   * 36 characters. Pattern `^ten_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "ten_01a19b529cc87e44b2baa90819aaef51"
+   */
+  tenant_id: TenantId;
+  /**
+   * Identifies a user - `usr_` and a UUIDv7 in 32 hexadecimal digits.
+   *
+   * 36 characters. Pattern `^usr_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$`.
+   *
+   * @example "usr_01a19b529cc877ee8c3ec0b4ee3b9fd7"
+   */
+  user_id: UserId;
+  /**
+   * How often the gateway pings, in seconds. A client that hears nothing for two of them connects again.
+   *
+   * Integer, 0 to 3600.
+   */
+  heartbeat_seconds: number;
+}
+
+/**
+ * A subscription has begun: all that it missed was sent.
+ *
+ * Properties that this version does not know are kept; `Open<RealtimeSubscribed>` has them in its type.
+ */
+export interface RealtimeSubscribed {
+  /** Tells the variants apart. */
+  type: "subscribed";
+  /**
+   * The subscription.
+   *
+   * 1 to 64 characters.
+   */
+  id: string;
+  /**
+   * Behind which event it goes on; null where the tenant has none.
+   *
+   * 36 characters. Pattern `^evt_[0-9a-f]{32}$`.
+   *
+   * @example "evt_01a2027bd680706e9d3b5f7a91c2e4d8"
+   */
+  cursor: EventId | null;
+}
+
+/**
+ * A subscription has ended.
+ *
+ * Properties that this version does not know are kept; `Open<RealtimeUnsubscribed>` has them in its type.
+ */
+export interface RealtimeUnsubscribed {
+  /** Tells the variants apart. */
+  type: "unsubscribed";
+  /**
+   * The subscription.
+   *
+   * 1 to 64 characters.
+   */
+  id: string;
+}
+
+/**
+ * Something happened that one of the subscriptions asked for.
+ *
+ * Properties that this version does not know are kept; `Open<RealtimeEvent>` has them in its type.
+ */
+export interface RealtimeEvent {
+  /** Tells the variants apart. */
+  type: "event";
+  /**
+   * Something that happened, in the JSON format of CloudEvents 1.0, told apart by `type`. One of the tenant's own types is a `CustomEvent`.
+   */
+  event: Event;
+}
+
+/**
+ * Somebody sent a message to every WebSocket of the tenant, or of the server.
+ *
+ * Properties that this version does not know are kept; `Open<RealtimeBroadcast>` has them in its type.
+ */
+export interface RealtimeBroadcast {
+  /** Tells the variants apart. */
+  type: "broadcast";
+  /**
+   * Identifies a broadcast.
+   *
+   * 36 characters. Pattern `^brc_[0-9a-f]{32}$`.
+   *
+   * @example "brc_01a20281198070b4a0c3d5e7f9b1c2d4"
+   */
+  id: BroadcastId;
+  /** Whom a broadcast is for. */
+  scope: BroadcastScope;
+  /**
+   * What it is about.
+   *
+   * 1 to 100 characters.
+   */
+  topic: string;
+  /**
+   * When it was sent.
+   *
+   * RFC 3339 date and time.
+   */
+  time: string;
+  /** What an event of the tenant's own tells, as any JSON object of up to 256 KiB. */
+  data: EventData;
+}
+
+/**
+ * The answer to `ping`.
+ *
+ * Properties that this version does not know are kept; `Open<RealtimePong>` has them in its type.
+ */
+export interface RealtimePong {
+  /** Tells the variants apart. */
+  type: "pong";
+}
+
+/**
+ * A message was refused; the socket stays.
+ *
+ * Properties that this version does not know are kept; `Open<RealtimeError>` has them in its type.
+ */
+export interface RealtimeError {
+  /** Tells the variants apart. */
+  type: "error";
+  /**
+   * What went wrong, for programs; one of `invalid_message`, `invalid_id`, `duplicate_id`, `invalid_filter`, `invalid_cursor`, `too_many_subscriptions`, `unknown_subscription`, `already_authenticated`.
+   *
+   * 1 to 64 characters.
+   */
+  code: string;
+  /**
+   * What went wrong, for people.
+   *
+   * 1 to 1000 characters.
+   */
+  detail: string;
+  /**
+   * The subscription that the message was about.
+   *
+   * 1 to 64 characters.
+   */
+  id?: string;
+}
+
+/**
  * A type of events, all types below one (`wallet.*`), or all (`*`).
  *
  * 1 to 102 characters. Pattern `^([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?|\*)$`.

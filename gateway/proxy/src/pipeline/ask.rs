@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 
 use super::record::Notes;
 use super::{Walk, client};
@@ -30,6 +30,9 @@ impl Walk<'_> {
             End::Fixed(fixed) => Ok(fixed.answer()),
             End::Platform => match &self.shared.host {
                 Some(host) => {
+                    if let Some(upgrade) = hop.upgrade {
+                        headers.insert(header::UPGRADE, upgrade);
+                    }
                     let visit = Visit::new(self.shared, self.snapshot, route.index, exchange);
                     let answer = host.answer(std::mem::take(request), visit.clone()).await;
                     notes.told(visit.told());

@@ -39,6 +39,10 @@ impl Contract {
         for (path, item) in self.document["paths"].as_object().unwrap() {
             for (method, value) in item.as_object().unwrap() {
                 let Some(id) = value.get("operationId") else { continue };
+                // A WebSocket is no call; it is told in `realtime`.
+                if value.get("x-websocket").is_some() {
+                    continue;
+                }
                 let responses = value["responses"].as_object().unwrap();
                 let status = responses.keys().find_map(|status| status.parse().ok()).unwrap();
                 operations.push(Operation {

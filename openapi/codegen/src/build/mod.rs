@@ -42,7 +42,7 @@ fn api(document: &Document) -> Result<Api, Unreadable> {
     let security_schemes = security_schemes(&root)?;
     let mut types = schema::types(&root)?;
     let resources = resources(&root, &types)?;
-    mark_uses(&mut types, &resources, problem(&root).as_deref());
+    mark_uses(&mut types, &resources, problem(&root).as_deref(), &messages(&root));
     let headers = root
         .walk(&["components", "headers"])
         .iter()
@@ -116,7 +116,9 @@ fn resources(
         resources.insert(name.to_owned(), empty_resource(name, description(&tag)));
     }
     for (path, item) in root.entries_of("paths") {
-        for (method, node) in item.entries().filter(|(key, _)| METHODS.contains(key)) {
+        // A WebSocket is no call: of it the types of its messages are carried, and its text.
+        let calls = |key: &str, node: &Node<'_>| METHODS.contains(&key) && !node.has("x-websocket");
+        for (method, node) in item.entries().filter(|(key, node)| calls(key, node)) {
             let operation: Operation = operation::operation(root, path, &item, method, &node, types)?;
             resources
                 .entry(operation.resource.clone())
@@ -152,13 +154,26 @@ fn problem(root: &Node<'_>) -> Option<String> {
     None
 }
 
+/// The schemas that clients and servers of WebSockets send.
+pub(crate) fn messages(root: &Node<'_>) -> (BTreeSet<String>, BTreeSet<String>) {
+    let mut names = (BTreeSet::new(), BTreeSet::new());
+    for (_, item) in root.entries_of("paths") {
+        for (_, socket) in item.entries().filter_map(|(key, node)| Some((key, node.get("x-websocket")?))) {
+            names.0.extend(socket.text("client").map(str::to_owned));
+            names.1.extend(socket.text("server").map(str::to_owned));
+        }
+    }
+    names
+}
+
 /// Marks what requests and responses reach.
 fn mark_uses(
     types: &mut IndexMap<String, crate::model::TypeDef>,
     resources: &[Resource],
     problem: Option<&str>,
+    (sent, told): &(BTreeSet<String>, BTreeSet<String>),
 ) {
-    let (mut requests, mut responses) = (BTreeSet::new(), BTreeSet::new());
+    let (mut requests, mut responses) = (sent.clone(), told.clone());
     responses.extend(problem.map(str::to_owned));
     for operation in resources.iter().flat_map(|resource| &resource.operations) {
         if let Some(Body::Json(ty) | Body::Form(ty)) = &operation.body {

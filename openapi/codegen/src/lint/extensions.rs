@@ -55,6 +55,9 @@ fn own(operation: &Node<'_>, report: &mut Report<'_>) {
     expect(operation, "x-permission", text, "a permission such as `wallets:write`", report);
     expect(operation, "x-since", text, "the version of the API, quoted", report);
     expect(operation, "x-browser", serde_json::Value::is_boolean, "`true` or `false`", report);
+    let messages =
+        |value: &serde_json::Value| ["client", "server"].iter().all(|side| value[*side].is_string());
+    expect(operation, "x-websocket", messages, "`{client: <schema>, server: <schema>}`", report);
     let cost = |value: &serde_json::Value| value.as_u64().is_some_and(|cost| u32::try_from(cost).is_ok());
     expect(operation, "x-rate-cost", cost, "a whole number from 0", report);
     let list =

@@ -39,6 +39,7 @@ fn statuses<'d>(operation: &Operation<'d>, problem: &mut Option<&'d str>, report
     for (status, response) in operation.node.entries_of("responses").filter(|(s, _)| !s.starts_with("x-")) {
         match status {
             "200" | "201" | "202" | "204" => successes.push((status, response)),
+            "101" if operation.node.has("x-websocket") => successes.push((status, response)),
             "303" if operation.node.flag("x-browser") => successes.push((status, response)),
             "default" => {
                 let reason = "`default` stands for successes and errors at once, so neither has a type.";
@@ -66,6 +67,7 @@ fn statuses<'d>(operation: &Operation<'d>, problem: &mut Option<&'d str>, report
         }
     }
     match successes.as_slice() {
+        [(status, response)] if operation.node.has("x-websocket") => switch(status, response, report),
         [(status, response)] if operation.node.flag("x-browser") => page(status, response, report),
         [(status, response)] => success(status, response, report),
         [] => {
@@ -116,6 +118,15 @@ fn error<'d>(response: &Node<'d>, problem: &mut Option<&'d str>, report: &mut Re
             report.add(response, Rule::ErrorResponse, reason, remedy);
         }
         Some(_) => {}
+    }
+}
+
+/// What opens a WebSocket.
+fn switch(status: &str, response: &Node<'_>, report: &mut Report<'_>) {
+    let bare = response.resolve().is_none_or(|target| target.entries_of("content").next().is_none());
+    if status != "101" || !bare {
+        let reason = "A WebSocket begins with 101 and no body; its messages are schemas.";
+        report.add(response, Rule::Success, reason, "Write `101` without content.");
     }
 }
 

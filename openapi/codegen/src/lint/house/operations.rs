@@ -22,6 +22,7 @@ const EXTENSIONS: &[&str] = &[
     "x-retry",
     "x-secret",
     "x-since",
+    "x-websocket",
 ];
 
 pub(super) fn check(objects: &Objects<'_>, report: &mut Report<'_>) {

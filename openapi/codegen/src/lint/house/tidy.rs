@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use crate::build::messages;
 use crate::diagnostic::Rule;
 use crate::lint::Report;
 use crate::lint::grammar::Kind;
 use crate::lint::walk::{Objects, referenced};
 
 pub(super) fn check(objects: &Objects<'_>, report: &mut Report<'_>) {
+    let (sent, told) = messages(&objects.root);
     for kind in [Kind::Schema, Kind::Parameter, Kind::Response, Kind::RequestBody, Kind::Example] {
-        let used = referenced(objects, kind);
+        let mut used = referenced(objects, kind);
+        if kind == Kind::Schema {
+            used.extend(sent.iter().chain(&told).map(String::as_str));
+        }
         for (name, node) in objects.components(kind.folder().unwrap_or_default()) {
             if !used.contains(name) {
                 report.add(

@@ -5,12 +5,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias, Union
 
 from msgspec import UNSET, Meta, UnsetType
 
 from ..._model import Model, UnknownVariant
-from .shared import Breaker, Claim, Medcard, Payment, Transaction, Transfer, UserId, Wallet
+from .shared import (
+    Breaker,
+    Claim,
+    EventData,
+    Medcard,
+    Payment,
+    Transaction,
+    Transfer,
+    UserId,
+    Wallet,
+)
 
 __all__ = [
     "AuthIdentityLinkedEvent",
@@ -31,7 +41,6 @@ __all__ = [
     "CustomEvent",
     "Event",
     "EventContentType",
-    "EventData",
     "EventId",
     "EventOrigin",
     "EventOriginValue",
@@ -1738,9 +1747,6 @@ EventTime: TypeAlias = str
 
 EventContentType: TypeAlias = str
 """The media type of `data`: `application/json`. 16 characters; matches `^application/json$`."""
-
-EventData: TypeAlias = dict[str, Any]
-"""What an event of the tenant's own tells, as any JSON object of up to 256 KiB."""
 
 
 if TYPE_CHECKING:

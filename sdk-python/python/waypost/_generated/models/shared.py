@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias, Union
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeAlias, Union
 
 from msgspec import UNSET, Meta, UnsetType
 
 from ..._model import Confidential, Model, OpenModel, UnknownVariant
+from .events import Event, EventId, EventTypePattern
+from .realtime import BroadcastId, BroadcastScopeValue
 
 __all__ = [
     "Breaker",
@@ -26,6 +29,7 @@ __all__ = [
     "ConfigSourceValue",
     "Currency",
     "DeprecationNotice",
+    "EventData",
     "ExternalDestination",
     "FieldError",
     "IdempotencyKey",
@@ -45,6 +49,23 @@ __all__ = [
     "PaymentStatusValue",
     "Permission",
     "Problem",
+    "RealtimeAuthenticate",
+    "RealtimeBroadcast",
+    "RealtimeClientMessage",
+    "RealtimeClientMessageType",
+    "RealtimeClientMessageTypeValue",
+    "RealtimeError",
+    "RealtimeEvent",
+    "RealtimePing",
+    "RealtimePong",
+    "RealtimeReady",
+    "RealtimeServerMessage",
+    "RealtimeServerMessageType",
+    "RealtimeServerMessageTypeValue",
+    "RealtimeSubscribe",
+    "RealtimeSubscribed",
+    "RealtimeUnsubscribe",
+    "RealtimeUnsubscribed",
     "Role",
     "RoleName",
     "RoleValue",
@@ -236,6 +257,51 @@ class TokenType:
     """In the header `Authorization: Bearer <token>` (RFC 6750)."""
 
 
+class RealtimeClientMessageType:
+    """What a client says over a WebSocket. A newer server may send other values; they are the text
+    that came.
+    """
+
+    AUTHENTICATE: Final = "authenticate"
+    """Says who calls; first of all."""
+
+    SUBSCRIBE: Final = "subscribe"
+    """Asks for events."""
+
+    UNSUBSCRIBE: Final = "unsubscribe"
+    """Asks for no more of them."""
+
+    PING: Final = "ping"
+    """Asks for a `pong`."""
+
+
+class RealtimeServerMessageType:
+    """What the gateway says over a WebSocket. A newer server may send other values; they are the
+    text that came.
+    """
+
+    READY: Final = "ready"
+    """The caller is known."""
+
+    SUBSCRIBED: Final = "subscribed"
+    """A subscription has begun."""
+
+    UNSUBSCRIBED: Final = "unsubscribed"
+    """A subscription has ended."""
+
+    EVENT: Final = "event"
+    """Something happened."""
+
+    BROADCAST: Final = "broadcast"
+    """Somebody sent a message to all."""
+
+    PONG: Final = "pong"
+    """The answer to `ping`."""
+
+    ERROR: Final = "error"
+    """A message was refused."""
+
+
 class ConfigSource:
     """Where a part of the configuration comes from. Later ones give way: what the file defines, the
     API cannot change. A newer server may send other values; they are the text that came.
@@ -299,6 +365,16 @@ if TYPE_CHECKING:
     """A value of `Tier`, or one that this version does not know."""
     TokenTypeValue: TypeAlias = Literal["Bearer"] | str
     """A value of `TokenType`, or one that this version does not know."""
+    RealtimeClientMessageTypeValue: TypeAlias = Union[
+        Literal["authenticate", "subscribe", "unsubscribe", "ping"],
+        str,
+    ]
+    """A value of `RealtimeClientMessageType`, or one that this version does not know."""
+    RealtimeServerMessageTypeValue: TypeAlias = Union[
+        Literal["ready", "subscribed", "unsubscribed", "event", "broadcast", "pong", "error"],
+        str,
+    ]
+    """A value of `RealtimeServerMessageType`, or one that this version does not know."""
     ConfigSourceValue: TypeAlias = Literal["file", "api", "gateway"] | str
     """A value of `ConfigSource`, or one that this version does not know."""
     BreakerStateValue: TypeAlias = Literal["closed", "open", "half_open"] | str
@@ -314,6 +390,8 @@ else:
     RoleValue = str
     TierValue = str
     TokenTypeValue = str
+    RealtimeClientMessageTypeValue = str
+    RealtimeServerMessageTypeValue = str
     ConfigSourceValue = str
     BreakerStateValue = str
 
@@ -765,6 +843,153 @@ class OAuthDeviceDecision(Confidential, Model, kw_only=True, gc=False):
     """`allow` or `deny`; absent to see who asks. At most 16 characters."""
 
 
+class RealtimeAuthenticate(Model, kw_only=True, gc=False, tag_field="type", tag="authenticate"):
+    """Says who calls, where the handshake did not. Exactly one of the three is given."""
+
+    type: ClassVar[Literal["authenticate"]] = "authenticate"
+
+    token: Annotated[str, Meta(min_length=1, max_length=4096)] | UnsetType = UNSET
+    """An access token or a service token. 1 to 4096 characters."""
+
+    api_key: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
+    """An API key. 1 to 200 characters."""
+
+    ticket: Annotated[str, Meta(min_length=1, max_length=100)] | UnsetType = UNSET
+    """A ticket of `realtime_ticket`. 1 to 100 characters."""
+
+
+class RealtimeSubscribe(Model, kw_only=True, gc=False, tag_field="type", tag="subscribe"):
+    """Asks for events. The answer is `subscribed`, behind what was missed."""
+
+    type: ClassVar[Literal["subscribe"]] = "subscribe"
+
+    id: Annotated[str, Meta(min_length=1, max_length=64)]
+    """The subscription, in the words of the client. A socket has 32 at most. 1 to 64 characters."""
+
+    types: Annotated[Sequence[EventTypePattern], Meta(max_length=20)] | UnsetType = UNSET
+    """Only events of these types, or of every type below one; of all types where it is left out or
+    empty. At most 20 items.
+    """
+
+    subject: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
+    """Only events about this, such as a wallet's identifier. 1 to 200 characters."""
+
+    after: Annotated[
+        EventId,
+        Meta(min_length=36, max_length=36, pattern="^evt_[0-9a-f]{32}$"),
+    ] | UnsetType = UNSET
+    """The event behind which to begin; with what comes next where it is left out."""
+
+
+class RealtimeUnsubscribe(Model, kw_only=True, gc=False, tag_field="type", tag="unsubscribe"):
+    """Asks for no more events of a subscription. The answer is `unsubscribed`."""
+
+    type: ClassVar[Literal["unsubscribe"]] = "unsubscribe"
+
+    id: Annotated[str, Meta(min_length=1, max_length=64)]
+    """The subscription. 1 to 64 characters."""
+
+
+class RealtimePing(Model, kw_only=True, gc=False, tag_field="type", tag="ping"):
+    """Asks for a `pong`, from where pings of the protocol cannot be sent."""
+
+    type: ClassVar[Literal["ping"]] = "ping"
+
+
+class RealtimeReady(Model, kw_only=True, gc=False, tag_field="type", tag="ready"):
+    """The caller is known. What is sent before it is of nobody."""
+
+    type: ClassVar[Literal["ready"]] = "ready"
+
+    tenant_id: TenantId
+    """Identifies a tenant - `ten_` and a UUIDv7 in 32 hexadecimal digits."""
+
+    user_id: UserId
+    """Identifies a user - `usr_` and a UUIDv7 in 32 hexadecimal digits."""
+
+    heartbeat_seconds: int
+    """How often the gateway pings, in seconds. A client that hears nothing for two of them connects
+    again. 0 to 3600.
+    """
+
+
+class RealtimeSubscribed(Model, kw_only=True, gc=False, tag_field="type", tag="subscribed"):
+    """A subscription has begun: all that it missed was sent."""
+
+    type: ClassVar[Literal["subscribed"]] = "subscribed"
+
+    id: str
+    """The subscription. 1 to 64 characters."""
+
+    cursor: EventId | None
+    """Behind which event it goes on; null where the tenant has none."""
+
+
+class RealtimeUnsubscribed(Model, kw_only=True, gc=False, tag_field="type", tag="unsubscribed"):
+    """A subscription has ended."""
+
+    type: ClassVar[Literal["unsubscribed"]] = "unsubscribed"
+
+    id: str
+    """The subscription. 1 to 64 characters."""
+
+
+class RealtimeEvent(Model, kw_only=True, tag_field="type", tag="event"):
+    """Something happened that one of the subscriptions asked for."""
+
+    type: ClassVar[Literal["event"]] = "event"
+
+    event: Event
+    """Something that happened, in the JSON format of CloudEvents 1.0, told apart by `type`. One of
+    the tenant's own types is a `CustomEvent`.
+    """
+
+
+class RealtimeBroadcast(Model, kw_only=True, tag_field="type", tag="broadcast"):
+    """Somebody sent a message to every WebSocket of the tenant, or of the server."""
+
+    type: ClassVar[Literal["broadcast"]] = "broadcast"
+
+    id: BroadcastId
+    """Identifies a broadcast."""
+
+    scope: BroadcastScopeValue
+    """Whom a broadcast is for."""
+
+    topic: str
+    """What it is about. 1 to 100 characters."""
+
+    time: str
+    """When it was sent. RFC 3339."""
+
+    data: EventData
+    """What an event of the tenant's own tells, as any JSON object of up to 256 KiB."""
+
+
+class RealtimePong(Model, kw_only=True, gc=False, tag_field="type", tag="pong"):
+    """The answer to `ping`."""
+
+    type: ClassVar[Literal["pong"]] = "pong"
+
+
+class RealtimeError(Model, kw_only=True, gc=False, tag_field="type", tag="error"):
+    """A message was refused; the socket stays."""
+
+    type: ClassVar[Literal["error"]] = "error"
+
+    code: str
+    """What went wrong, for programs; one of `invalid_message`, `invalid_id`, `duplicate_id`,
+    `invalid_filter`, `invalid_cursor`, `too_many_subscriptions`, `unknown_subscription`,
+    `already_authenticated`. 1 to 64 characters.
+    """
+
+    detail: str
+    """What went wrong, for people. 1 to 1000 characters."""
+
+    id: str | UnsetType = UNSET
+    """The subscription that the message was about. 1 to 64 characters."""
+
+
 class Breaker(Model, kw_only=True, gc=False):
     """A breaker as one node sees it: one a service, and one a route where the service wants
     that.
@@ -896,6 +1121,56 @@ Permission: TypeAlias = str
 (`wallets:*`), or everything (`*`). 1 to 64 characters; matches
 `^(\\*|[a-z][a-z_]*:(\\*|[a-z][a-z_]*))$`.
 """
+
+
+if TYPE_CHECKING:
+    RealtimeClientMessage: TypeAlias = Union[
+        RealtimeAuthenticate,
+        RealtimeSubscribe,
+        RealtimeUnsubscribe,
+        RealtimePing,
+        UnknownVariant,
+    ]
+    """What a client says over a WebSocket, told apart by `type`. Fields that are not listed are
+    refused. Told apart by `type`; a variant that this version does not know is an
+    `UnknownVariant`.
+    """
+else:
+    RealtimeClientMessage = Union[
+        RealtimeAuthenticate,
+        RealtimeSubscribe,
+        RealtimeUnsubscribe,
+        RealtimePing,
+    ]
+
+
+if TYPE_CHECKING:
+    RealtimeServerMessage: TypeAlias = Union[
+        RealtimeReady,
+        RealtimeSubscribed,
+        RealtimeUnsubscribed,
+        RealtimeEvent,
+        RealtimeBroadcast,
+        RealtimePong,
+        RealtimeError,
+        UnknownVariant,
+    ]
+    """What the gateway says over a WebSocket, told apart by `type`. Told apart by `type`; a variant
+    that this version does not know is an `UnknownVariant`.
+    """
+else:
+    RealtimeServerMessage = Union[
+        RealtimeReady,
+        RealtimeSubscribed,
+        RealtimeUnsubscribed,
+        RealtimeEvent,
+        RealtimeBroadcast,
+        RealtimePong,
+        RealtimeError,
+    ]
+
+EventData: TypeAlias = dict[str, Any]
+"""What an event of the tenant's own tells, as any JSON object of up to 256 KiB."""
 
 TimeSpan: TypeAlias = str
 """A duration: a whole number and `ms`, `s`, `m`, `h` or `d`. At most 18 characters; matches

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .payments import AsyncPayments, Payments
     from .permissions import AsyncPermissions, Permissions
     from .rate_limits import AsyncRateLimits, RateLimits
+    from .realtime import AsyncRealtime, Realtime
     from .roles import AsyncRoles, Roles
     from .routes import AsyncRoutes, Routes
     from .service_tokens import AsyncServiceTokens, ServiceTokens
@@ -189,6 +190,13 @@ class Resources:
         from .events import Events
 
         return Events(self._caller)
+
+    @lazy
+    def realtime(self) -> Realtime:
+        """WebSockets - events and broadcasts pushed to whoever is connected."""
+        from .realtime import Realtime
+
+        return Realtime(self._caller)
 
     @lazy
     def services(self) -> Services:
@@ -396,6 +404,13 @@ class AsyncResources:
         from .events import AsyncEvents
 
         return AsyncEvents(self._caller)
+
+    @lazy
+    def realtime(self) -> AsyncRealtime:
+        """WebSockets - events and broadcasts pushed to whoever is connected."""
+        from .realtime import AsyncRealtime
+
+        return AsyncRealtime(self._caller)
 
     @lazy
     def services(self) -> AsyncServices:

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from ..._stream import AsyncEventStream, EventStream
     from ..models.events import (
         EventContentType,
-        EventData,
         EventId,
         EventSource,
         EventSpecVersion,
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
         EventTime,
         EventTypePattern,
     )
+    from ..models.shared import EventData
 
 __all__ = ["AsyncEvents", "AsyncEventsWithRawResponse", "Events", "EventsWithRawResponse"]
 
