@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{CliError, keys, lock, print};
 use crate::config::Config;
@@ -81,6 +82,8 @@ fn stop_signal(gateway: Arc<Gateway>) -> std::io::Result<impl Future<Output = ()
             in_flight = gateway.metrics.in_flight(),
             "stopping; requests in flight may finish"
         );
+        // The server takes what runs on its workers with it when it ends: sockets say goodbye first.
+        gateway.realtime.closed(Duration::from_secs(1)).await;
         // The receiver is held by the server until it is told.
         let _server_is_gone = send.send(());
         let name = signals.next().await;

@@ -58,6 +58,15 @@ fn own(operation: &Node<'_>, report: &mut Report<'_>) {
     let messages =
         |value: &serde_json::Value| ["client", "server"].iter().all(|side| value[*side].is_string());
     expect(operation, "x-websocket", messages, "`{client: <schema>, server: <schema>}`", report);
+    let root = Node::root(operation.document());
+    for (_, name) in operation.entries_of("x-websocket") {
+        let known =
+            name.value.as_str().is_none_or(|name| root.walk(&["components", "schemas", name]).is_some());
+        if !known {
+            let reason = "The messages of a WebSocket are no schema of this document.";
+            report.add(&name, Rule::Extension, reason, "Name one of `components/schemas`.");
+        }
+    }
     let cost = |value: &serde_json::Value| value.as_u64().is_some_and(|cost| u32::try_from(cost).is_ok());
     expect(operation, "x-rate-cost", cost, "a whole number from 0", report);
     let list =
