@@ -7,6 +7,7 @@ pub mod client;
 
 pub mod operations;
 
+#[cfg(test)]
 pub mod packed;
 
 #[cfg(feature = "client")]
