@@ -8,7 +8,7 @@ pub mod client;
 pub mod operations;
 
 #[cfg(test)]
-pub mod packed;
+pub(crate) mod packed;
 
 #[cfg(feature = "client")]
 pub mod resources;

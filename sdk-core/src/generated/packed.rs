@@ -3,7 +3,7 @@
 //! The operation table as text, as the resources of the browser's SDK carry it: read here by a test.
 
 /// Every operation, sorted by id.
-pub static ROWS: &[&str] = &[
+pub(crate) static ROWS: &[&str] = &[
     "analytics_consumers\tGET\t/v1/analytics/consumers\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?from\t?to\t?limit",
     "analytics_endpoints\tGET\t/v1/analytics/endpoints\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?from\t?to\t?limit",
     "analytics_errors\tGET\t/v1/analytics/errors\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?from\t?to\t?limit",

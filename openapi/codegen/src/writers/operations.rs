@@ -65,7 +65,7 @@ fn module(context: &Context<'_>) -> Result<String, Error> {
         pub mod client;
         pub mod operations;
         #[cfg(test)]
-        pub mod packed;
+        pub(crate) mod packed;
         #[cfg(feature = "client")]
         pub mod resources;
     };
@@ -79,7 +79,7 @@ fn packed(api: &Api, operations: &[&Operation], context: &Context<'_>) -> Result
         //! The operation table as text, as the resources of the browser's SDK carry it: read here by a test.
 
         /// Every operation, sorted by id.
-        pub static ROWS: &[&str] = &[#(#rows),*];
+        pub(crate) static ROWS: &[&str] = &[#(#rows),*];
     };
     file_text(WRITER, context, tokens)
 }
