@@ -87,9 +87,9 @@ pub use client::{Call, Client, ClientBuilder, EventCall, ListCall, RawResponse, 
 pub use engine::{
     Attempt, CallOptions, ClientOptions, Credentials, Error, ErrorKind, Failure, Problem, Secret,
 };
+pub use generated::operations;
 #[cfg(feature = "client")]
 pub use generated::resources;
-pub use generated::{operations, packed};
 #[cfg(feature = "client")]
 pub use waypost_types as types;
 

@@ -12,8 +12,6 @@ import type { CallOptions, Check, Checks, Operation } from "./call.js";
 
 /** A call, ready for the engine. */
 export interface Prepared {
-  /** The operation's id. */
-  readonly id: string;
   /** Wire name, text, wire name, text. */
   readonly parameters: string[];
   /** JSON text or bytes. */
@@ -49,7 +47,7 @@ export function prepare(operation: Operation, args: readonly unknown[], options:
   const sent = body === undefined ? undefined : bodyOf(operation, args[place++]);
   if (params !== undefined) flatten(id, params, args[place], parameters);
   const settings = settingsOf(id, options);
-  return { id, parameters, body: sent, settings, signal: options?.signal };
+  return { parameters, body: sent, settings, signal: options?.signal };
 }
 
 /** Checks the members of an object and turns their names to those of the engine: `timeoutMs` to `timeout_ms`. */

@@ -3,7 +3,7 @@
  * (`backends/wasm.ts`). The facade knows this file and neither of them.
  *
  * Promises:
- * - An operation is named by its id (`wallets_create`); parameters are flat pairs of wire name and text; a body is JSON text or bytes that nobody below
+ * - An operation is named by its id (`wallets_create`), and brings its row of the operation table for an engine that has none; parameters are flat pairs of wire name and text; a body is JSON text or bytes that nobody below
  *   parses. There is no code of a single operation below this line.
  * - What fails, fails with {@link CallFailed}, whose report tells everything; text is never parsed to find out what happened. Whatever an interceptor or a
  *   script throws is what the call rejects with, unchanged.
@@ -58,12 +58,19 @@ export interface Backend {
   policy(runner: string, input: unknown): Promise<unknown>;
 }
 
+/** An operation, as a call names it. */
+export interface Named {
+  readonly id: string;
+  /** Its row of the operation table, without its id. Absent where it was described to the engine ({@link Backend.define}). */
+  readonly row?: string;
+}
+
 /** A client of the engine. */
 export interface BackendClient {
   /**
    * Calls an operation and reads its whole answer.
    *
-   * @param operation - the operation's id.
+   * @param operation - which one.
    * @param parameters - wire name, text, wire name, text: `["wallet_id", "wal_1", "limit", "20"]`. An array parameter is its name several times.
    * @param body - JSON text, or bytes; `undefined` where there is none.
    * @param options - what differs from the client's settings; `undefined` in the common case, so that nothing is read.
@@ -71,7 +78,7 @@ export interface BackendClient {
    *   of kind `cancelled`, whose `cause` is `signal.reason`. No listener stays on it.
    */
   call(
-    operation: string,
+    operation: Named,
     parameters: readonly string[],
     body: string | Uint8Array | undefined,
     options?: CallSettings,
@@ -80,7 +87,7 @@ export interface BackendClient {
 
   /** As {@link BackendClient.call}, but resolves when the answer's head is there; the body is read piece by piece. */
   open(
-    operation: string,
+    operation: Named,
     parameters: readonly string[],
     body: string | Uint8Array | undefined,
     options?: CallSettings,

@@ -9,7 +9,7 @@
  * ```ts
  * import type { ApiPromise, Caller, CallOptions, Operation } from "../call.js";
  *
- * const GET: Operation = { id: "wallets_get", path: ["wallet_id"], result: "json" };
+ * const GET: Operation = { id: "wallets_get", path: ["wallet_id"], result: "json", row: "GET\t/v1/wallets/{wallet_id}\tsafe…" };
  *
  * export class Wallets {
  *   readonly #caller: Caller;
@@ -62,7 +62,7 @@ export type Check = `${"string" | "integer" | "number" | "boolean" | "object" | 
 export type Checks = Readonly<Record<string, Check>>;
 
 /**
- * What the runtime needs to know of an operation; the rest stands in the engine's table under the same id.
+ * What the runtime needs to know of an operation, and its row for the engine for browsers; the addon has it in its table under the same id.
  *
  * The arguments of a call come in this order: path parameters, the body if there is one, query and header parameters if there are any.
  */
@@ -81,6 +81,8 @@ export interface Operation {
   readonly result: "json" | "none" | "text" | "page" | "bytes" | "events";
   /** How a list continues, where its names are not `data`, `cursor`, `next_cursor`, `has_more` (in this order). */
   readonly page?: readonly [items: string, cursor: string, nextCursor: string, hasMore: string];
+  /** Its row of the operation table, without its id: what an engine that has no table learns it of (`Operation::read` of the crate `waypost`). */
+  readonly row?: string;
   /** The operation itself, where the engine's table does not have it: generated code of another API carries this. */
   readonly define?: OperationDescription;
 }

@@ -154,10 +154,10 @@ export class Core implements Caller {
   #begin<K extends "call" | "open">(how: K, operation: Operation, args: readonly unknown[], options: CallOptions | undefined): ReturnType<BackendClient[K]> {
     type Begun = ReturnType<BackendClient[K]>;
     try {
-      const { id, parameters, body, settings, signal } = prepare(operation, args, both(this.#defaults, options));
-      if (operation.define === undefined) return this.#client[how](id, parameters, body, settings, signal) as Begun;
+      const { parameters, body, settings, signal } = prepare(operation, args, both(this.#defaults, options));
+      if (operation.define === undefined) return this.#client[how](operation, parameters, body, settings, signal) as Begun;
       const defined = this.#backend.define(described(operation, operation.define));
-      const begin = (made: string): Promise<unknown> => this.#client[how](made, parameters, body, settings, signal);
+      const begin = (made: string): Promise<unknown> => this.#client[how]({ id: made }, parameters, body, settings, signal);
       return defined.then(begin) as Begun;
     } catch (error) {
       return Promise.reject(error) as Begun;

@@ -31,12 +31,7 @@ export class Engine {
     return this.#told(this.#exports.version()).text;
   }
 
-  /** The operation of this id. */
-  operation(id) {
-    return this.#told(this.#exports.operation(this.#put(NOTHING, [id])));
-  }
-
-  /** Describes an operation that is not in the table, by a row as the table has them. */
+  /** Describes an operation by its row of the operation table. */
   define(row) {
     return this.#told(this.#exports.define(this.#put(NOTHING, [row])));
   }

@@ -16,9 +16,7 @@ export type Texts = readonly (string | null | undefined)[];
  */
 export interface Engine {
   readonly version: string;
-  /** The operation of this id: its number (-1: there is none), its properties as the first number, its method as the text. */
-  operation(id: string): Told;
-  /** Adds an operation; tells the same of it. */
+  /** Learns an operation of its row: its number, its properties as the first number, its method as the text. */
   define(row: string): Told;
   /** Makes a client: its number, or -1 and what is wrong with its headers. */
   client(numbers: readonly (number | null | undefined)[], texts: Texts): Told;

@@ -15,7 +15,6 @@ use waypost::engine::policy::gates::Gates;
 use waypost::engine::policy::{retry, retry_after};
 use waypost::engine::{Arguments, Credentials, FailureKind, Headers, Operation, Seed, TraceParent};
 use waypost::engine::{build, encode};
-use waypost::packed;
 
 use crate::Answer;
 use crate::slab::Slab;
@@ -24,7 +23,7 @@ use crate::texts::Texts;
 /// Everything that lives longer than one exchange.
 #[derive(Debug, Default)]
 pub(crate) struct Engine {
-    operations: Vec<&'static Operation>,
+    operations: Vec<Operation>,
     clients: Slab<Rc<Client>>,
     calls: Slab<Call>,
 }
@@ -76,34 +75,11 @@ pub(crate) struct Told {
 }
 
 impl Engine {
-    /// The number of an operation. Its properties: bits 0 and 1 are its retry class (safe, idempotent, never), bit 2: its result is JSON, bit 3: its
-    /// answers may be kept, bit 4: its body is a form.
-    pub(crate) fn operation(&mut self, mut texts: Texts<'_>, answer: &mut Answer) -> i32 {
-        let id = texts.text();
-        let known = self.operations.iter().rposition(|operation| operation.id == id);
-        let place = known.or_else(|| {
-            let row = packed::ROWS.iter().find(|row| Operation::id_of(row) == id)?;
-            Some(self.add(row))
-        });
-        self.properties(place, answer)
-    }
-
-    /// Adds an operation; one of the same name that was added before is not found any more.
+    /// Learns an operation of its row: its number. Its properties: bits 0 and 1 are its retry class (safe, idempotent, never), bit 2: its result is JSON,
+    /// bit 3: its answers may be kept, bit 4: its body is a form.
     pub(crate) fn define(&mut self, mut texts: Texts<'_>, answer: &mut Answer) -> i32 {
-        let place = self.add(Box::leak(texts.text().into()));
-        self.properties(Some(place), answer)
-    }
+        let operation = Operation::read(Box::leak(texts.text().into()));
 
-    fn add(&mut self, row: &'static str) -> usize {
-        self.operations.push(Box::leak(Box::new(Operation::read(row))));
-        self.operations.len() - 1
-    }
-
-    fn properties(&self, place: Option<usize>, answer: &mut Answer) -> i32 {
-        let Some((place, operation)) = place.and_then(|place| Some((place, self.operations.get(place)?)))
-        else {
-            return -1;
-        };
         let json = operation.result == ResultKind::Json;
         let kept = json || matches!(operation.result, ResultKind::Text(_));
         let kept = kept && operation.method == "GET" && operation.retry == Retry::Safe;
@@ -112,7 +88,8 @@ impl Engine {
             operation.retry as u32 | u32::from(json) << 2 | u32::from(kept) << 3 | u32::from(form) << 4;
         answer.numbers = [f64::from(properties), 0.0, 0.0, 0.0];
         answer.text.push_str(operation.method);
-        place as i32
+        self.operations.push(operation);
+        (self.operations.len() - 1) as i32
     }
 
     /// Makes a client. The settings begin with these numbers; one that is none stands for the default: timeout, deadline, base and cap of the backoff,
@@ -512,8 +489,13 @@ mod tests {
         engine
     }
 
-    fn operation(engine: &mut Engine, id: &str, answer: &mut Answer) -> i32 {
-        engine.operation(Texts::of(&message(&[], &[Some(id)])), answer)
+    const GET: &str =
+        "wallets_get\tGET\t/v1/wallets/{wallet_id}\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/wallet_id!";
+    const LIST: &str =
+        "wallets_list\tGET\t/v1/wallets\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor";
+
+    fn operation(engine: &mut Engine, row: &str, answer: &mut Answer) -> i32 {
+        engine.define(Texts::of(&message(&[], &[Some(row)])), answer)
     }
 
     fn start(engine: &mut Engine, operation: i32, arguments: &[&str], answer: &mut Answer) -> i32 {
@@ -530,20 +512,17 @@ mod tests {
     #[test]
     fn an_operation_is_known_by_its_number_and_its_properties() {
         let (mut engine, mut answer) = (engine(), Answer::default());
-        let number = operation(&mut engine, "wallets_get", &mut answer);
+        let number = operation(&mut engine, GET, &mut answer);
         assert_eq!((answer.text.as_str(), answer.numbers[0]), ("GET", f64::from(0b1100)));
-        assert_eq!(operation(&mut engine, "wallets_get", &mut Answer::default()), number);
-        assert_eq!(operation(&mut engine, "wallets_fly", &mut Answer::default()), -1);
-        let row = message(&[], &[Some("forms_send\tPOST\t/v1/forms\tnever\tform\tnone\t")]);
-        let mut answer = Answer::default();
-        assert_ne!(engine.define(Texts::of(&row), &mut answer), number);
+        let (row, mut answer) = ("forms_send\tPOST\t/v1/forms\tnever\tform\tnone\t", Answer::default());
+        assert_ne!(operation(&mut engine, row, &mut answer), number);
         assert_eq!((answer.text.as_str(), answer.numbers[0]), ("POST", f64::from(0b1_0010)));
     }
 
     #[test]
     fn a_call_has_its_url_and_its_headers_and_each_attempt_a_span_of_its_own() {
         let (mut engine, mut answer) = (engine(), Answer::default());
-        let number = operation(&mut engine, "wallets_get", &mut Answer::default());
+        let number = operation(&mut engine, GET, &mut Answer::default());
         assert_eq!(start(&mut engine, number, &["wallet_id", "a/b"], &mut answer), 0);
         let parts: Vec<&str> = answer.text.split('\0').collect();
         assert_eq!(parts[0], "https://api.example/base/v1/wallets/a%2Fb");
@@ -579,7 +558,7 @@ mod tests {
         let texts = [Some("https://api.example"), None, None, Some("app"), Some("")];
         let message = message(&numbers, &texts);
         assert_eq!(engine.client(Texts::of(&message), &mut Answer::default()), 0);
-        let number = operation(&mut engine, "wallets_list", &mut Answer::default());
+        let number = operation(&mut engine, LIST, &mut Answer::default());
         let mut answer = Answer::default();
         assert_eq!(start(&mut engine, number, &[], &mut answer), Fail::AUTHORIZE);
         assert_eq!(answer.numbers[0], 60_000.0);
@@ -613,7 +592,7 @@ mod tests {
     #[test]
     fn every_mistake_of_a_call_is_told_at_once() {
         let (mut engine, mut answer) = (engine(), Answer::default());
-        let number = operation(&mut engine, "wallets_get", &mut Answer::default());
+        let number = operation(&mut engine, GET, &mut Answer::default());
         assert_eq!(start(&mut engine, number, &["wallet", "x"], &mut answer), Fail::Mistakes as i32);
         assert_eq!(answer.text, "there is no parameter `wallet`; the path parameter `wallet_id` is missing");
     }

@@ -1,9 +1,10 @@
 //! The engine as a wasm module: it plans, JavaScript makes the requests. Between the two runs nothing but what must be one behaviour in every language:
-//! the operation table, the writing of requests, and the course of a call. The module imports nothing: time and random bytes come with the calls, and
+//! the reading of an operation's row, the writing of requests, and the course of a call. The rows themselves come with the resources that name them, so
+//! that what a page downloads does not grow with operations that it never calls. The module imports nothing: time and random bytes come with the calls, and
 //! what every runtime has already (a URL parser, a JSON reader), and what is only said (the texts of errors), is JavaScript's.
 //!
 //! ```text
-//! JavaScript: room(bytes) -> where to write texts -> one of operation, define, client, start, next, close -> numbers(), text()
+//! JavaScript: room(bytes) -> where to write texts -> one of define, client, start, next, close -> numbers(), text()
 //! ```
 //!
 //! Numbers cross as arguments, texts as UTF-8 at `room`, each ended by a byte that UTF-8 has not. What comes back is a number, four more of them at
@@ -94,13 +95,7 @@ pub extern "C" fn version() -> i32 {
     })
 }
 
-/// The number of the operation of this id, -1 where there is none. Its properties are the first number, its method is the text.
-#[unsafe(no_mangle)]
-pub extern "C" fn operation(length: usize) -> i32 {
-    exchange(length, |engine, texts, answer| engine.operation(texts, answer))
-}
-
-/// Describes an operation that is not in the table, by a row as the table has them.
+/// Describes an operation by its row of the operation table: its number. Its properties are the first number, its method is the text.
 #[unsafe(no_mangle)]
 pub extern "C" fn define(length: usize) -> i32 {
     exchange(length, |engine, texts, answer| engine.define(texts, answer))

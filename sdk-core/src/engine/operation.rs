@@ -1,7 +1,7 @@
 //! The operation table's row types. `generated/operations.rs` is one static array of these; the engine runs on it and
 //! nothing else, in every language. Everything is `'static` and const, so that the table costs no start-up time.
 //!
-//! Where size counts for more, in a browser, the table is text (`generated/packed.rs`), and [`Operation::read`] makes a row of it when it is asked for.
+//! Where size counts for more, in a browser, a row is text that comes with the resource that names the operation, and [`Operation::read`] reads it.
 
 use super::text::{cut, pieces};
 
@@ -118,11 +118,6 @@ pub enum ResultKind {
 }
 
 impl Operation {
-    /// The id of a row that is written as text.
-    pub fn id_of(row: &str) -> &str {
-        pieces(row, b'\t').next().unwrap_or_default()
-    }
-
     /// Reads a row that is written as text: its parts, each ended by a tab but the last.
     ///
     /// ```text

@@ -7,7 +7,8 @@ pub mod client;
 
 pub mod operations;
 
-pub mod packed;
+#[cfg(test)]
+pub(crate) mod packed;
 
 #[cfg(feature = "client")]
 pub mod resources;

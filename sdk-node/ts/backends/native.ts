@@ -15,6 +15,7 @@ import {
   type BackendClient,
   type CallSettings,
   type Interceptor,
+  type Named,
   type OperationDescription,
   type Report,
   type Script,
@@ -312,7 +313,7 @@ class NativeClient implements BackendClient {
     this.#asked = interceptor === undefined && store === undefined ? undefined : { interceptor, store };
   }
 
-  call(operation: string, parameters: readonly string[], body: Body, options?: CallSettings, signal?: AbortSignal): Promise<Answer> {
+  call({ id: operation }: Named, parameters: readonly string[], body: Body, options?: CallSettings, signal?: AbortSignal): Promise<Answer> {
     return this.#engine.begin<Answer>(
       signal,
       (id) => this.#client.call(id, operation, parameters, body, options && JSON.stringify(options)),
@@ -321,7 +322,7 @@ class NativeClient implements BackendClient {
     );
   }
 
-  open(operation: string, parameters: readonly string[], body: Body, options?: CallSettings, signal?: AbortSignal): Promise<AnswerStream> {
+  open({ id: operation }: Named, parameters: readonly string[], body: Body, options?: CallSettings, signal?: AbortSignal): Promise<AnswerStream> {
     return this.#engine.begin<AnswerStream>(
       signal,
       (id) => this.#client.open(id, operation, parameters, body, options && JSON.stringify(options)),
@@ -347,7 +348,7 @@ class NativeScripted implements ScriptedClient {
     this.#asked = { script, interceptor, store };
   }
 
-  call(operation: string, parameters: readonly string[], body: Body, options?: CallSettings, signal?: AbortSignal): Promise<Answer> {
+  call({ id: operation }: Named, parameters: readonly string[], body: Body, options?: CallSettings, signal?: AbortSignal): Promise<Answer> {
     return this.#afterwards(() =>
       this.#engine.begin<Answer>(
         signal,
@@ -358,7 +359,7 @@ class NativeScripted implements ScriptedClient {
     );
   }
 
-  open(operation: string, parameters: readonly string[], body: Body, options?: CallSettings, signal?: AbortSignal): Promise<AnswerStream> {
+  open({ id: operation }: Named, parameters: readonly string[], body: Body, options?: CallSettings, signal?: AbortSignal): Promise<AnswerStream> {
     return this.#afterwards(() =>
       this.#engine.begin<AnswerStream>(
         signal,

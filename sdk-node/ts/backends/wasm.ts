@@ -17,6 +17,7 @@ import {
   type BackendClient,
   type CallSettings,
   type Interceptor,
+  type Named,
   type OperationDescription,
   type Script,
   type ScriptedClient,
@@ -101,13 +102,11 @@ class WasmBackend implements Backend {
     return id;
   }
 
-  /** The operation of this id. The engine is asked for each one once. */
-  row(engine: Engine, id: string): Row {
+  /** An operation, as the engine knows it: it learns each one when it is called first. */
+  row(engine: Engine, { id, row: text = "" }: Named): Row {
     let row = this.#rows.get(id);
     if (row === undefined) {
-      row = rowOf(id, engine.operation(id));
-      const versions = `there is no operation \`${id}\` in version ${packageVersion} of the engine; install \`waypost\` and \`@waypost/wasm\` of one version`;
-      if (row.number < 0) refuse(id, [versions], id);
+      row = rowOf(id, engine.define(`${id}\t${text}`));
       this.#rows.set(id, row);
     }
     return row;
@@ -137,7 +136,7 @@ class Client implements BackendClient {
   }
 
   call(
-    operation: string,
+    operation: Named,
     parameters: readonly string[],
     body: string | Uint8Array | undefined,
     options?: CallSettings,
@@ -147,7 +146,7 @@ class Client implements BackendClient {
   }
 
   open(
-    operation: string,
+    operation: Named,
     parameters: readonly string[],
     body: string | Uint8Array | undefined,
     options?: CallSettings,
@@ -165,7 +164,7 @@ class Client implements BackendClient {
 
   #fly<T>(
     land: (landed: Landed) => T | Promise<T>,
-    operation: string,
+    operation: Named,
     parameters: readonly string[],
     body: string | Uint8Array | undefined,
     options: CallSettings | undefined,
@@ -174,11 +173,11 @@ class Client implements BackendClient {
     const { engine } = this.#backend;
     if (engine === undefined) return this.#backend.loaded().then(() => this.#fly(land, operation, parameters, body, options, signal));
     if (this.#closed) {
-      throw new CallFailed({ kind: "config", message: `${operation} was not sent: the client is closed`, hint: "Make another client", operation, attempts: [] });
+      throw new CallFailed({ kind: "config", message: `${operation.id} was not sent: the client is closed`, hint: "Make another client", operation: operation.id, attempts: [] });
     }
     const line = this.#line ?? this.#made(engine);
     const row = this.#backend.row(engine, operation);
-    const sent = row.form && typeof body === "string" ? formOf(operation, body) : body;
+    const sent = row.form && typeof body === "string" ? formOf(operation.id, body) : body;
     const flight = new Flight(line, this.#host, row, sent, signal);
     this.#flights.add(flight);
     // A stream is part of the call until it ends: `close` and the signal end it as well.

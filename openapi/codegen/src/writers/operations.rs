@@ -1,8 +1,8 @@
 //! The operation table: one static row an operation, all that the engine needs to know to send a request.
 //!
-//! Rows are constants, so the table costs no start-up time and no allocation, and an engine-only build (the browser's) carries it
-//! without the typed client. The list is sorted by id, which makes [`find`](https://doc.rust-lang.org/std/primitive.slice.html#method.binary_search_by)
-//! a binary search for the bindings, which name operations by text. The same table as text is a file of its own, for browsers.
+//! Rows are constants, so the table costs no start-up time and no allocation. The list is sorted by id, which makes [`find`](https://doc.rust-lang.org/std/primitive.slice.html#method.binary_search_by)
+//! a binary search for the bindings, which name operations by text. A row as text ([`text`]) is what browsers have:
+//! there each resource carries its own, so that the engine's download does not grow with the contract.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -64,26 +64,28 @@ fn module(context: &Context<'_>) -> Result<String, Error> {
         #[cfg(feature = "client")]
         pub mod client;
         pub mod operations;
-        pub mod packed;
+        #[cfg(test)]
+        pub(crate) mod packed;
         #[cfg(feature = "client")]
         pub mod resources;
     };
     file_text(WRITER, context, tokens)
 }
 
-/// The same rows as text, for the browser: see `Operation::read` in the engine, whose test holds the two together.
+/// The same rows as text, for a test of the engine, whose `Operation::read` reads them.
 fn packed(api: &Api, operations: &[&Operation], context: &Context<'_>) -> Result<String, Error> {
     let rows = operations.iter().map(|operation| text(api, operation)).collect::<Result<Vec<_>, _>>()?;
     let tokens = quote! {
-        //! The operation table as text, for where its size counts; the engine reads a row when it is asked for.
+        //! The operation table as text, as the resources of the browser's SDK carry it: read here by a test.
 
         /// Every operation, sorted by id.
-        pub static ROWS: &[&str] = &[#(#rows),*];
+        pub(crate) static ROWS: &[&str] = &[#(#rows),*];
     };
     file_text(WRITER, context, tokens)
 }
 
-fn text(api: &Api, operation: &Operation) -> Result<String, Error> {
+/// One row as text: its parts with tabs between them, the id first. See `Operation::read` in the engine.
+pub(super) fn text(api: &Api, operation: &Operation) -> Result<String, Error> {
     let key = if operation.idempotency_key { "+key" } else { "" };
     let retry = match operation.retry {
         Retry::Safe => "safe",

@@ -19,26 +19,31 @@ const OVERVIEW: Operation = {
   id: "analytics_overview",
   params: { from: "string?", to: "string?" },
   result: "json",
+  row: "GET\t/v1/analytics/overview\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?from\t?to",
 };
 const ENDPOINTS: Operation = {
   id: "analytics_endpoints",
   params: { from: "string?", to: "string?", limit: "integer?" },
   result: "json",
+  row: "GET\t/v1/analytics/endpoints\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?from\t?to\t?limit",
 };
 const ERRORS: Operation = {
   id: "analytics_errors",
   params: { from: "string?", to: "string?", limit: "integer?" },
   result: "json",
+  row: "GET\t/v1/analytics/errors\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?from\t?to\t?limit",
 };
 const SERIES: Operation = {
   id: "analytics_series",
   params: { from: "string?", to: "string?", route: "string?", step_seconds: "integer?" },
   result: "json",
+  row: "GET\t/v1/analytics/series\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?from\t?to\t?route\t?step_seconds",
 };
 const CONSUMERS: Operation = {
   id: "analytics_consumers",
   params: { from: "string?", to: "string?", limit: "integer?" },
   result: "json",
+  row: "GET\t/v1/analytics/consumers\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?from\t?to\t?limit",
 };
 
 /** Parameters of `analytics.overview`. */

@@ -22,20 +22,33 @@ const CREATE: Operation = {
   body: "json",
   fields: { name: "string", permissions: "array", tier: "string?", expires_at: "string?" },
   result: "json",
+  row: "POST\t/v1/api_keys\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
 const LIST: Operation = {
   id: "api_keys_list",
   params: { limit: "integer?", cursor: "string?", status: "array?" },
   result: "page",
+  row: "GET\t/v1/api_keys\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor\t?status",
 };
-const GET: Operation = { id: "api_keys_get", path: ["api_key_id"], result: "json" };
-const REVOKE: Operation = { id: "api_keys_revoke", path: ["api_key_id"], result: "none" };
+const GET: Operation = {
+  id: "api_keys_get",
+  path: ["api_key_id"],
+  result: "json",
+  row: "GET\t/v1/api_keys/{api_key_id}\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/api_key_id!",
+};
+const REVOKE: Operation = {
+  id: "api_keys_revoke",
+  path: ["api_key_id"],
+  result: "none",
+  row: "DELETE\t/v1/api_keys/{api_key_id}\tidempotent\tnone\tnone\tbearer,header:X-API-Key\t/api_key_id!",
+};
 const ROTATE: Operation = {
   id: "api_keys_rotate",
   path: ["api_key_id"],
   body: "json",
   fields: { grace_seconds: "integer?" },
   result: "json",
+  row: "POST\t/v1/api_keys/{api_key_id}/rotate\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key\t/api_key_id!",
 };
 
 /** Parameters of `apiKeys.list`. */

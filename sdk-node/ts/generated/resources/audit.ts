@@ -20,6 +20,7 @@ const LIST: Operation = {
     actor_id: "string?",
   },
   result: "page",
+  row: "GET\t/v1/audit\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor\t?created_after\t?created_before\t?type\t?actor_id",
 };
 
 /** Parameters of `audit.list`. */

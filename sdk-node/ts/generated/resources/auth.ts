@@ -29,31 +29,40 @@ const REGISTER: Operation = {
     invitation: "string?",
   },
   result: "json",
+  row: "POST\t/v1/auth/register\tidempotent+key\tjson\tjson\t",
 };
 const LOGIN: Operation = {
   id: "auth_login",
   body: "json",
   fields: { email: "string", password: "string" },
   result: "json",
+  row: "POST\t/v1/auth/login\tidempotent+key\tjson\tjson\t",
 };
 const REFRESH: Operation = {
   id: "auth_refresh",
   body: "json",
   fields: { refresh_token: "string" },
   result: "json",
+  row: "POST\t/v1/auth/refresh\tidempotent+key\tjson\tjson\t",
 };
-const ME: Operation = { id: "auth_me", result: "json" };
+const ME: Operation = {
+  id: "auth_me",
+  result: "json",
+  row: "GET\t/v1/auth/me\tsafe\tnone\tjson\tbearer,header:X-API-Key",
+};
 const CHANGE_PASSWORD: Operation = {
   id: "auth_change_password",
   body: "json",
   fields: { current_password: "string", new_password: "string" },
   result: "none",
+  row: "POST\t/v1/auth/change_password\tnever+key\tjson\tnone\tbearer",
 };
 const LOGOUT: Operation = {
   id: "auth_logout",
   body: "json",
   fields: { everywhere: "boolean?" },
   result: "none",
+  row: "POST\t/v1/auth/logout\tidempotent+key\tjson\tnone\tbearer",
 };
 
 /** Accounts of people - sign up, sign in, stay signed in, sign out, change the password. */

@@ -13,14 +13,21 @@ const LIST: Operation = {
   id: "breakers_list",
   params: { limit: "integer?", cursor: "string?" },
   result: "page",
+  row: "GET\t/v1/breakers\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor",
 };
-const GET: Operation = { id: "breakers_get", path: ["breaker_name"], result: "json" };
+const GET: Operation = {
+  id: "breakers_get",
+  path: ["breaker_name"],
+  result: "json",
+  row: "GET\t/v1/breakers/{breaker_name}\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/breaker_name!",
+};
 const RESET: Operation = {
   id: "breakers_reset",
   path: ["breaker_name"],
   body: "json",
   fields: { reason: "string?" },
   result: "json",
+  row: "POST\t/v1/breakers/{breaker_name}/reset\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key\t/breaker_name!",
 };
 const OPEN: Operation = {
   id: "breakers_open",
@@ -28,6 +35,7 @@ const OPEN: Operation = {
   body: "json",
   fields: { seconds: "integer?", reason: "string?" },
   result: "json",
+  row: "POST\t/v1/breakers/{breaker_name}/open\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key\t/breaker_name!",
 };
 
 /** Parameters of `breakers.list`. */

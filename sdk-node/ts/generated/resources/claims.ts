@@ -30,6 +30,7 @@ const SUBMIT: Operation = {
     metadata: "object?",
   },
   result: "json",
+  row: "POST\t/v1/claims\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
 const LIST: Operation = {
   id: "claims_list",
@@ -42,14 +43,21 @@ const LIST: Operation = {
     created_before: "string?",
   },
   result: "page",
+  row: "GET\t/v1/claims\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor\t?status\t?medcard_id\t?created_after\t?created_before",
 };
-const GET: Operation = { id: "claims_get", path: ["claim_id"], result: "json" };
+const GET: Operation = {
+  id: "claims_get",
+  path: ["claim_id"],
+  result: "json",
+  row: "GET\t/v1/claims/{claim_id}\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/claim_id!",
+};
 const APPROVE: Operation = {
   id: "claims_approve",
   path: ["claim_id"],
   body: "json",
   fields: { amount: "integer?", reason: "string?" },
   result: "json",
+  row: "POST\t/v1/claims/{claim_id}/approve\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key\t/claim_id!",
 };
 const REJECT: Operation = {
   id: "claims_reject",
@@ -57,6 +65,7 @@ const REJECT: Operation = {
   body: "json",
   fields: { reason: "string" },
   result: "json",
+  row: "POST\t/v1/claims/{claim_id}/reject\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key\t/claim_id!",
 };
 
 /** Parameters of `claims.list`. */

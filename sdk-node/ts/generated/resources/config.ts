@@ -9,18 +9,24 @@
 import type { ApiPromise, CallOptions, Caller, Operation } from "../../call.js";
 import type { ApplyConfig, ConfigReport, GatewayConfig, ValidateConfig } from "../types.js";
 
-const GET: Operation = { id: "config_get", result: "json" };
+const GET: Operation = {
+  id: "config_get",
+  result: "json",
+  row: "GET\t/v1/config\tsafe\tnone\tjson\tbearer,header:X-API-Key",
+};
 const APPLY: Operation = {
   id: "config_apply",
   body: "json",
   fields: { config: "object?", yaml: "string?", revision: "integer?" },
   result: "json",
+  row: "PUT\t/v1/config\tidempotent\tjson\tjson\tbearer,header:X-API-Key",
 };
 const VALIDATE: Operation = {
   id: "config_validate",
   body: "json",
   fields: { config: "object?", yaml: "string?" },
   result: "json",
+  row: "POST\t/v1/config/validate\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
 
 /**

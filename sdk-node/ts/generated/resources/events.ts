@@ -36,6 +36,7 @@ const PUBLISH: Operation = {
     data: "object",
   },
   result: "json",
+  row: "POST\t/v1/events\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
 const LIST: Operation = {
   id: "events_list",
@@ -48,20 +49,32 @@ const LIST: Operation = {
     until: "string?",
   },
   result: "page",
+  row: "GET\t/v1/events\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor\t?type\t?subject\t?since\t?until",
 };
-const TYPES: Operation = { id: "events_types", result: "json" };
+const TYPES: Operation = {
+  id: "events_types",
+  result: "json",
+  row: "GET\t/v1/events/types\tsafe\tnone\tjson\tbearer,header:X-API-Key",
+};
 const STREAM: Operation = {
   id: "events_stream",
   params: { type: "array?", subject: "string?", since: "string?", "Last-Event-ID": "string?" },
   result: "events",
+  row: "GET\t/v1/events/stream\tsafe\tnone\tevents\tbearer,header:X-API-Key\t?type\t?subject\t?since\t#Last-Event-ID",
 };
 const PRUNE: Operation = {
   id: "events_prune",
   body: "json",
   fields: { before: "string", types: "array?" },
   result: "json",
+  row: "POST\t/v1/events/prune\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
-const GET: Operation = { id: "events_get", path: ["event_id"], result: "json" };
+const GET: Operation = {
+  id: "events_get",
+  path: ["event_id"],
+  result: "json",
+  row: "GET\t/v1/events/{event_id}\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/event_id!",
+};
 
 /** Parameters of `events.list`. */
 export interface EventsListParams {

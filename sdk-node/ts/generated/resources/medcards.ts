@@ -29,6 +29,7 @@ const ISSUE: Operation = {
     metadata: "object?",
   },
   result: "json",
+  row: "POST\t/v1/medcards\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
 const LIST: Operation = {
   id: "medcards_list",
@@ -41,14 +42,21 @@ const LIST: Operation = {
     created_before: "string?",
   },
   result: "page",
+  row: "GET\t/v1/medcards\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor\t?status\t?holder_reference\t?created_after\t?created_before",
 };
-const GET: Operation = { id: "medcards_get", path: ["medcard_id"], result: "json" };
+const GET: Operation = {
+  id: "medcards_get",
+  path: ["medcard_id"],
+  result: "json",
+  row: "GET\t/v1/medcards/{medcard_id}\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/medcard_id!",
+};
 const UPDATE_STATUS: Operation = {
   id: "medcards_update_status",
   path: ["medcard_id"],
   body: "json",
   fields: { status: "string", reason: "string?" },
   result: "json",
+  row: "POST\t/v1/medcards/{medcard_id}/status\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key\t/medcard_id!",
 };
 
 /** Parameters of `medcards.list`. */

@@ -28,14 +28,26 @@ const CREATE: Operation = {
     jwks: "object?",
   },
   result: "json",
+  row: "POST\t/v1/oauth_clients\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key,cookie:__Host-waypost_session",
 };
 const LIST: Operation = {
   id: "oauth_clients_list",
   params: { limit: "integer?", cursor: "string?" },
   result: "page",
+  row: "GET\t/v1/oauth_clients\tsafe\tnone\tjson\tbearer,header:X-API-Key,cookie:__Host-waypost_session\t?limit\t?cursor",
 };
-const GET: Operation = { id: "oauth_clients_get", path: ["oauth_client_id"], result: "json" };
-const DELETE: Operation = { id: "oauth_clients_delete", path: ["oauth_client_id"], result: "none" };
+const GET: Operation = {
+  id: "oauth_clients_get",
+  path: ["oauth_client_id"],
+  result: "json",
+  row: "GET\t/v1/oauth_clients/{oauth_client_id}\tsafe\tnone\tjson\tbearer,header:X-API-Key,cookie:__Host-waypost_session\t/oauth_client_id!",
+};
+const DELETE: Operation = {
+  id: "oauth_clients_delete",
+  path: ["oauth_client_id"],
+  result: "none",
+  row: "DELETE\t/v1/oauth_clients/{oauth_client_id}\tidempotent\tnone\tnone\tbearer,header:X-API-Key,cookie:__Host-waypost_session\t/oauth_client_id!",
+};
 
 /** Parameters of `oauthClients.list`. */
 export interface OauthClientsListParams {

@@ -23,9 +23,22 @@ import type {
   SignInProviderList,
 } from "../types.js";
 
-const PROVIDERS: Operation = { id: "oauth_providers", result: "json" };
-const IDENTITIES: Operation = { id: "oauth_identities", result: "json" };
-const UNLINK: Operation = { id: "oauth_unlink", path: ["identity_id"], result: "none" };
+const PROVIDERS: Operation = {
+  id: "oauth_providers",
+  result: "json",
+  row: "GET\t/v1/oauth/providers\tsafe\tnone\tjson\t",
+};
+const IDENTITIES: Operation = {
+  id: "oauth_identities",
+  result: "json",
+  row: "GET\t/v1/oauth/identities\tsafe\tnone\tjson\tbearer,header:X-API-Key,cookie:__Host-waypost_session",
+};
+const UNLINK: Operation = {
+  id: "oauth_unlink",
+  path: ["identity_id"],
+  result: "none",
+  row: "DELETE\t/v1/oauth/identities/{identity_id}\tidempotent\tnone\tnone\tbearer,header:X-API-Key,cookie:__Host-waypost_session\t/identity_id!",
+};
 const TOKEN: Operation = {
   id: "oauth_token",
   body: "form",
@@ -43,6 +56,7 @@ const TOKEN: Operation = {
     scope: "string?",
   },
   result: "json",
+  row: "POST\t/oauth/token\tnever\tform\tjson\t",
 };
 const DEVICE_AUTHORIZATION: Operation = {
   id: "oauth_device_authorization",
@@ -55,6 +69,7 @@ const DEVICE_AUTHORIZATION: Operation = {
     scope: "string?",
   },
   result: "json",
+  row: "POST\t/oauth/device_authorization\tnever\tform\tjson\t",
 };
 const REVOKE: Operation = {
   id: "oauth_revoke",
@@ -68,6 +83,7 @@ const REVOKE: Operation = {
     client_assertion: "string?",
   },
   result: "json",
+  row: "POST\t/oauth/revoke\tidempotent\tform\tjson\t",
 };
 const INTROSPECT: Operation = {
   id: "oauth_introspect",
@@ -81,9 +97,18 @@ const INTROSPECT: Operation = {
     client_assertion: "string?",
   },
   result: "json",
+  row: "POST\t/oauth/introspect\tsafe\tform\tjson\t",
 };
-const METADATA: Operation = { id: "oauth_metadata", result: "json" };
-const JWKS: Operation = { id: "oauth_jwks", result: "json" };
+const METADATA: Operation = {
+  id: "oauth_metadata",
+  result: "json",
+  row: "GET\t/.well-known/oauth-authorization-server\tsafe\tnone\tjson\t",
+};
+const JWKS: Operation = {
+  id: "oauth_jwks",
+  result: "json",
+  row: "GET\t/.well-known/jwks.json\tsafe\tnone\tjson\t",
+};
 
 /**
  * OAuth both ways - signing in with Google, Microsoft, GitHub, LinkedIn, X or any OIDC provider, and this gateway as an authorization server.

@@ -33,6 +33,7 @@ const CREATE: Operation = {
     metadata: "object?",
   },
   result: "json",
+  row: "POST\t/v1/payments\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
 const LIST: Operation = {
   id: "payments_list",
@@ -46,14 +47,21 @@ const LIST: Operation = {
     created_before: "string?",
   },
   result: "page",
+  row: "GET\t/v1/payments\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor\t?status\t?payer_wallet_id\t?currency\t?created_after\t?created_before",
 };
-const GET: Operation = { id: "payments_get", path: ["payment_id"], result: "json" };
+const GET: Operation = {
+  id: "payments_get",
+  path: ["payment_id"],
+  result: "json",
+  row: "GET\t/v1/payments/{payment_id}\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/payment_id!",
+};
 const CAPTURE: Operation = {
   id: "payments_capture",
   path: ["payment_id"],
   body: "json",
   fields: { amount: "integer?" },
   result: "json",
+  row: "POST\t/v1/payments/{payment_id}/capture\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key\t/payment_id!",
 };
 const CANCEL: Operation = {
   id: "payments_cancel",
@@ -61,6 +69,7 @@ const CANCEL: Operation = {
   body: "json",
   fields: { reason: "string?" },
   result: "json",
+  row: "POST\t/v1/payments/{payment_id}/cancel\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key\t/payment_id!",
 };
 const REFUND: Operation = {
   id: "payments_refund",
@@ -68,6 +77,7 @@ const REFUND: Operation = {
   body: "json",
   fields: { amount: "integer?", reason: "string?" },
   result: "json",
+  row: "POST\t/v1/payments/{payment_id}/refund\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key\t/payment_id!",
 };
 
 /** Parameters of `payments.list`. */

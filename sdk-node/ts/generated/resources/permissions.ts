@@ -14,6 +14,7 @@ const CHECK: Operation = {
   body: "json",
   fields: { permissions: "array", user_id: "string?" },
   result: "json",
+  row: "POST\t/v1/permissions/check\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
 
 /** Whether somebody may do something, without trying it. */

@@ -9,7 +9,11 @@
 import type { ApiPromise, CallOptions, Caller, Operation } from "../../call.js";
 import type { PutRateLimitTier, RateLimitTier, RateLimitTiers, RateLimitUsage } from "../types.js";
 
-const TIERS: Operation = { id: "rate_limits_tiers", result: "json" };
+const TIERS: Operation = {
+  id: "rate_limits_tiers",
+  result: "json",
+  row: "GET\t/v1/rate_limits/tiers\tsafe\tnone\tjson\tbearer,header:X-API-Key",
+};
 const PUT_TIER: Operation = {
   id: "rate_limits_put_tier",
   path: ["tier_name"],
@@ -22,11 +26,13 @@ const PUT_TIER: Operation = {
     burst: "integer?",
   },
   result: "json",
+  row: "PUT\t/v1/rate_limits/tiers/{tier_name}\tidempotent\tjson\tjson\tbearer,header:X-API-Key\t/tier_name!",
 };
 const USAGE: Operation = {
   id: "rate_limits_usage",
   params: { caller: "string?", tier: "string?" },
   result: "json",
+  row: "GET\t/v1/rate_limits/usage\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?caller\t?tier",
 };
 
 /** Parameters of `rateLimits.usage`. */

@@ -13,14 +13,21 @@ const LIST: Operation = {
   id: "roles_list",
   params: { limit: "integer?", cursor: "string?" },
   result: "page",
+  row: "GET\t/v1/roles\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor",
 };
-const GET: Operation = { id: "roles_get", path: ["role_name"], result: "json" };
+const GET: Operation = {
+  id: "roles_get",
+  path: ["role_name"],
+  result: "json",
+  row: "GET\t/v1/roles/{role_name}\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/role_name!",
+};
 const PUT: Operation = {
   id: "roles_put",
   path: ["role_name"],
   body: "json",
   fields: { description: "string?", permissions: "array" },
   result: "json",
+  row: "PUT\t/v1/roles/{role_name}\tidempotent\tjson\tjson\tbearer,header:X-API-Key\t/role_name!",
 };
 
 /** Parameters of `roles.list`. */

@@ -36,13 +36,20 @@ const CREATE: Operation = {
     fallback: "object?",
   },
   result: "json",
+  row: "POST\t/v1/routes\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
 const LIST: Operation = {
   id: "routes_list",
   params: { limit: "integer?", cursor: "string?" },
   result: "page",
+  row: "GET\t/v1/routes\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor",
 };
-const GET: Operation = { id: "routes_get", path: ["route_name"], result: "json" };
+const GET: Operation = {
+  id: "routes_get",
+  path: ["route_name"],
+  result: "json",
+  row: "GET\t/v1/routes/{route_name}\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/route_name!",
+};
 const UPDATE: Operation = {
   id: "routes_update",
   path: ["route_name"],
@@ -70,13 +77,20 @@ const UPDATE: Operation = {
     fallback: "object?~",
   },
   result: "json",
+  row: "PATCH\t/v1/routes/{route_name}\tidempotent\tjson\tjson\tbearer,header:X-API-Key\t/route_name!",
 };
-const DELETE: Operation = { id: "routes_delete", path: ["route_name"], result: "none" };
+const DELETE: Operation = {
+  id: "routes_delete",
+  path: ["route_name"],
+  result: "none",
+  row: "DELETE\t/v1/routes/{route_name}\tidempotent\tnone\tnone\tbearer,header:X-API-Key\t/route_name!",
+};
 const MATCH: Operation = {
   id: "routes_match",
   body: "json",
   fields: { method: "string?", url: "string", headers: "object?" },
   result: "json",
+  row: "POST\t/v1/route_match\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
 
 /** Parameters of `routes.list`. */

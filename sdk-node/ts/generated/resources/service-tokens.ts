@@ -20,16 +20,19 @@ const CREATE: Operation = {
   body: "json",
   fields: { name: "string", permissions: "array", expires_at: "string?" },
   result: "json",
+  row: "POST\t/v1/service_tokens\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
 const LIST: Operation = {
   id: "service_tokens_list",
   params: { limit: "integer?", cursor: "string?" },
   result: "page",
+  row: "GET\t/v1/service_tokens\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor",
 };
 const REVOKE: Operation = {
   id: "service_tokens_revoke",
   path: ["service_token_id"],
   result: "none",
+  row: "DELETE\t/v1/service_tokens/{service_token_id}\tidempotent\tnone\tnone\tbearer,header:X-API-Key\t/service_token_id!",
 };
 
 /** Parameters of `serviceTokens.list`. */

@@ -27,13 +27,20 @@ const CREATE: Operation = {
     host: "string?",
   },
   result: "json",
+  row: "POST\t/v1/services\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
 const LIST: Operation = {
   id: "services_list",
   params: { limit: "integer?", cursor: "string?" },
   result: "page",
+  row: "GET\t/v1/services\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor",
 };
-const GET: Operation = { id: "services_get", path: ["service_name"], result: "json" };
+const GET: Operation = {
+  id: "services_get",
+  path: ["service_name"],
+  result: "json",
+  row: "GET\t/v1/services/{service_name}\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/service_name!",
+};
 const UPDATE: Operation = {
   id: "services_update",
   path: ["service_name"],
@@ -52,9 +59,20 @@ const UPDATE: Operation = {
     host: "string?~",
   },
   result: "json",
+  row: "PATCH\t/v1/services/{service_name}\tidempotent\tjson\tjson\tbearer,header:X-API-Key\t/service_name!",
 };
-const DELETE: Operation = { id: "services_delete", path: ["service_name"], result: "none" };
-const HEALTH: Operation = { id: "services_health", path: ["service_name"], result: "json" };
+const DELETE: Operation = {
+  id: "services_delete",
+  path: ["service_name"],
+  result: "none",
+  row: "DELETE\t/v1/services/{service_name}\tidempotent\tnone\tnone\tbearer,header:X-API-Key\t/service_name!",
+};
+const HEALTH: Operation = {
+  id: "services_health",
+  path: ["service_name"],
+  result: "json",
+  row: "GET\t/v1/services/{service_name}/health\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/service_name!",
+};
 
 /** Parameters of `services.list`. */
 export interface ServicesListParams {

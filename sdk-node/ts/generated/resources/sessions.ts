@@ -13,8 +13,14 @@ const LIST: Operation = {
   id: "sessions_list",
   params: { limit: "integer?", cursor: "string?" },
   result: "page",
+  row: "GET\t/v1/sessions\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor",
 };
-const REVOKE: Operation = { id: "sessions_revoke", path: ["session_id"], result: "none" };
+const REVOKE: Operation = {
+  id: "sessions_revoke",
+  path: ["session_id"],
+  result: "none",
+  row: "DELETE\t/v1/sessions/{session_id}\tidempotent\tnone\tnone\tbearer,header:X-API-Key\t/session_id!",
+};
 
 /** Parameters of `sessions.list`. */
 export interface SessionsListParams {

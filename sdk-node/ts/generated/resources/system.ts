@@ -9,14 +9,46 @@
 import type { ApiPromise, CallOptions, Caller, Operation } from "../../call.js";
 import type { HealthReport } from "../types.js";
 
-const HEALTH: Operation = { id: "system_health", result: "json" };
-const HEALTH_GATEWAY: Operation = { id: "system_health_gateway", result: "json" };
-const HEALTH_SERVICES: Operation = { id: "system_health_services", result: "json" };
-const HEALTH_AUTH: Operation = { id: "system_health_auth", result: "json" };
-const HEALTH_MIDDLEWARE: Operation = { id: "system_health_middleware", result: "json" };
-const METRICS: Operation = { id: "system_metrics", result: "text" };
-const OPENAPI: Operation = { id: "system_openapi", result: "text" };
-const DOCS: Operation = { id: "system_docs", result: "text" };
+const HEALTH: Operation = {
+  id: "system_health",
+  result: "json",
+  row: "GET\t/health\tsafe\tnone\tjson\t",
+};
+const HEALTH_GATEWAY: Operation = {
+  id: "system_health_gateway",
+  result: "json",
+  row: "GET\t/health/gateway\tsafe\tnone\tjson\t",
+};
+const HEALTH_SERVICES: Operation = {
+  id: "system_health_services",
+  result: "json",
+  row: "GET\t/health/services\tsafe\tnone\tjson\t",
+};
+const HEALTH_AUTH: Operation = {
+  id: "system_health_auth",
+  result: "json",
+  row: "GET\t/health/auth\tsafe\tnone\tjson\t",
+};
+const HEALTH_MIDDLEWARE: Operation = {
+  id: "system_health_middleware",
+  result: "json",
+  row: "GET\t/health/middleware\tsafe\tnone\tjson\t",
+};
+const METRICS: Operation = {
+  id: "system_metrics",
+  result: "text",
+  row: "GET\t/metrics\tsafe\tnone\ttext:text/plain\t",
+};
+const OPENAPI: Operation = {
+  id: "system_openapi",
+  result: "text",
+  row: "GET\t/openapi.yaml\tsafe\tnone\ttext:application/yaml\t",
+};
+const DOCS: Operation = {
+  id: "system_docs",
+  result: "text",
+  row: "GET\t/docs\tsafe\tnone\ttext:text/html\t",
+};
 
 /** Is the gateway well, what does it measure, and what does it serve: health, metrics, this contract and its reference. */
 export class System {

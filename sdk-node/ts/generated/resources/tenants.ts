@@ -14,19 +14,27 @@ const CREATE: Operation = {
   body: "json",
   fields: { name: "string", description: "string?", tier: "string?", owner: "object" },
   result: "json",
+  row: "POST\t/v1/tenants\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
 const LIST: Operation = {
   id: "tenants_list",
   params: { limit: "integer?", cursor: "string?" },
   result: "page",
+  row: "GET\t/v1/tenants\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor",
 };
-const GET: Operation = { id: "tenants_get", path: ["tenant_id"], result: "json" };
+const GET: Operation = {
+  id: "tenants_get",
+  path: ["tenant_id"],
+  result: "json",
+  row: "GET\t/v1/tenants/{tenant_id}\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/tenant_id!",
+};
 const UPDATE: Operation = {
   id: "tenants_update",
   path: ["tenant_id"],
   body: "json",
   fields: { name: "string?", description: "string?~", tier: "string?" },
   result: "json",
+  row: "PATCH\t/v1/tenants/{tenant_id}\tidempotent\tjson\tjson\tbearer,header:X-API-Key\t/tenant_id!",
 };
 
 /** Parameters of `tenants.list`. */

@@ -9,7 +9,12 @@
 import type { ApiPromise, CallOptions, Caller, Operation } from "../../call.js";
 import type { Transaction, TransactionId } from "../types.js";
 
-const GET: Operation = { id: "transactions_get", path: ["transaction_id"], result: "json" };
+const GET: Operation = {
+  id: "transactions_get",
+  path: ["transaction_id"],
+  result: "json",
+  row: "GET\t/v1/transactions/{transaction_id}\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/transaction_id!",
+};
 
 /** One movement of money as one wallet's ledger shows it. Never changed, never deleted. */
 export class Transactions {

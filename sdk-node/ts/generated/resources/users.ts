@@ -13,21 +13,34 @@ const LIST: Operation = {
   id: "users_list",
   params: { limit: "integer?", cursor: "string?" },
   result: "page",
+  row: "GET\t/v1/users\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor",
 };
 const INVITE: Operation = {
   id: "users_invite",
   body: "json",
   fields: { email: "string", role: "string", expires_at: "string?" },
   result: "json",
+  row: "POST\t/v1/users\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
-const GET: Operation = { id: "users_get", path: ["user_id"], result: "json" };
-const REMOVE: Operation = { id: "users_remove", path: ["user_id"], result: "none" };
+const GET: Operation = {
+  id: "users_get",
+  path: ["user_id"],
+  result: "json",
+  row: "GET\t/v1/users/{user_id}\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/user_id!",
+};
+const REMOVE: Operation = {
+  id: "users_remove",
+  path: ["user_id"],
+  result: "none",
+  row: "DELETE\t/v1/users/{user_id}\tidempotent\tnone\tnone\tbearer,header:X-API-Key\t/user_id!",
+};
 const SET_ROLES: Operation = {
   id: "users_set_roles",
   path: ["user_id"],
   body: "json",
   fields: { role: "string", custom_roles: "array?" },
   result: "json",
+  row: "PUT\t/v1/users/{user_id}/roles\tidempotent\tjson\tjson\tbearer,header:X-API-Key\t/user_id!",
 };
 
 /** Parameters of `users.list`. */

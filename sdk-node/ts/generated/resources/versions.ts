@@ -13,6 +13,7 @@ const LIST: Operation = {
   id: "versions_list",
   params: { limit: "integer?", cursor: "string?" },
   result: "page",
+  row: "GET\t/v1/versions\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor",
 };
 
 /** Parameters of `versions.list`. */

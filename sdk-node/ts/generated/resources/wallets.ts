@@ -33,6 +33,7 @@ const CREATE: Operation = {
   body: "json",
   fields: { currency: "string", name: "string?", metadata: "object?" },
   result: "json",
+  row: "POST\t/v1/wallets\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
 const LIST: Operation = {
   id: "wallets_list",
@@ -45,14 +46,21 @@ const LIST: Operation = {
     created_before: "string?",
   },
   result: "page",
+  row: "GET\t/v1/wallets\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor\t?status\t?currency\t?created_after\t?created_before",
 };
-const GET: Operation = { id: "wallets_get", path: ["wallet_id"], result: "json" };
+const GET: Operation = {
+  id: "wallets_get",
+  path: ["wallet_id"],
+  result: "json",
+  row: "GET\t/v1/wallets/{wallet_id}\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/wallet_id!",
+};
 const CREDIT: Operation = {
   id: "wallets_credit",
   path: ["wallet_id"],
   body: "json",
   fields: { amount: "integer", description: "string?", metadata: "object?" },
   result: "json",
+  row: "POST\t/v1/wallets/{wallet_id}/credit\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key\t/wallet_id!",
 };
 const DEBIT: Operation = {
   id: "wallets_debit",
@@ -60,6 +68,7 @@ const DEBIT: Operation = {
   body: "json",
   fields: { amount: "integer", description: "string?", metadata: "object?" },
   result: "json",
+  row: "POST\t/v1/wallets/{wallet_id}/debit\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key\t/wallet_id!",
 };
 const TRANSFER: Operation = {
   id: "wallets_transfer",
@@ -72,8 +81,14 @@ const TRANSFER: Operation = {
     metadata: "object?",
   },
   result: "json",
+  row: "POST\t/v1/wallets/{wallet_id}/transfer\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key\t/wallet_id!",
 };
-const BALANCE: Operation = { id: "wallets_balance", path: ["wallet_id"], result: "json" };
+const BALANCE: Operation = {
+  id: "wallets_balance",
+  path: ["wallet_id"],
+  result: "json",
+  row: "GET\t/v1/wallets/{wallet_id}/balance\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/wallet_id!",
+};
 const TRANSACTIONS: Operation = {
   id: "wallets_transactions",
   path: ["wallet_id"],
@@ -85,12 +100,14 @@ const TRANSACTIONS: Operation = {
     created_before: "string?",
   },
   result: "page",
+  row: "GET\t/v1/wallets/{wallet_id}/transactions\tsafe\tnone\tjson\tbearer,header:X-API-Key\t/wallet_id!\t?limit\t?cursor\t?type\t?created_after\t?created_before",
 };
 const STATEMENT: Operation = {
   id: "wallets_statement",
   path: ["wallet_id"],
   params: { format: "string?", from: "string?", to: "string?" },
   result: "bytes",
+  row: "GET\t/v1/wallets/{wallet_id}/statement\tsafe\tnone\tapplication/x-ndjson,text/csv\tbearer,header:X-API-Key\t/wallet_id!\t?format\t?from\t?to",
 };
 const FREEZE: Operation = {
   id: "wallets_freeze",
@@ -98,6 +115,7 @@ const FREEZE: Operation = {
   body: "json",
   fields: { reason: "string?" },
   result: "json",
+  row: "POST\t/v1/wallets/{wallet_id}/freeze\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key\t/wallet_id!",
 };
 const UNFREEZE: Operation = {
   id: "wallets_unfreeze",
@@ -105,6 +123,7 @@ const UNFREEZE: Operation = {
   body: "json",
   fields: { reason: "string?" },
   result: "json",
+  row: "POST\t/v1/wallets/{wallet_id}/unfreeze\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key\t/wallet_id!",
 };
 const CLOSE: Operation = {
   id: "wallets_close",
@@ -112,6 +131,7 @@ const CLOSE: Operation = {
   body: "json",
   fields: { reason: "string?" },
   result: "json",
+  row: "POST\t/v1/wallets/{wallet_id}/close\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key\t/wallet_id!",
 };
 
 /** Parameters of `wallets.list`. */

@@ -31,7 +31,7 @@ pub(super) const PACKAGE: &str = "waypost";
 pub fn write(api: &Api, context: &Context<'_>) -> Result<Vec<File>, Error> {
     let output = Output { api, context, names: Names::new(api) };
     let mut files = vec![types::write(&output)];
-    files.extend(resources::write(&output));
+    files.extend(resources::write(&output)?);
     files.push(index::client(&output));
     files.push(index::index(&output));
     Ok(files)

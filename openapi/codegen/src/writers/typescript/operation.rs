@@ -10,13 +10,13 @@ use crate::model::{
     Api, Body, Content, Location, Object, Operation, Paginate, Parameter, Retry, SecurityScheme, Shape,
     TypeRef,
 };
-use crate::writers::Layout;
+use crate::writers::{Error, Layout, operations};
 
 /// How a list continues unless the spec says otherwise.
 const HOUSE: [&str; 4] = ["data", "cursor", "next_cursor", "has_more"];
 
 /// The constant's value.
-pub(super) fn descriptor(output: &Output<'_>, operation: &Operation, before: usize) -> String {
+pub(super) fn descriptor(output: &Output<'_>, operation: &Operation, before: usize) -> Result<String, Error> {
     let api = output.api;
     let mut value = Map::new();
     value.insert("id".into(), json!(operation.id));
@@ -42,14 +42,21 @@ pub(super) fn descriptor(output: &Output<'_>, operation: &Operation, before: usi
     if let Some(page) = operation.paginate.as_ref().map(continuation).filter(|page| *page != HOUSE) {
         value.insert("page".into(), json!(page));
     }
-    if output.context.layout == Layout::Standalone {
-        value.insert("define".into(), definition(api, operation));
-    }
+    match output.context.layout {
+        Layout::Standalone => value.insert("define".into(), definition(api, operation)),
+        Layout::Repository => value.insert("row".into(), json!(row(api, operation)?)),
+    };
     // Where a member has the name of something that every object has, tsc expects that something's type.
     let names =
         ["fields", "params"].iter().filter_map(|group| value.get(*group)?.as_object()).flat_map(Map::keys);
     let inherited = names.into_iter().any(|name| MEMBERS.contains(&name.as_str()) || name == "__proto__");
-    literal(&Value::Object(value), before, 0) + if inherited { " as const" } else { "" }
+    Ok(literal(&Value::Object(value), before, 0) + if inherited { " as const" } else { "" })
+}
+
+/// The operation's row of the table, without its id.
+fn row(api: &Api, operation: &Operation) -> Result<String, Error> {
+    let text = operations::text(api, operation)?;
+    Ok(text.split_once('\t').map(|(_, rest)| rest.to_owned()).unwrap_or_default())
 }
 
 fn path_parameters(operation: &Operation) -> impl Iterator<Item = &Parameter> {
@@ -116,7 +123,7 @@ fn continuation(paginate: &Paginate) -> [&str; 4] {
     [&paginate.items, &paginate.cursor, &paginate.next_cursor, &paginate.has_more]
 }
 
-/// What the engine's own table has of our operations: how one of a stranger's is sent. The engine knows it by an id that is nobody else's.
+/// What the row of one of our operations says, of a stranger's: how it is sent. The engine knows it by an id that is nobody else's.
 fn definition(api: &Api, operation: &Operation) -> Value {
     let parameter = |parameter: &Parameter| {
         let place = match parameter.location {

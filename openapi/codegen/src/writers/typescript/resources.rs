@@ -7,14 +7,14 @@ use super::names::{ResourceNames, property};
 use super::operation::{descriptor, object, params};
 use super::{Output, import_types};
 use crate::model::{Body, Content, Location, Operation, Parameter, Resource, TypeRef};
-use crate::writers::File;
 use crate::writers::samples::typescript;
+use crate::writers::{Error, File};
 
-pub(super) fn write(output: &Output<'_>) -> Vec<File> {
+pub(super) fn write(output: &Output<'_>) -> Result<Vec<File>, Error> {
     output.api.resources.iter().map(|resource| file(output, resource)).collect()
 }
 
-fn file(output: &Output<'_>, resource: &Resource) -> File {
+fn file(output: &Output<'_>, resource: &Resource) -> Result<File, Error> {
     let names = output.names.resource(&resource.name);
     let (mut runtime, mut types) = (BTreeSet::from(["Caller", "CallOptions", "Operation"]), BTreeSet::new());
     let (mut constants, mut interfaces, mut methods) = (String::new(), String::new(), String::new());
@@ -23,7 +23,7 @@ fn file(output: &Output<'_>, resource: &Resource) -> File {
         method.imports(&mut runtime, &mut types);
         let constant = output.names.operation(operation).constant;
         let start = format!("const {constant}: Operation = ");
-        constants.push_str(&format!("{start}{};\n", descriptor(output, operation, start.len() + 1)));
+        constants.push_str(&format!("{start}{};\n", descriptor(output, operation, start.len() + 1)?));
         interfaces.push_str(&method.params_interface());
         methods.push('\n');
         methods.push_str(&method.text(&constant));
@@ -36,7 +36,8 @@ fn file(output: &Output<'_>, resource: &Resource) -> File {
         import_types(runtime.iter().copied(), &output.runtime(1)),
         import_types(types.iter().map(String::as_str), "../types.js"),
     );
-    output.file(&format!("resources/{file}.ts"), &format!("The operations of `{}`.", resource.name), &text)
+    let about = format!("The operations of `{}`.", resource.name);
+    Ok(output.file(&format!("resources/{file}.ts"), &about, &text))
 }
 
 /// What a resource is; its name where the spec says nothing.

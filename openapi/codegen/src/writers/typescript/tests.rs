@@ -67,6 +67,7 @@ fn a_method_has_no_logic_and_an_operation_no_more_than_the_runtime_needs() {
       id: "orders_list",
       params: { limit: "integer?", cursor: "string?", size: "array?", "X-Trace": "string?" },
       result: "page",
+      row: "GET\t/orders\tsafe\tnone\tjson\tbearer,header:X-API-Key\t?limit\t?cursor\t?size\t#X-Trace",
     "#);
 }
 
