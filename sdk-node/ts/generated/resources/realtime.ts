@@ -9,18 +9,24 @@
 import type { ApiPromise, CallOptions, Caller, Operation } from "../../call.js";
 import type { Broadcast, RealtimeTicket, SendBroadcast } from "../types.js";
 
-const TICKET: Operation = { id: "realtime_ticket", result: "json" };
+const TICKET: Operation = {
+  id: "realtime_ticket",
+  result: "json",
+  row: "POST\t/v1/ws/tickets\tidempotent+key\tnone\tjson\tbearer,header:X-API-Key",
+};
 const BROADCAST: Operation = {
   id: "realtime_broadcast",
   body: "json",
   fields: { topic: "string", data: "object" },
   result: "json",
+  row: "POST\t/v1/ws/broadcasts\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
 const BROADCAST_ALL: Operation = {
   id: "realtime_broadcast_all",
   body: "json",
   fields: { topic: "string", data: "object" },
   result: "json",
+  row: "POST\t/v1/ws/server_broadcasts\tidempotent+key\tjson\tjson\tbearer,header:X-API-Key",
 };
 
 /** WebSockets - events and broadcasts pushed to whoever is connected. */
