@@ -224,6 +224,12 @@ fn modules(api: &Api) -> BTreeMap<String, String> {
     for name in reachable(&api.types, BTreeSet::from([api.problem.clone()])) {
         users.entry(name).or_default().insert(SHARED.to_owned());
     }
+    // What no call carries, as the messages of a socket: it is shared, and so is all that it is made of.
+    let carried_by_none: BTreeSet<String> =
+        api.types.keys().filter(|name| !users.contains_key(*name)).cloned().collect();
+    for name in reachable(&api.types, carried_by_none) {
+        users.entry(name).or_default().insert(SHARED.to_owned());
+    }
     let one = |of: BTreeSet<String>| {
         let mut modules = of.into_iter();
         modules.next().filter(|_| modules.next().is_none())

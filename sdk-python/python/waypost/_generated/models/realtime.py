@@ -4,40 +4,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, TypeAlias
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
 from ..._model import Confidential, Model
-from .shared import EventData
+from .shared import BroadcastId, BroadcastScopeValue, EventData
 
-__all__ = [
-    "Broadcast",
-    "BroadcastId",
-    "BroadcastScope",
-    "BroadcastScopeValue",
-    "RealtimeTicket",
-    "SendBroadcast",
-]
-
-
-class BroadcastScope:
-    """Whom a broadcast is for. A newer server may send other values; they are the text that
-    came.
-    """
-
-    TENANT: Final = "tenant"
-    """Every WebSocket of one tenant."""
-
-    SERVER: Final = "server"
-    """Every WebSocket of every tenant."""
-
-
-if TYPE_CHECKING:
-    BroadcastScopeValue: TypeAlias = Literal["tenant", "server"] | str
-    """A value of `BroadcastScope`, or one that this version does not know."""
-else:
-    BroadcastScopeValue = str
+__all__ = ["Broadcast", "RealtimeTicket", "SendBroadcast"]
 
 
 class RealtimeTicket(Confidential, Model, kw_only=True, gc=False):
@@ -78,7 +52,3 @@ class Broadcast(Model, kw_only=True, gc=False):
 
     time: str
     """When it was sent. RFC 3339."""
-
-
-BroadcastId: TypeAlias = str
-"""Identifies a broadcast. 36 characters; matches `^brc_[0-9a-f]{32}$`."""

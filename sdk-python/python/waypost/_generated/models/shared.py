@@ -10,41 +10,75 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Type
 from msgspec import UNSET, Meta, UnsetType
 
 from ..._model import Confidential, Model, OpenModel, UnknownVariant
-from .events import Event, EventId, EventTypePattern
-from .realtime import BroadcastId, BroadcastScopeValue
 
 __all__ = [
+    "AuthIdentityLinkedEvent",
+    "AuthIdentityUnlinkedEvent",
+    "AuthPasswordChangedEvent",
+    "AuthRegisteredEvent",
+    "AuthSessionRevokedEvent",
+    "AuthSignedInEvent",
+    "AuthSignedOutEvent",
+    "AuthTokenReusedEvent",
     "Breaker",
+    "BreakerOpenedEvent",
+    "BreakerResetEvent",
     "BreakerState",
     "BreakerStateValue",
+    "BroadcastId",
+    "BroadcastScope",
+    "BroadcastScopeValue",
     "BrowserSignIn",
     "BrowserSignOut",
     "CaptureMethod",
     "CaptureMethodValue",
     "Claim",
+    "ClaimApprovedEvent",
     "ClaimId",
+    "ClaimRejectedEvent",
     "ClaimStatus",
     "ClaimStatusValue",
+    "ClaimSubmittedEvent",
+    "ConfigChange",
+    "ConfigChangedEvent",
     "ConfigSource",
     "ConfigSourceValue",
     "Currency",
     "DeprecationNotice",
+    "Event",
+    "EventContentType",
     "EventData",
+    "EventId",
+    "EventSource",
+    "EventSpecVersion",
+    "EventSubject",
+    "EventTime",
+    "EventTypePattern",
     "ExternalDestination",
     "FieldError",
     "IdempotencyKey",
+    "KeyCreatedEvent",
+    "KeyRevokedEvent",
+    "KeyRotatedEvent",
+    "LimitChangedEvent",
     "Medcard",
     "MedcardId",
+    "MedcardIssuedEvent",
     "MedcardStatus",
+    "MedcardStatusChangedEvent",
     "MedcardStatusValue",
     "Metadata",
     "OAuthDecision",
     "OAuthDeviceDecision",
     "Payment",
+    "PaymentCanceledEvent",
+    "PaymentCapturedEvent",
+    "PaymentCreatedEvent",
     "PaymentDestination",
     "PaymentDestinationType",
     "PaymentDestinationTypeValue",
     "PaymentId",
+    "PaymentRefundedEvent",
     "PaymentStatus",
     "PaymentStatusValue",
     "Permission",
@@ -67,11 +101,19 @@ __all__ = [
     "RealtimeUnsubscribe",
     "RealtimeUnsubscribed",
     "Role",
+    "RoleChangedEvent",
     "RoleName",
     "RoleValue",
+    "RouteChangedEvent",
+    "SecurityChange",
+    "ServiceChangedEvent",
+    "ServiceTokenCreatedEvent",
+    "ServiceTokenRevokedEvent",
     "SessionId",
     "Tenant",
+    "TenantCreatedEvent",
     "TenantId",
+    "TenantUpdatedEvent",
     "Tier",
     "TierValue",
     "TimeSpan",
@@ -85,11 +127,21 @@ __all__ = [
     "TransferId",
     "User",
     "UserId",
+    "UserInvitedEvent",
+    "UserRemovedEvent",
+    "UserRolesChangedEvent",
     "Wallet",
+    "WalletClosedEvent",
+    "WalletCreatedEvent",
+    "WalletCreditedEvent",
+    "WalletDebitedEvent",
     "WalletDestination",
+    "WalletFrozenEvent",
     "WalletId",
     "WalletStatus",
     "WalletStatusValue",
+    "WalletTransferredEvent",
+    "WalletUnfrozenEvent",
 ]
 
 
@@ -257,6 +309,18 @@ class TokenType:
     """In the header `Authorization: Bearer <token>` (RFC 6750)."""
 
 
+class BroadcastScope:
+    """Whom a broadcast is for. A newer server may send other values; they are the text that
+    came.
+    """
+
+    TENANT: Final = "tenant"
+    """Every WebSocket of one tenant."""
+
+    SERVER: Final = "server"
+    """Every WebSocket of every tenant."""
+
+
 class RealtimeClientMessageType:
     """What a client says over a WebSocket. A newer server may send other values; they are the text
     that came.
@@ -365,6 +429,8 @@ if TYPE_CHECKING:
     """A value of `Tier`, or one that this version does not know."""
     TokenTypeValue: TypeAlias = Literal["Bearer"] | str
     """A value of `TokenType`, or one that this version does not know."""
+    BroadcastScopeValue: TypeAlias = Literal["tenant", "server"] | str
+    """A value of `BroadcastScope`, or one that this version does not know."""
     RealtimeClientMessageTypeValue: TypeAlias = Union[
         Literal["authenticate", "subscribe", "unsubscribe", "ping"],
         str,
@@ -390,6 +456,7 @@ else:
     RoleValue = str
     TierValue = str
     TokenTypeValue = str
+    BroadcastScopeValue = str
     RealtimeClientMessageTypeValue = str
     RealtimeServerMessageTypeValue = str
     ConfigSourceValue = str
@@ -990,6 +1057,1458 @@ class RealtimeError(Model, kw_only=True, gc=False, tag_field="type", tag="error"
     """The subscription that the message was about. 1 to 64 characters."""
 
 
+class SecurityChange(Model, kw_only=True, gc=False):
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+    subject_id: str
+    """What it was done to: an identifier, or the name of a role. 1 to 128 characters."""
+
+    credential_id: str | UnsetType = UNSET
+    """What the caller presented: a session, an API key or a service token. Absent if nothing was. 1
+    to 64 characters.
+    """
+
+    detail: str | UnsetType = UNSET
+    """What else there is to know. Absent if nothing. 1 to 500 characters."""
+
+
+class ConfigChange(Model, kw_only=True, gc=False):
+    """A change of the data plane's configuration."""
+
+    revision: int
+    """The revision that holds since. At least 0."""
+
+    name: str | UnsetType = UNSET
+    """The service, route or tier. Absent if it was the configuration as a whole. 1 to 100
+    characters.
+    """
+
+    action: str
+    """What was done, such as `create service orders`. 1 to 200 characters."""
+
+
+class WalletCreatedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="wallet.created"):
+    """A wallet was opened."""
+
+    type: ClassVar[Literal["wallet.created"]] = "wallet.created"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Wallet
+    """An account that holds money of one currency."""
+
+
+class WalletCreditedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="wallet.credited"):
+    """Money came into a wallet from outside."""
+
+    type: ClassVar[Literal["wallet.credited"]] = "wallet.credited"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Transaction
+    """One movement of money as one wallet's ledger shows it."""
+
+
+class WalletDebitedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="wallet.debited"):
+    """Money left a wallet to outside."""
+
+    type: ClassVar[Literal["wallet.debited"]] = "wallet.debited"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Transaction
+    """One movement of money as one wallet's ledger shows it."""
+
+
+class WalletTransferredEvent(
+    Model,
+    kw_only=True,
+    gc=False,
+    tag_field="type",
+    tag="wallet.transferred",
+):
+    """Money went from one wallet to another. The subject is the wallet that paid."""
+
+    type: ClassVar[Literal["wallet.transferred"]] = "wallet.transferred"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Transfer
+    """Money that moved from one wallet to another, both sides in one step."""
+
+
+class WalletFrozenEvent(Model, kw_only=True, gc=False, tag_field="type", tag="wallet.frozen"):
+    """A wallet was frozen."""
+
+    type: ClassVar[Literal["wallet.frozen"]] = "wallet.frozen"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Wallet
+    """An account that holds money of one currency."""
+
+
+class WalletUnfrozenEvent(Model, kw_only=True, gc=False, tag_field="type", tag="wallet.unfrozen"):
+    """A frozen wallet was made active again."""
+
+    type: ClassVar[Literal["wallet.unfrozen"]] = "wallet.unfrozen"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Wallet
+    """An account that holds money of one currency."""
+
+
+class WalletClosedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="wallet.closed"):
+    """A wallet was closed for good."""
+
+    type: ClassVar[Literal["wallet.closed"]] = "wallet.closed"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Wallet
+    """An account that holds money of one currency."""
+
+
+class PaymentCreatedEvent(Model, kw_only=True, tag_field="type", tag="payment.created"):
+    """A payment was authorized."""
+
+    type: ClassVar[Literal["payment.created"]] = "payment.created"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Payment
+    """Money of a payer's wallet on its way to a destination."""
+
+
+class PaymentCapturedEvent(Model, kw_only=True, tag_field="type", tag="payment.captured"):
+    """Money of a payment was taken for its destination, in the same step that made it or later."""
+
+    type: ClassVar[Literal["payment.captured"]] = "payment.captured"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Payment
+    """Money of a payer's wallet on its way to a destination."""
+
+
+class PaymentCanceledEvent(Model, kw_only=True, tag_field="type", tag="payment.canceled"):
+    """A payment was canceled; the held money is the payer's again."""
+
+    type: ClassVar[Literal["payment.canceled"]] = "payment.canceled"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Payment
+    """Money of a payer's wallet on its way to a destination."""
+
+
+class PaymentRefundedEvent(Model, kw_only=True, tag_field="type", tag="payment.refunded"):
+    """Money of a payment went back to the payer, all or a part."""
+
+    type: ClassVar[Literal["payment.refunded"]] = "payment.refunded"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Payment
+    """Money of a payer's wallet on its way to a destination."""
+
+
+class MedcardIssuedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="medcard.issued"):
+    """A medical card was issued."""
+
+    type: ClassVar[Literal["medcard.issued"]] = "medcard.issued"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Medcard
+    """A medical card, up to whose coverage the costs of treatments are taken over."""
+
+
+class MedcardStatusChangedEvent(
+    Model,
+    kw_only=True,
+    gc=False,
+    tag_field="type",
+    tag="medcard.status_changed",
+):
+    """A medical card was suspended, made active again, or revoked."""
+
+    type: ClassVar[Literal["medcard.status_changed"]] = "medcard.status_changed"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Medcard
+    """A medical card, up to whose coverage the costs of treatments are taken over."""
+
+
+class ClaimSubmittedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="claim.submitted"):
+    """A claim was submitted."""
+
+    type: ClassVar[Literal["claim.submitted"]] = "claim.submitted"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Claim
+    """What a treatment cost, and what of it a card covers."""
+
+
+class ClaimApprovedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="claim.approved"):
+    """A claim was approved, and paid out if it names a wallet."""
+
+    type: ClassVar[Literal["claim.approved"]] = "claim.approved"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Claim
+    """What a treatment cost, and what of it a card covers."""
+
+
+class ClaimRejectedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="claim.rejected"):
+    """A claim was rejected."""
+
+    type: ClassVar[Literal["claim.rejected"]] = "claim.rejected"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Claim
+    """What a treatment cost, and what of it a card covers."""
+
+
+class AuthRegisteredEvent(Model, kw_only=True, gc=False, tag_field="type", tag="auth.registered"):
+    """Somebody registered, with a tenant of their own."""
+
+    type: ClassVar[Literal["auth.registered"]] = "auth.registered"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class AuthSignedInEvent(Model, kw_only=True, gc=False, tag_field="type", tag="auth.signed_in"):
+    """A user signed in."""
+
+    type: ClassVar[Literal["auth.signed_in"]] = "auth.signed_in"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class AuthSignedOutEvent(Model, kw_only=True, gc=False, tag_field="type", tag="auth.signed_out"):
+    """A user signed out."""
+
+    type: ClassVar[Literal["auth.signed_out"]] = "auth.signed_out"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class AuthPasswordChangedEvent(
+    Model,
+    kw_only=True,
+    gc=False,
+    tag_field="type",
+    tag="auth.password_changed",
+):
+    """A user changed the password."""
+
+    type: ClassVar[Literal["auth.password_changed"]] = "auth.password_changed"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class AuthTokenReusedEvent(
+    Model,
+    kw_only=True,
+    gc=False,
+    tag_field="type",
+    tag="auth.token_reused",
+):
+    """A refresh token came back that was used before; its session was ended."""
+
+    type: ClassVar[Literal["auth.token_reused"]] = "auth.token_reused"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class AuthSessionRevokedEvent(
+    Model,
+    kw_only=True,
+    gc=False,
+    tag_field="type",
+    tag="auth.session_revoked",
+):
+    """A session was ended by its user."""
+
+    type: ClassVar[Literal["auth.session_revoked"]] = "auth.session_revoked"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class AuthIdentityLinkedEvent(
+    Model,
+    kw_only=True,
+    gc=False,
+    tag_field="type",
+    tag="auth.identity_linked",
+):
+    """An account at a provider was linked to a user."""
+
+    type: ClassVar[Literal["auth.identity_linked"]] = "auth.identity_linked"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class AuthIdentityUnlinkedEvent(
+    Model,
+    kw_only=True,
+    gc=False,
+    tag_field="type",
+    tag="auth.identity_unlinked",
+):
+    """An account at a provider was unlinked from a user."""
+
+    type: ClassVar[Literal["auth.identity_unlinked"]] = "auth.identity_unlinked"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class KeyCreatedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="key.created"):
+    """An API key was made."""
+
+    type: ClassVar[Literal["key.created"]] = "key.created"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class KeyRotatedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="key.rotated"):
+    """An API key got a new secret."""
+
+    type: ClassVar[Literal["key.rotated"]] = "key.rotated"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class KeyRevokedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="key.revoked"):
+    """An API key was revoked."""
+
+    type: ClassVar[Literal["key.revoked"]] = "key.revoked"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class ServiceTokenCreatedEvent(
+    Model,
+    kw_only=True,
+    gc=False,
+    tag_field="type",
+    tag="service_token.created",
+):
+    """A service token was made."""
+
+    type: ClassVar[Literal["service_token.created"]] = "service_token.created"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class ServiceTokenRevokedEvent(
+    Model,
+    kw_only=True,
+    gc=False,
+    tag_field="type",
+    tag="service_token.revoked",
+):
+    """A service token was revoked."""
+
+    type: ClassVar[Literal["service_token.revoked"]] = "service_token.revoked"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class RoleChangedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="role.changed"):
+    """A role of the tenant was made or changed."""
+
+    type: ClassVar[Literal["role.changed"]] = "role.changed"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class UserRolesChangedEvent(
+    Model,
+    kw_only=True,
+    gc=False,
+    tag_field="type",
+    tag="user.roles_changed",
+):
+    """A user was given other roles."""
+
+    type: ClassVar[Literal["user.roles_changed"]] = "user.roles_changed"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class UserInvitedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="user.invited"):
+    """Somebody was invited to the tenant."""
+
+    type: ClassVar[Literal["user.invited"]] = "user.invited"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class UserRemovedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="user.removed"):
+    """A user was taken out of the tenant."""
+
+    type: ClassVar[Literal["user.removed"]] = "user.removed"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class TenantCreatedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="tenant.created"):
+    """The tenant made another tenant."""
+
+    type: ClassVar[Literal["tenant.created"]] = "tenant.created"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class TenantUpdatedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="tenant.updated"):
+    """A tenant was changed."""
+
+    type: ClassVar[Literal["tenant.updated"]] = "tenant.updated"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: SecurityChange
+    """What was done to an account, a credential, a role or a tenant. It holds no secret: what there
+    is to know besides, its resource tells.
+    """
+
+
+class ServiceChangedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="service.changed"):
+    """A service of the data plane was made, changed or removed. For the tenant of those who run the
+    gateway.
+    """
+
+    type: ClassVar[Literal["service.changed"]] = "service.changed"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: ConfigChange
+    """A change of the data plane's configuration."""
+
+
+class RouteChangedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="route.changed"):
+    """A route of the data plane was made, changed or removed. For the tenant of those who run the
+    gateway.
+    """
+
+    type: ClassVar[Literal["route.changed"]] = "route.changed"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: ConfigChange
+    """A change of the data plane's configuration."""
+
+
+class LimitChangedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="limit.changed"):
+    """The rate limits of a tier were changed. For the tenant of those who run the gateway."""
+
+    type: ClassVar[Literal["limit.changed"]] = "limit.changed"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: ConfigChange
+    """A change of the data plane's configuration."""
+
+
+class ConfigChangedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="config.changed"):
+    """The configuration of the data plane was replaced as a whole. For the tenant of those who run
+    the gateway.
+    """
+
+    type: ClassVar[Literal["config.changed"]] = "config.changed"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: ConfigChange
+    """A change of the data plane's configuration."""
+
+
+class BreakerOpenedEvent(Model, kw_only=True, gc=False, tag_field="type", tag="breaker.opened"):
+    """A breaker was opened by hand. For the tenant of those who run the gateway."""
+
+    type: ClassVar[Literal["breaker.opened"]] = "breaker.opened"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Breaker
+    """A breaker as one node sees it: one a service, and one a route where the service wants
+    that.
+    """
+
+
+class BreakerResetEvent(Model, kw_only=True, gc=False, tag_field="type", tag="breaker.reset"):
+    """A breaker was closed by hand. For the tenant of those who run the gateway."""
+
+    type: ClassVar[Literal["breaker.reset"]] = "breaker.reset"
+
+    specversion: EventSpecVersion
+    """The version of CloudEvents that the event follows: `1.0`."""
+
+    id: EventId
+    """Identifies an event. Later events of a tenant have greater ones."""
+
+    source: EventSource
+    """Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is
+    the path of the tenant.
+    """
+
+    subject: EventSubject
+    """What it is about: an identifier, or a name."""
+
+    time: EventTime
+    """When it happened. RFC 3339."""
+
+    datacontenttype: EventContentType
+    """The media type of `data`: `application/json`."""
+
+    actorid: UserId | UnsetType = UNSET
+    """The user who did it. Absent if nobody was signed in."""
+
+    data: Breaker
+    """A breaker as one node sees it: one a service, and one a route where the service wants
+    that.
+    """
+
+
 class Breaker(Model, kw_only=True, gc=False):
     """A breaker as one node sees it: one a service, and one a route where the service wants
     that.
@@ -1122,6 +2641,14 @@ Permission: TypeAlias = str
 `^(\\*|[a-z][a-z_]*:(\\*|[a-z][a-z_]*))$`.
 """
 
+EventId: TypeAlias = str
+"""Identifies an event. Later events of a tenant have greater ones. 36 characters; matches
+`^evt_[0-9a-f]{32}$`.
+"""
+
+BroadcastId: TypeAlias = str
+"""Identifies a broadcast. 36 characters; matches `^brc_[0-9a-f]{32}$`."""
+
 
 if TYPE_CHECKING:
     RealtimeClientMessage: TypeAlias = Union[
@@ -1169,8 +2696,125 @@ else:
         RealtimeError,
     ]
 
+EventTypePattern: TypeAlias = str
+"""A type of events, all types below one (`wallet.*`), or all (`*`). 1 to 102 characters; matches
+`^([A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*(\\.\\*)?|\\*)$`.
+"""
+
+EventSpecVersion: TypeAlias = str
+"""The version of CloudEvents that the event follows: `1.0`. 3 characters; matches `^1\\.0$`."""
+
+EventSource: TypeAlias = str
+"""Where it happened, as a URI reference. With `id` it is unique. Of the platform's events it is the
+path of the tenant. 1 to 200 characters.
+"""
+
+EventSubject: TypeAlias = str
+"""What it is about: an identifier, or a name. 1 to 200 characters."""
+
+EventTime: TypeAlias = str
+"""When it happened. RFC 3339."""
+
+EventContentType: TypeAlias = str
+"""The media type of `data`: `application/json`. 16 characters; matches `^application/json$`."""
+
 EventData: TypeAlias = dict[str, Any]
 """What an event of the tenant's own tells, as any JSON object of up to 256 KiB."""
+
+
+if TYPE_CHECKING:
+    Event: TypeAlias = Union[
+        WalletCreatedEvent,
+        WalletCreditedEvent,
+        WalletDebitedEvent,
+        WalletTransferredEvent,
+        WalletFrozenEvent,
+        WalletUnfrozenEvent,
+        WalletClosedEvent,
+        PaymentCreatedEvent,
+        PaymentCapturedEvent,
+        PaymentCanceledEvent,
+        PaymentRefundedEvent,
+        MedcardIssuedEvent,
+        MedcardStatusChangedEvent,
+        ClaimSubmittedEvent,
+        ClaimApprovedEvent,
+        ClaimRejectedEvent,
+        AuthRegisteredEvent,
+        AuthSignedInEvent,
+        AuthSignedOutEvent,
+        AuthPasswordChangedEvent,
+        AuthTokenReusedEvent,
+        AuthSessionRevokedEvent,
+        AuthIdentityLinkedEvent,
+        AuthIdentityUnlinkedEvent,
+        KeyCreatedEvent,
+        KeyRotatedEvent,
+        KeyRevokedEvent,
+        ServiceTokenCreatedEvent,
+        ServiceTokenRevokedEvent,
+        RoleChangedEvent,
+        UserRolesChangedEvent,
+        UserInvitedEvent,
+        UserRemovedEvent,
+        TenantCreatedEvent,
+        TenantUpdatedEvent,
+        ServiceChangedEvent,
+        RouteChangedEvent,
+        LimitChangedEvent,
+        ConfigChangedEvent,
+        BreakerOpenedEvent,
+        BreakerResetEvent,
+        UnknownVariant,
+    ]
+    """Something that happened, in the JSON format of CloudEvents 1.0, told apart by `type`. One of
+    the tenant's own types is a `CustomEvent`. Told apart by `type`; a variant that this version
+    does not know is an `UnknownVariant`.
+    """
+else:
+    Event = Union[
+        WalletCreatedEvent,
+        WalletCreditedEvent,
+        WalletDebitedEvent,
+        WalletTransferredEvent,
+        WalletFrozenEvent,
+        WalletUnfrozenEvent,
+        WalletClosedEvent,
+        PaymentCreatedEvent,
+        PaymentCapturedEvent,
+        PaymentCanceledEvent,
+        PaymentRefundedEvent,
+        MedcardIssuedEvent,
+        MedcardStatusChangedEvent,
+        ClaimSubmittedEvent,
+        ClaimApprovedEvent,
+        ClaimRejectedEvent,
+        AuthRegisteredEvent,
+        AuthSignedInEvent,
+        AuthSignedOutEvent,
+        AuthPasswordChangedEvent,
+        AuthTokenReusedEvent,
+        AuthSessionRevokedEvent,
+        AuthIdentityLinkedEvent,
+        AuthIdentityUnlinkedEvent,
+        KeyCreatedEvent,
+        KeyRotatedEvent,
+        KeyRevokedEvent,
+        ServiceTokenCreatedEvent,
+        ServiceTokenRevokedEvent,
+        RoleChangedEvent,
+        UserRolesChangedEvent,
+        UserInvitedEvent,
+        UserRemovedEvent,
+        TenantCreatedEvent,
+        TenantUpdatedEvent,
+        ServiceChangedEvent,
+        RouteChangedEvent,
+        LimitChangedEvent,
+        ConfigChangedEvent,
+        BreakerOpenedEvent,
+        BreakerResetEvent,
+    ]
 
 TimeSpan: TypeAlias = str
 """A duration: a whole number and `ms`, `s`, `m`, `h` or `d`. At most 18 characters; matches

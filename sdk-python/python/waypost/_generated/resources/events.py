@@ -24,13 +24,13 @@ from ..._call import (
 from ..._lazy import lazy
 from ..models.events import (
     CustomEvent,
-    Event,
     EventPage,
     EventTypeList,
     PruneEvents,
     PrunedEvents,
     PublishEvent,
 )
+from ..models.shared import Event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from ..._call import CallOptions
     from ..._paging import AsyncPager, Page
     from ..._stream import AsyncEventStream, EventStream
-    from ..models.events import (
+    from ..models.shared import (
         EventContentType,
+        EventData,
         EventId,
         EventSource,
         EventSpecVersion,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
         EventTime,
         EventTypePattern,
     )
-    from ..models.shared import EventData
 
 __all__ = ["AsyncEvents", "AsyncEventsWithRawResponse", "Events", "EventsWithRawResponse"]
 
