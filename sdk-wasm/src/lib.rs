@@ -1,6 +1,6 @@
 //! The engine as a wasm module: it plans, JavaScript makes the requests. Between the two runs nothing but what must be one behaviour in every language:
 //! the reading of an operation's row, the writing of requests, and the course of a call. The rows themselves come with the resources that name them, so
-//! that what a page downloads does not grow with operations that it never calls. The module imports nothing: time and random bytes come with the calls, and
+//! that the module does not grow with the contract. The module imports nothing: time and random bytes come with the calls, and
 //! what every runtime has already (a URL parser, a JSON reader), and what is only said (the texts of errors), is JavaScript's.
 //!
 //! ```text
